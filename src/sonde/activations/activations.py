@@ -1,0 +1,110 @@
+"""Activations with their rows: the value that extraction gives and probes take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from sonde.core.base import Config
+from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint, parse_hook_point
+
+
+class Origin(Config):
+    """Where activations come from: everything needed to make them again, or to refuse a misuse.
+
+    ``model_fingerprint`` names the weights; two models with one name and other weights differ.
+    Imported activations carry what is known and leave the rest empty.
+    """
+
+    model: str = ""
+    revision: str = ""
+    model_fingerprint: str = ""
+    dtype: str = ""
+    template: str = ""
+    data_fingerprint: str = ""
+    hooks: tuple[str, ...] = ()
+    positions: tuple[str, ...] = ()
+    edits: str = ""
+    sonde_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowTable:
+    """One entry for each row of the activations, all arrays of equal length.
+
+    ``token`` is the index of the token in its example (the last one where several were pooled),
+    ``n_tokens`` how many were pooled, ``start`` and ``end`` the span of characters in the rendered
+    text (-1 where unknown), ``group`` the empty string where there is none.
+    """
+
+    example: np.ndarray  # str
+    position: np.ndarray  # str
+    token: np.ndarray  # int32
+    token_id: np.ndarray  # int32
+    n_tokens: np.ndarray  # int32
+    start: np.ndarray  # int32
+    end: np.ndarray  # int32
+    group: np.ndarray  # str
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An input row that gave no activations, and why."""
+
+    example: str
+    reason: str  # a short kind, counted in summaries: "non-finite", "empty text", "too long" …
+    detail: str = ""
+
+
+class Activations(Protocol):
+    """What probes and reports need of activations, in memory or on disk."""
+
+    @property
+    def hooks(self) -> tuple[HookPoint, ...]: ...
+
+    @property
+    def rows(self) -> RowTable: ...
+
+    @property
+    def origin(self) -> Origin: ...
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]: ...
+
+    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row d_model"]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationsInMemory:
+    """Activations held as tensors, ``[row, d_model]`` for each hook point."""
+
+    tensors: Mapping[HookPoint, Tensor]
+    rows: RowTable
+    origin: Origin
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def hooks(self) -> tuple[HookPoint, ...]:
+        """The hook points, in the order of the forward pass."""
+        return tuple(sorted(self.tensors, key=lambda hook: hook.depth))
+
+    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row d_model"]:
+        """Return the activations at one hook point.
+
+        Raises:
+            SondeError: nothing was extracted there.
+        """
+        point = parse_hook_point(hook) if isinstance(hook, str) else hook
+        if point not in self.tensors:
+            raise SondeError(
+                f"There are no activations at {point}.",
+                fix=f"Extracted are {', '.join(map(str, self.hooks))}.",
+            )
+        return self.tensors[point]

@@ -1,0 +1,1 @@
+"""Words shared by every folder: hook points, positions, edits, files, errors, progress."""

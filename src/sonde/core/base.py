@@ -1,0 +1,67 @@
+"""The base of everything that crosses disk, command line or web, and its error messages."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sonde.core.errors import SondeError, nearest
+
+
+class Config(BaseModel):
+    """Frozen settings that refuse a key they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def validated(kind: type[AnyConfig], given: Any, *, where: str) -> AnyConfig:
+    """Validate ``given`` as ``kind``; ``where`` names the file or place for the error message.
+
+    Raises:
+        SondeError: a key is unknown (the nearest known one is named), missing, or of a wrong type.
+    """
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise SondeError(
+            f"{where} is not valid: {'; '.join(_readable(item, kind) for item in error.errors())}",
+        ) from None
+
+
+def _readable(item: Any, kind: type[BaseModel]) -> str:
+    path = ".".join(str(part) for part in item["loc"]) or "the whole"
+    if item["type"] == "extra_forbidden":
+        known = _keys_at(kind, item["loc"][:-1])
+        hint = nearest(str(item["loc"][-1]), known) or f" Keys are {', '.join(known)}."
+        return f"{path} is not a key here.{hint}"
+    if item["type"] == "missing":
+        return f"{path} is missing."
+    return f"{path}: {item['msg']} (given: {item['input']!r})."
+
+
+def _keys_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """List the keys that are valid at a path; tagged unions put the tag into the path."""
+    models = [kind]
+    for part in path:
+        inside = [
+            _models_in(model.model_fields[part].annotation)
+            for model in models
+            if isinstance(part, str) and part in model.model_fields
+        ]
+        tagged = [model for model in models if _has_tag(model, part)]
+        models = [inner for found in inside for inner in found] or tagged or models
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    arguments = getattr(annotation, "__args__", ())
+    return [model for argument in arguments for model in _models_in(argument)]
+
+
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
+    field = model.model_fields.get("kind")
+    return field is not None and tag in getattr(field.annotation, "__args__", ())

@@ -1,0 +1,159 @@
+"""Edits: changes to activations during a forward pass, as values.
+
+An edit says where (hook point), what (the transformation) and to which rows and tokens it applies.
+``sonde.models`` applies edits; nothing here touches a model. Tensors may be shared by the whole
+batch, ``[d_model]``, or differ for each row of it, ``[batch, d_model]``; the same holds for
+scales and values, ``[]`` or ``[batch]``. At ``head_out`` ``d_model`` stands for
+``n_heads * d_head``, heads laid out one after another.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint
+
+Vector: TypeAlias = Float[Tensor, "d_model"] | Float[Tensor, "batch d_model"]
+PerRow: TypeAlias = float | Float[Tensor, "batch"]
+
+
+class When(StrEnum):
+    """Which tokens of a generation an edit reaches."""
+
+    PROMPT = "prompt"
+    GENERATED = "generated"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """To whom an edit applies: the rows of the batch, the tokens of a pass, the phase.
+
+    ``rows`` None is every row; ``tokens`` None is every token. ``tokens`` indexes the tokens of
+    the prompt, so it does not reach generated tokens.
+    """
+
+    rows: Bool[Tensor, "batch"] | None = None
+    tokens: Bool[Tensor, "batch pos"] | None = None
+    when: When = When.BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """x + scale · vector."""
+
+    hook: HookPoint
+    vector: Vector
+    scale: PerRow = 1.0
+    scope: Scope = field(default_factory=Scope)
+
+    def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        """Return the edited activations."""
+        return x + (_rows(self.scale, x) * _vector(self.vector, x)).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Ablate:
+    """Project a direction out: x − (x·v) v, with v scaled to unit length."""
+
+    hook: HookPoint
+    direction: Vector
+    scope: Scope = field(default_factory=Scope)
+
+    def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        """Return the edited activations."""
+        unit = _unit(self.direction, x)
+        along = (x.float() * unit).sum(-1, keepdim=True)
+        return (x.float() - along * unit).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Clamp:
+    """Bring the projection on a direction into [low, high]; low = high sets it to one value."""
+
+    hook: HookPoint
+    direction: Vector
+    low: PerRow
+    high: PerRow
+    scope: Scope = field(default_factory=Scope)
+
+    def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        """Return the edited activations."""
+        unit = _unit(self.direction, x)
+        along = (x.float() * unit).sum(-1, keepdim=True)
+        wanted = torch.minimum(torch.maximum(along, _rows(self.low, x)), _rows(self.high, x))
+        return (x.float() + (wanted - along) * unit).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put other activations in place: ``[d_model]``, ``[batch, d_model]`` or one for each token."""
+
+    hook: HookPoint
+    value: Vector | Float[Tensor, "batch pos d_model"]
+    scope: Scope = field(default_factory=Scope)
+
+    def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        """Return the edited activations."""
+        value = self.value if self.value.ndim == 3 else _vector(self.value, x)
+        return value.to(device=x.device, dtype=x.dtype).expand_as(x)
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """x @ matrix + bias, with matrix ``[d_model, d_model]`` and bias ``[d_model]``."""
+
+    hook: HookPoint
+    matrix: Float[Tensor, "d_model d_model"]
+    bias: Vector
+    scope: Scope = field(default_factory=Scope)
+
+    def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        """Return the edited activations."""
+        matrix = self.matrix.to(device=x.device, dtype=torch.float32)
+        return (x.float() @ matrix + _vector(self.bias, x)).to(x.dtype)
+
+
+Edit: TypeAlias = Add | Ablate | Clamp | Replace | Affine
+
+
+def _vector(vector: Tensor, x: Tensor) -> Tensor:
+    """Broadcast ``[d_model]`` or ``[batch, d_model]`` against ``[batch, pos, d_model]``."""
+    if vector.shape[-1] != x.shape[-1] or vector.ndim > 2:
+        raise SondeError(
+            f"An edit's vector has shape {list(vector.shape)}, and the activations there have "
+            f"width {x.shape[-1]}.",
+            fix="Give [d_model], or [batch, d_model] for a vector of its own for each row.",
+        )
+    if vector.ndim == 2 and vector.shape[0] != x.shape[0]:
+        raise SondeError(
+            f"An edit has vectors for {vector.shape[0]} rows, and the batch has {x.shape[0]}.",
+            fix="Give one vector for each row of the batch, or one for all.",
+        )
+    vector = vector.to(device=x.device, dtype=torch.float32)
+    return vector if vector.ndim == 1 else vector[:, None, :]
+
+
+def _unit(direction: Tensor, x: Tensor) -> Tensor:
+    vector = _vector(direction, x)
+    length = vector.norm(dim=-1, keepdim=True)
+    if bool((length == 0).any()):
+        raise SondeError("An edit's direction is zero, so it has no direction.")
+    return vector / length
+
+
+def _rows(value: float | Tensor, x: Tensor) -> Tensor:
+    number = torch.as_tensor(value, device=x.device, dtype=torch.float32)
+    if number.ndim == 0:
+        return number
+    if number.shape != x.shape[:1]:
+        raise SondeError(
+            f"An edit has {list(number.shape)} values, and the batch has {x.shape[0]} rows.",
+            fix="Give one value for each row of the batch, or one for all.",
+        )
+    return number[:, None, None]

@@ -1,0 +1,122 @@
+"""Files that are whole or absent: atomic writes, canonical JSON, hashes."""
+
+import errno
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sonde.core.errors import SondeError
+
+CHUNK = 1 << 20
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Generator[None]:
+    """Turn a full disk or a missing permission into an error that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SondeError(
+                f"The disk is full: {path} could not be written.",
+                fix="Free some space and run the same command again; finished work is kept.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise SondeError(
+                f"{path} could not be written: {error.strerror}.",
+                fix="Choose a folder that you may write to.",
+            ) from error
+        raise
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a file aside, sync it, and rename it to ``path``.
+
+    Whoever reads ``path`` sees the old file or the whole new one, also after a crash.
+
+    Raises:
+        SondeError: the disk is full or the folder may not be written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with full_disk_named(path):
+            write(aside)
+            with aside.open("rb+") as file:
+                os.fsync(file.fileno())
+            aside.replace(path)
+            _sync_folder(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8."""
+
+    def write(aside: Path) -> None:
+        aside.write_bytes(text.encode())
+
+    write_atomic(path, write)
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys and no spaces: equal values give equal text. NaN is null."""
+    return json.dumps(jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def jsonable(value: Any) -> Any:
+    """Replace NaN and infinities, which JSON does not have, by None; tuples become lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in cast(dict[Any, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in cast(list[Any], value)]
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON with sorted keys atomically. NaN becomes null."""
+    text = json.dumps(jsonable(value), sort_keys=True, indent=1, ensure_ascii=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        SondeError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SondeError(f"{path} does not exist.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SondeError(f"{path} is not valid JSON: {error}.") from None
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hex, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hex digits that change when a JSON-like value changes."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]

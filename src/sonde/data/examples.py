@@ -1,0 +1,84 @@
+"""An example: what a model is shown, with what is known about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sonde.core.errors import SondeError
+from sonde.core.files import fingerprint
+
+Label: TypeAlias = float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt (a text, or the turns of a conversation), perhaps a response, and its labels.
+
+    ``id`` is unique in its data set. ``group`` names what must stay on one side of a fold: a pair,
+    a document, a person. ``row`` says where it was read from (``sentences.csv, row 12``), for error
+    messages.
+    """
+
+    id: str
+    prompt: str | tuple[Message, ...]
+    response: str | None = None
+    group: str | None = None
+    label: Label = None
+    row: str = ""
+
+    @property
+    def where(self) -> str:
+        """The file and row where known, else the id."""
+        return self.row or f"example {self.id!r}"
+
+
+def as_examples(data: Sequence[Example] | Sequence[str]) -> tuple[Example, ...]:
+    """Accept plain texts where examples are expected: their ids are their numbers.
+
+    Raises:
+        SondeError: there is no example, or two share an id.
+    """
+    if isinstance(data, str):
+        raise SondeError("A single text was given where a list is expected.", fix="Write [text].")
+    examples = tuple(
+        Example(id=str(number), prompt=item, row=f"text {number}")
+        if isinstance(item, str)
+        else item
+        for number, item in enumerate(data)
+    )
+    if not examples:
+        raise SondeError("The data set is empty.", fix="Give at least one example.")
+    seen: dict[str, Example] = {}
+    for example in examples:
+        first = seen.setdefault(example.id, example)
+        if first is not example:
+            raise SondeError(
+                f"Two examples share the id {example.id!r}: {first.where} and {example.where}.",
+                fix="Ids join activations with labels, so each must be unique.",
+            )
+    return examples
+
+
+def data_fingerprint(examples: Sequence[Example]) -> str:
+    """Return 16 hex digits that change with any prompt, response, id, group or label."""
+    rows = [
+        [
+            example.id,
+            example.prompt
+            if isinstance(example.prompt, str)
+            else [[turn.role, turn.content] for turn in example.prompt],
+            example.response,
+            example.group,
+            example.label,
+        ]
+        for example in examples
+    ]
+    return fingerprint(rows)

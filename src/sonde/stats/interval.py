@@ -1,0 +1,21 @@
+"""A number with its uncertainty."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with a confidence interval over ``n`` independent units.
+
+    ``level`` is the nominal coverage. ``n`` counts the units that were resampled (groups where the
+    data has groups), not rows.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
