@@ -1,6 +1,6 @@
 """The base of everything that crosses disk, command line or web, and its error messages."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -58,7 +58,7 @@ def _keys_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    arguments = getattr(annotation, "__args__", ())
+    arguments: tuple[Any, ...] = getattr(cast(Any, annotation), "__args__", ())
     return [model for argument in arguments for model in _models_in(argument)]
 
 

@@ -6,6 +6,8 @@ batch, ``[d_model]``, or differ for each row of it, ``[batch, d_model]``; the sa
 scales and values, ``[]`` or ``[batch]``. At ``head_out`` ``d_model`` stands for
 ``n_heads * d_head``, heads laid out one after another.
 """
+# pyright: basic
+# (tensors rule here)
 
 from dataclasses import dataclass, field
 from enum import StrEnum

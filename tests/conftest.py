@@ -1,0 +1,33 @@
+"""Settings for all tests: shape annotations are checked, and the user's own cache is not touched."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# Only science folders: the hook dislikes typing.Self, and shapes are annotated nowhere else.
+install_import_hook(
+    ["sonde.core.edits", "sonde.stats", "sonde.models", "sonde.activations", "sonde.probes"],
+    "beartype.beartype",
+)
+
+# Torch's first call is slow, so a deadline for each example would measure that.
+settings.register_profile("sonde", deadline=None)
+settings.load_profile("sonde")
+
+# Two test processes share two cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the project; skip where it is missing."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real data is not at {SHARED_DATA}")
+    return SHARED_DATA

@@ -1,0 +1,42 @@
+"""Make one environment for each library that sonde is tested or timed against.
+
+They need versions of transformers that exclude one another, so none may share sonde's own.
+"""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+PEERS = {
+    "transformer-lens": ["transformer-lens>=4,<5"],
+    "nnsight": ["nnsight>=0.8,<0.9"],
+    "llama": ["llama-cpp-python>=0.3.16,<0.4", "numpy"],
+}
+NEED_TORCH = {"transformer-lens", "nnsight"}
+
+
+def make(folder: Path, torch: str, requirements: list[str]) -> None:
+    """Make one environment and install into it, torch first so that its build is the given one."""
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    if torch:
+        helper = Path(__file__).with_name("install_torch.py")
+        subprocess.run([str(folder / "bin" / "python"), str(helper), torch], check=True)
+    subprocess.run([*pip, "install", *requirements], check=True)
+
+
+def main() -> None:
+    """Make every environment under the folder given as the first argument."""
+    root, torch = Path(sys.argv[1]), sys.argv[2]
+    for name, requirements in PEERS.items():
+        done = root / name / ".ready"
+        if done.exists():
+            continue
+        print(f"making the environment for {name}", flush=True)
+        make(root / name, torch if name in NEED_TORCH else "", requirements)
+        done.touch()
+
+
+if __name__ == "__main__":
+    main()
