@@ -1,0 +1,52 @@
+"""Run the benchmarks: ``python -m bench [part …] [--rounds N]``; all parts without a name."""
+
+import argparse
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.extraction import against_bare, against_peers
+from bench.memory import memory
+from bench.startup import startup
+from bench.table import Line, keep, show
+
+PARTS: dict[str, Callable[[int], list[Line]]] = {
+    "startup": startup,
+    "extraction": against_peers,
+    "extraction-3000": against_bare,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    unknown = set(given.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown parts {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    for part in given.parts or PARTS:
+        print(f"{part} …", flush=True)
+        lines = PARTS[part](given.rounds)
+        show(part, lines)
+        keep(part, f"python -m bench {part} --rounds {given.rounds}", machine(), lines)
+
+
+def machine() -> str:
+    """Describe the machine in the words that the page shows."""
+    name = platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [row for row in info.read_text().splitlines() if row.startswith("model name")]
+        name = models[0].split(":")[1].strip() if models else name
+    return (
+        f"{os.cpu_count()} cores of {name}, Python {platform.python_version()}, "
+        f"torch {version('torch')}, transformers {version('transformers')}"
+    )
+
+
+if __name__ == "__main__":
+    main()

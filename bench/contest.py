@@ -1,0 +1,104 @@
+"""Run contestants in turn, so that a machine whose speed drifts drifts for all of them alike."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A worker script and the environment it runs in (None is sonde's own)."""
+
+    name: str
+    script: str
+    environment: str | None = None
+
+    @property
+    def python(self) -> Path:
+        if self.environment is None:
+            return Path(sys.executable)
+        return ROOT / ".venv-peers" / self.environment / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Seconds of each round, and the result of the last one (None for the bare limit)."""
+
+    name: str
+    seconds: tuple[float, ...]
+    result: np.ndarray | None
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+
+def ratio(slow: Outcome, fast: Outcome) -> float:
+    """Return the median over rounds of slow / fast, each round's pair taken together."""
+    return median(a / b for a, b in zip(slow.seconds, fast.seconds, strict=True))
+
+
+def contest(contestants: list[Contestant], task: dict, *, rounds: int) -> dict[str, Outcome]:
+    """Run every contestant once to warm up and then ``rounds`` times, one after another."""
+    with TemporaryDirectory() as folder:
+        workers = [_start(item, task, Path(folder)) for item in contestants]
+        try:
+            seconds: dict[str, list[float]] = {item.name: [] for item in contestants}
+            for round_number in range(rounds + 1):
+                for item, worker in zip(contestants, workers, strict=True):
+                    took = _ask(worker, item.name)
+                    if round_number:
+                        seconds[item.name].append(took)
+                    print(f"  {item.name}: {took:.1f} s", flush=True)
+            return {
+                item.name: Outcome(item.name, tuple(seconds[item.name]), _result(item, folder))
+                for item in contestants
+            }
+        finally:
+            for worker in workers:
+                worker.kill()
+
+
+def _start(item: Contestant, task: dict, folder: Path) -> subprocess.Popen:
+    path = folder / f"{item.name}.json"
+    path.write_text(json.dumps({**task, "answer": str(folder / f"{item.name}.npy")}))
+    worker = subprocess.Popen(
+        [str(item.python), str(HERE / "workers" / item.script), str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=(folder / f"{item.name}.log").open("w"),
+        text=True,
+    )
+    _answer(worker, item.name, folder)
+    return worker
+
+
+def _ask(worker: subprocess.Popen, name: str) -> float:
+    assert worker.stdin is not None
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    return _answer(worker, name)["seconds"]
+
+
+def _answer(worker: subprocess.Popen, name: str, folder: Path | None = None) -> dict:
+    """Read the next answer; libraries print to standard output too, so other lines are passed."""
+    assert worker.stdout is not None
+    for line in worker.stdout:
+        if line.startswith("{"):
+            return json.loads(line)
+    log = (folder / f"{name}.log").read_text()[-2000:] if folder else ""
+    raise RuntimeError(f"{name} stopped without an answer.\n{log}")
+
+
+def _result(item: Contestant, folder: str) -> np.ndarray | None:
+    path = Path(folder) / f"{item.name}.npy"
+    return np.load(path) if path.exists() else None

@@ -1,0 +1,37 @@
+"""What every contestant shares: wait for a word, run once, answer with the time on one line.
+
+A contestant stays loaded between rounds, so that rounds can alternate and each one times the work
+alone. It runs in an environment of its own, so this file imports nothing but numpy.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+BATCH = 8
+
+
+def task() -> dict:
+    """Read the task: model folder, texts, layers, where to leave the answer."""
+    return json.loads(Path(sys.argv[1]).read_text())
+
+
+def serve(run: Callable[[], np.ndarray], answer: str) -> None:
+    """Run once for each line on standard input; the result is ``[text, layer, d_model]``."""
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        result = run()
+        seconds = time.perf_counter() - start
+        if result is not None:
+            np.save(answer, result)
+        print(json.dumps({"seconds": seconds}), flush=True)
+
+
+def batches(items: list, size: int = BATCH) -> list[list]:
+    """Cut a list into batches in the order given, as a script without a plan does."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
