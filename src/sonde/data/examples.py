@@ -24,7 +24,7 @@ class Example:
 
     ``id`` is unique in its data set. ``group`` names what must stay on one side of a fold: a pair,
     a document, a person. ``row`` says where it was read from (``sentences.csv, row 12``), for error
-    messages.
+    messages. ``plain`` marks a text that stands as it is where the others get the chat template.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Example:
     group: str | None = None
     label: Label = None
     row: str = ""
+    plain: bool = False
 
     @property
     def where(self) -> str:
@@ -68,7 +69,7 @@ def as_examples(data: Sequence[Example] | Sequence[str]) -> tuple[Example, ...]:
 
 
 def data_fingerprint(examples: Sequence[Example]) -> str:
-    """Return 16 hex digits that change with any prompt, response, id, group or label."""
+    """Return 16 hex digits that change with any prompt, response, id, group, label or plain."""
     rows = [
         [
             example.id,
@@ -78,6 +79,7 @@ def data_fingerprint(examples: Sequence[Example]) -> str:
             example.response,
             example.group,
             example.label,
+            example.plain,
         ]
         for example in examples
     ]
