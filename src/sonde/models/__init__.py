@@ -1,0 +1,29 @@
+"""Models: loading, hook points, capture and edits in a forward pass, generation."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sonde.models.load import load
+    from sonde.models.model import Model, ModelInfo
+    from sonde.models.spec import ModelSpec
+
+__all__ = ["Model", "ModelInfo", "ModelSpec", "load"]
+
+# Torch and transformers take seconds to import, so a name is imported when it is first used.
+_HOME = {
+    "Model": "model",
+    "ModelInfo": "model",
+    "ModelSpec": "spec",
+    "load": "load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'sonde.models' has no attribute {name!r}")
+    return getattr(import_module(f"sonde.models.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
