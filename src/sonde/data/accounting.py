@@ -1,0 +1,217 @@
+"""The join of activations with labels: what matched, and why the rest did not.
+
+A join that loses rows in silence makes every number after it doubtful, so each id of either side
+ends either joined or listed with its reason.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from sonde.core.errors import SondeError
+from sonde.data.examples import Example, Label
+from sonde.data.labels import is_nan
+
+Labels: TypeAlias = Mapping[str, Label] | Sequence[Example | tuple[str, Label]]
+Reasons: TypeAlias = dict[str, tuple[str, ...]]
+
+NEVER = "never extracted"
+NO_LABEL = "no label"
+EMPTY = "empty label"
+NAN = "NaN label"
+TWICE = "labelled twice, differently"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinReport:
+    """How a join went, in both directions.
+
+    ``labels`` and ``activations`` count the different ids of each side, ``matched`` the ids in
+    both. ``labels_lost`` and ``activations_lost`` give, for each reason, the ids of that side
+    without a partner; ``skipped`` the reasons that extraction recorded, among ``labels_lost``.
+    """
+
+    labels: int
+    activations: int
+    matched: int
+    labels_lost: Reasons = field(default_factory=dict)
+    activations_lost: Reasons = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"{self.matched:,} of {self.labels:,} labels joined"]
+        absent = {
+            reason: ids
+            for reason, ids in self.labels_lost.items()
+            if reason == NEVER or reason in self.skipped
+        }
+        if absent:
+            total = sum(map(len, absent.values()))
+            causes = [self._cause(reason, ids) for reason, ids in absent.items()]
+            parts.append(f"{total:,} {_have(total)} no activations: {', '.join(causes)}")
+        parts += [
+            _UNUSABLE[reason].format(f"{len(ids):,} {_are(len(ids))}")
+            for reason, ids in self.labels_lost.items()
+            if reason not in absent
+        ]
+        unlabelled = len(self.activations_lost.get(NO_LABEL, ()))
+        if unlabelled:
+            parts.append(
+                f"{unlabelled:,} of {self.activations:,} examples with activations "
+                f"{_have(unlabelled)} no label"
+            )
+        return "; ".join(parts) + "."
+
+    def _cause(self, reason: str, ids: Sequence[str]) -> str:
+        verb = "was" if len(ids) == 1 else "were"
+        if reason == NEVER:
+            return f"{len(ids):,} {verb} never extracted (such as {_samples(ids)})"
+        return f"{len(ids):,} {verb} skipped ({reason})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """The rows that have a label: ``index`` into the activations, int64 ``[row]``.
+
+    ``labels`` ``[row]`` is float64 or str and ``groups`` ``[row]`` str, both in the order of
+    ``index``; an example without a group is a group of its own.
+    """
+
+    index: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    report: JoinReport
+
+
+def join(
+    row_ids: np.ndarray | Sequence[str],
+    labels: Labels,
+    *,
+    skipped: Mapping[str, str] | None = None,
+    groups: Mapping[str, str | None] | None = None,
+) -> Joined:
+    """Join activation rows with labels by example id.
+
+    ``row_ids`` ``[row]`` names the example of each row (several rows may share one), ``skipped``
+    gives the reason for each example that extraction left out. Groups come from ``groups``, else
+    from the examples where labels are given as those.
+
+    Raises:
+        SondeError: nothing joins, or labels are partly numbers and partly text.
+    """
+    rows = [str(name) for name in row_ids]
+    present = dict.fromkeys(rows)
+    by_id, twice = _by_id(labels)
+    reasons = skipped or {}
+    usable: dict[str, float | str] = {}
+    labels_lost: dict[str, list[str]] = {}
+    for name, label in by_id.items():
+        fault = _fault(name, label, twice)
+        if fault is None and name not in present:
+            fault = reasons.get(name, NEVER)
+        if fault is not None or label is None:
+            labels_lost.setdefault(fault or EMPTY, []).append(name)
+        else:
+            usable[name] = label
+    activations_lost: dict[str, list[str]] = {}
+    for name in present:
+        if name not in usable:
+            fault = _fault(name, by_id[name], twice) if name in by_id else NO_LABEL
+            activations_lost.setdefault(fault or EMPTY, []).append(name)
+    report = JoinReport(
+        labels=len(by_id),
+        activations=len(present),
+        matched=len(usable),
+        labels_lost={reason: tuple(ids) for reason, ids in labels_lost.items()},
+        activations_lost={reason: tuple(ids) for reason, ids in activations_lost.items()},
+        skipped=tuple(reason for reason in labels_lost if reason in set(reasons.values())),
+    )
+    if not usable:
+        raise SondeError(
+            f"{report} Labels have ids such as {_samples(list(by_id))}, activations such as "
+            f"{_samples(list(present))}.",
+            fix="Give labels whose ids are those of the examples that were extracted.",
+        )
+    index = [number for number, name in enumerate(rows) if name in usable]
+    known = groups if groups is not None else _groups(labels)
+    return Joined(
+        index=np.asarray(index, np.int64),
+        labels=_array([usable[rows[number]] for number in index], usable),
+        groups=np.asarray([known.get(rows[number]) or rows[number] for number in index], str),
+        report=report,
+    )
+
+
+def _by_id(labels: Labels) -> tuple[dict[str, Label], set[str]]:
+    """Return the label of each id, and the ids that have two different ones."""
+    pairs: Iterable[tuple[str, Label]]
+    if isinstance(labels, Mapping):
+        pairs = labels.items()
+    else:
+        pairs = ((it.id, it.label) if isinstance(it, Example) else it for it in labels)
+    found: dict[str, Label] = {}
+    twice: set[str] = set()
+    for given, value in pairs:
+        name, label = str(given), _plain(value)
+        if name in found and not _same(found[name], label):
+            twice.add(name)
+        found.setdefault(name, label)
+    return found, twice
+
+
+def _plain(label: Label) -> Label:
+    """Return numpy's and Python's numbers as float, other labels as they are."""
+    if label is None or isinstance(label, str):
+        return label
+    return float(label)
+
+
+def _same(one: Label, other: Label) -> bool:
+    return one == other or (is_nan(one) and is_nan(other))
+
+
+def _fault(name: str, label: Label, twice: set[str]) -> str | None:
+    if name in twice:
+        return TWICE
+    if label is None or label == "":
+        return EMPTY
+    return NAN if is_nan(label) else None
+
+
+def _groups(labels: Labels) -> Mapping[str, str | None]:
+    if isinstance(labels, Mapping):
+        return {}
+    return {item.id: item.group for item in labels if isinstance(item, Example)}
+
+
+def _array(values: Sequence[float | str], usable: Mapping[str, float | str]) -> np.ndarray:
+    texts = [name for name, label in usable.items() if isinstance(label, str)]
+    if texts and len(texts) < len(usable):
+        number = next(name for name, label in usable.items() if not isinstance(label, str))
+        raise SondeError(
+            f"Labels are partly text ({texts[0]!r} has {usable[texts[0]]!r}) and partly numbers "
+            f"({number!r} has {usable[number]!r}).",
+            fix="Give classes as text or values as numbers, not both.",
+        )
+    return np.asarray(values, str if texts else np.float64)
+
+
+_UNUSABLE = {
+    EMPTY: "{} empty",
+    NAN: "{} NaN",
+    TWICE: "{} given twice, with different values",
+}
+
+
+def _samples(ids: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in ids[:2]) or "none"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,64 @@
+"""Labels as they stand in a file: numbers, classes, and what is neither."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sonde.core.errors import SondeError
+from sonde.data.examples import Example, Label
+
+
+def read_label(value: Any, where: str) -> Label:
+    """Read a cell: a number (NaN included), a text, or None where it is empty.
+
+    Raises:
+        SondeError: the value is neither a number nor a text.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, bool | int | float):
+        return float(value)
+    if isinstance(value, str):
+        return math.nan if value.strip().lower() == "nan" else value.strip()
+    raise SondeError(f"{where}: a label is a number or a text, not {str(value)[:80]}.")
+
+
+def is_nan(label: Label) -> bool:
+    """Say whether a label is the number that is none."""
+    return isinstance(label, float) and math.isnan(label)
+
+
+def with_label_type(examples: Sequence[Example]) -> list[Example]:
+    """Turn labels into numbers where most are; a text among numbers is a slip, not a class.
+
+    Raises:
+        SondeError: a label is no finite number, and most of the others are.
+    """
+    labelled = [example for example in examples if example.label is not None]
+    strange = [example for example in labelled if _number(example.label) is None]
+    numeric = 2 * len(strange) <= len(labelled)
+    if strange and numeric:
+        raise SondeError(
+            f"{strange[0].where}: the label {strange[0].label!r} is not a finite number, and most "
+            "labels are.",
+            fix="Mend the row, or write every class as a word.",
+        )
+    convert = _number if numeric else _text
+    return [replace(example, label=convert(example.label)) for example in examples]
+
+
+def _number(label: Label) -> float | None:
+    if label is None:
+        return None
+    try:
+        number = float(label)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _text(label: Label) -> str | None:
+    if label is None:
+        return None
+    return f"{label:g}" if isinstance(label, float) else str(label)
