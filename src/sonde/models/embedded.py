@@ -70,10 +70,10 @@ def _sweep(folder: Path) -> None:
 
 
 def _convert(path: Path, folder: Path) -> None:
-    from safetensors.torch import save_file  # noqa: PLC0415
+    from safetensors.torch import save_file
 
-    from sonde.models.gguf import gguf_config, gguf_weights, read_gguf  # noqa: PLC0415
-    from sonde.models.tokenizers import gguf_tokenizer  # noqa: PLC0415
+    from sonde.models.gguf import gguf_config, gguf_weights, read_gguf
+    from sonde.models.tokenizers import gguf_tokenizer
 
     file = read_gguf(path)
     config = gguf_config(file)

@@ -50,7 +50,7 @@ def read_gguf(path: Path) -> GgufFile:
     Raises:
         SondeError: the file is not GGUF, is cut short, or has an architecture that is not known.
     """
-    import gguf  # noqa: PLC0415  (needed for GGUF files alone)
+    import gguf
 
     try:
         reader = gguf.GGUFReader(path)
@@ -79,7 +79,7 @@ def gguf_config(file: GgufFile) -> Any:
     Raises:
         SondeError: something that changes what the model computes cannot be carried over.
     """
-    from transformers import AutoConfig  # noqa: PLC0415
+    from transformers import AutoConfig
 
     entry = ARCHITECTURES[file.architecture]
     return AutoConfig.for_model(entry.model_type, **_shared(file), **entry.config(file))
@@ -94,7 +94,7 @@ def gguf_weights(file: GgufFile) -> Iterator[tuple[str, Float[Tensor, "..."]]]:
     Raises:
         SondeError: a tensor has a packing or a name that is not known.
     """
-    from gguf.quants import dequantize  # noqa: PLC0415
+    from gguf.quants import dequantize
 
     entry = ARCHITECTURES[file.architecture]
     heads = {

@@ -25,9 +25,9 @@ def load(name: str | ModelSpec, **overrides: Any) -> "Model":
 
 
 def _embedded(spec: ModelSpec) -> "Model":
-    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-    from sonde.models.model import wrap  # noqa: PLC0415
+    from sonde.models.model import wrap
 
     folder = embedded.embedded_folder()
     hf = AutoModelForCausalLM.from_pretrained(

@@ -135,7 +135,7 @@ def _finish(
 
 
 def _prepend(backend: Tokenizer, bos: str) -> None:
-    from tokenizers.processors import TemplateProcessing  # noqa: PLC0415
+    from tokenizers.processors import TemplateProcessing
 
     number = backend.token_to_id(bos)
     assert number is not None
