@@ -1,6 +1,7 @@
 """The base of everything that crosses disk, command line or web, and its error messages."""
 
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,10 +15,20 @@ class Config(BaseModel):
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
+Place: TypeAlias = Callable[[tuple[int | str, ...]], str]
 
 
-def validated(kind: type[AnyConfig], given: Any, *, where: str) -> AnyConfig:
+def dotted(path: tuple[int | str, ...]) -> str:
+    """Return a place inside settings as ``a.b.c``."""
+    return ".".join(str(part) for part in path) or "the whole"
+
+
+def validated(
+    kind: type[AnyConfig], given: Any, *, where: str, place: Place = dotted
+) -> AnyConfig:
     """Validate ``given`` as ``kind``; ``where`` names the file or place for the error message.
+
+    ``place`` turns the path of a value into words, where more than the path is known of it.
 
     Raises:
         SondeError: a key is unknown (the nearest known one is named), missing, or of a wrong type.
@@ -26,12 +37,13 @@ def validated(kind: type[AnyConfig], given: Any, *, where: str) -> AnyConfig:
         return kind.model_validate(given)
     except ValidationError as error:
         raise SondeError(
-            f"{where} is not valid: {'; '.join(_readable(item, kind) for item in error.errors())}",
+            f"{where} is not valid: "
+            + "; ".join(_readable(item, kind, place) for item in error.errors()),
         ) from None
 
 
-def _readable(item: Any, kind: type[BaseModel]) -> str:
-    path = ".".join(str(part) for part in item["loc"]) or "the whole"
+def _readable(item: Any, kind: type[BaseModel], place: Place) -> str:
+    path = place(tuple(item["loc"]))
     if item["type"] == "extra_forbidden":
         known = _keys_at(kind, item["loc"][:-1])
         hint = nearest(str(item["loc"][-1]), known) or f" Keys are {', '.join(known)}."

@@ -1,0 +1,1 @@
+"""The ledger: runs, stages and results in one database."""

@@ -1,0 +1,1 @@
+"""Engines: where stages run. The local one runs them in this process."""

@@ -1,0 +1,159 @@
+"""Hardware: a small table of devices by name, and this machine, described and measured.
+
+The table's figures are the makers' dense 16-bit rates, memory bandwidths and memory sizes.
+"""
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sonde.core.errors import SondeError, nearest
+
+GIGA = 10**9
+PACKAGES = (
+    "sonde", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scikit-learn",
+    "scipy", "pyarrow", "pydantic", "sqlalchemy",
+)  # fmt: skip
+
+# The share of a maker's rate that a plain forward pass reaches (about half in published
+# measurements of prefill); a measured machine's rate needs no such discount.
+ATTAINED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A device: operations a second at 16 bits, bytes a second from memory, bytes of memory."""
+
+    name: str
+    flops: float
+    bandwidth: float
+    memory: int
+
+    def seconds(self, flops: float, traffic: float) -> float:
+        """Return the time of some work by the roofline: the slower of arithmetic and memory."""
+        return max(flops / self.flops, traffic / self.bandwidth)
+
+
+def _device(name: str, teraflops: float, gigabytes_a_second: float, gigabytes: int) -> Hardware:
+    return Hardware(
+        name, ATTAINED * teraflops * 1e12, gigabytes_a_second * 1e9, gigabytes * GIGA
+    )
+
+
+DEVICES: dict[str, Hardware] = {
+    device.name: device
+    for device in (
+        _device("b200", 2250, 8000, 192),
+        _device("h200", 989, 4800, 141),
+        _device("h100", 989, 3350, 80),
+        _device("a100", 312, 2039, 80),
+        _device("a100-40", 312, 1555, 40),
+        _device("l40s", 362, 864, 48),
+        _device("a10", 125, 600, 24),
+        _device("l4", 121, 300, 24),
+        _device("v100", 125, 900, 32),
+        _device("t4", 65, 320, 16),
+        _device("rtx4090", 165, 1008, 24),
+        _device("rtx3090", 71, 936, 24),
+    )
+}
+
+
+def named_hardware(name: str | None) -> Hardware:
+    """Return a device of the table, or this machine (measured in about a second) for None.
+
+    Raises:
+        SondeError: the name is not in the table.
+    """
+    if name is None:
+        return this_machine()
+    found = DEVICES.get(name.lower())
+    if found is None:
+        raise SondeError(
+            f"Hardware {name!r} is not known.{nearest(name.lower(), DEVICES)}",
+            fix=f"Known are {', '.join(DEVICES)}; leave it out for this machine.",
+        )
+    return found
+
+
+@lru_cache
+def this_machine() -> Hardware:
+    """Measure this machine: a matrix product and a copy, at the precision it computes in."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    size = 8192 if device == "cuda" else 1024
+    square = torch.randn(size, size, device=device, dtype=dtype)
+    thin = torch.empty(64 * 1024 * 1024, device=device, dtype=torch.uint8)
+    product = _seconds(lambda: square @ square, device)
+    copy = _seconds(thin.clone, device)
+    if device == "cuda":
+        name = torch.cuda.get_device_name()
+        memory = torch.cuda.get_device_properties(0).total_memory
+        # A square product at its best is more than a whole forward pass attains.
+        return Hardware(name, 0.6 * 2 * size**3 / product, 2 * thin.numel() / copy, memory)
+    threads = torch.get_num_threads()
+    name = f"{_cpu_name()} ({threads} threads)"
+    return Hardware(name, 0.7 * 2 * size**3 / product, 2 * thin.numel() / copy, _memory())
+
+
+def _seconds(work: Any, device: str) -> float:
+    """Return the shortest time of several runs of a piece of work."""
+    import torch
+
+    times: list[float] = []
+    for _ in range(4):
+        began = time.perf_counter()
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return max(min(times), 1e-6)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what a reader of a result wants to know of the machine."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.platform(),
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory": _memory(),
+        "gpus": gpus,
+        "cuda": torch.version.cuda if gpus else None,
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,78 @@
+"""Keys: what a result is made of, as one hash. Equal keys mean that nothing need be done again."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sonde.core.errors import SondeError
+from sonde.core.files import fingerprint, sha256_file
+from sonde.experiments.identity import model_identity
+from sonde.experiments.spec import Planned
+from sonde.experiments.stage import Stage
+
+
+def made_of(
+    stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return everything that decides a stage's result, as JSON values.
+
+    Its kind and code version, its settings (files by content, not by path), the keys of its
+    inputs, and where they matter the model's identity and the seed. A gate decides whether a stage
+    runs, not what comes out, so it is not part of this.
+
+    Raises:
+        SondeError: a file that the settings name does not exist.
+    """
+    files = {setting: _content(path, name, setting) for setting, path in stage.files(planned.base).items()}
+    settings = stage.model_dump(mode="json", exclude={"when", "model", *files})
+    spec = planned.model_of(name)
+    inputs = [reference.stage for reference in stage.inputs()]
+    inputs += [
+        other
+        for other in stage.optional_inputs(planned.experiment.stages)
+        if other in keys and other not in inputs
+    ]
+    return {
+        "kind": settings["kind"],
+        "version": stage.version,
+        "settings": settings,
+        "files": files,
+        "inputs": {other: keys[other] for other in inputs},
+        "model": None if spec is None else model_identity(spec),
+        "seed": planned.experiment.seed if stage.uses_seed else None,
+        "texts": {field: getattr(planned.experiment, field) for field in stage.reads_texts},
+    }
+
+
+def key_of(content: Mapping[str, Any]) -> str:
+    """Return the key: 16 hex digits."""
+    return fingerprint(dict(content))
+
+
+def all_keys(planned: Planned) -> dict[str, str]:
+    """Return the key of every stage, without running any.
+
+    Raises:
+        SondeError: as ``made_of``.
+    """
+    keys: dict[str, str] = {}
+    for name in planned.order:
+        keys[name] = key_of(made_of(planned.experiment.stages[name], planned, name, keys))
+    return keys
+
+
+def _content(path: Path, name: str, setting: str) -> str:
+    if path.is_dir():
+        return fingerprint(
+            {
+                str(file.relative_to(path)): sha256_file(file)
+                for file in sorted(path.rglob("*"))
+                if file.is_file()
+            }
+        )
+    if not path.is_file():
+        raise SondeError(
+            f"stages.{name}.{setting}: {path} does not exist.",
+            fix="Relative paths start at the folder of the experiment file.",
+        )
+    return sha256_file(path)

@@ -1,0 +1,245 @@
+"""Run an experiment: what is done already is taken, the rest is run, everything is recorded."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sonde.core.errors import SondeError, nearest
+from sonde.core.files import write_json
+from sonde.experiments.engines.local import LocalEngine
+from sonde.experiments.folder import Done, ResultFolder
+from sonde.experiments.gates import judge, parse_gate, stages_in
+from sonde.experiments.keys import key_of, made_of
+from sonde.experiments.recording import Recorder
+from sonde.experiments.spec import Planned, Specification
+from sonde.experiments.stage import Context, Finished, Outcome
+from sonde.ledger.records import DONE, REUSED, SKIPPED
+
+VARIANTS = "variants.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """How a stage of a variant ended: done, reused, or skipped with the reason."""
+
+    name: str
+    state: str
+    finished: Finished
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class VariantReport:
+    """The stages of one variant. ``run`` is its number in the ledger, None if nothing ran."""
+
+    label: str
+    stages: tuple[StageReport, ...]
+    run: int | None
+
+    @property
+    def finished(self) -> Mapping[str, Finished]:
+        """The stages by name."""
+        return {report.name: report.finished for report in self.stages}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run: the runs folder, the stages to redo, whom to tell."""
+
+    out: Path = field(default_factory=lambda: Path("runs"))
+    force: tuple[str, ...] = ()
+    ledger: str | None = None  # a path or URL; None is the default of the runs folder
+    say: Callable[[str], None] = print
+    progress: bool = True
+
+
+def run(spec: Specification, options: Options | None = None) -> tuple[VariantReport, ...]:
+    """Run every variant of an experiment; repeat nothing that is done.
+
+    Raises:
+        SondeError: a stage to redo is unknown, or what a stage raises. Finished stages are kept.
+    """
+    chosen = options or Options()
+    _check_force(spec, chosen.force)
+    work = _Work(spec, chosen, LocalEngine(chosen.say))
+    try:
+        reports = tuple(work.variant(planned) for planned in spec.variants)
+    finally:
+        work.engine.unload()
+    write_json(work.root / VARIANTS, [_stored(report, work.root) for report in reports])
+    return reports
+
+
+@dataclass(slots=True)
+class _Work:
+    """One call of ``run``: what its variants share."""
+
+    spec: Specification
+    options: Options
+    engine: LocalEngine
+    redone: set[Path] = field(default_factory=set[Path])  # forced folders, each redone once
+
+    @property
+    def root(self) -> Path:
+        return self.options.out.resolve() / self.spec.name
+
+    def variant(self, planned: Planned) -> VariantReport:
+        """Run the stages of one variant in order."""
+        recorder = Recorder(self.spec, planned, self.root, self.options)
+        reports: dict[str, StageReport] = {}
+        if planned.label:
+            self.options.say(f"[{planned.label}]")
+        with recorder.run_recorded():
+            for name in planned.order:
+                reports[name] = self._stage(name, planned, reports, recorder)
+        return VariantReport(planned.label, tuple(reports.values()), recorder.run)
+
+    def _stage(
+        self,
+        name: str,
+        planned: Planned,
+        reports: Mapping[str, StageReport],
+        recorder: Recorder,
+    ) -> StageReport:
+        stage = planned.experiment.stages[name]
+        reason = _reason_to_skip(name, planned, reports)
+        if reason:
+            self.options.say(f"{name}: skipped, {reason}")
+            recorder.skipped(name, stage, reason)
+            return StageReport(name, SKIPPED, Finished(name, stage, Path(), "", {}, reason))
+        keys = {
+            other: report.finished.key
+            for other, report in reports.items()
+            if not report.finished.skipped
+        }
+        content = made_of(stage, planned, name, keys)
+        key = key_of(content)
+        folder = ResultFolder(self.root / name / key)
+        with folder.locked(self.options.say):
+            done = None if self._is_forced(name, folder) else folder.done
+            if done is not None:
+                recorder.reused(name, stage, done, folder.path)
+                self.options.say(f"{name}: done already")
+                finished = Finished(name, stage, folder.path, key, done.summary)
+                return StageReport(name, REUSED, finished)
+            task = _Task(name, planned, content, folder, reports)
+            return self._execute(task, recorder)
+
+    def _execute(self, task: "_Task", recorder: Recorder) -> StageReport:
+        stage, folder = task.planned.experiment.stages[task.name], task.folder
+        kind = task.content["kind"]
+        self.options.say(f"{task.name}: {kind} …")
+        folder.begin(keep=stage.resumes and not self._is_forced(task.name, folder))
+        self.redone.add(folder.path)
+        began = time.perf_counter()
+        key = key_of(task.content)
+        with recorder.stage_recorded(task.name, task.content, key, folder.path) as end:
+            model_spec = task.planned.model_of(task.name)
+            outcome = self.engine.run(stage, self._context(task, model_spec), model_spec)
+            seconds = time.perf_counter() - began
+            done = _finish(task, outcome, seconds)
+            end(done, outcome, seconds)
+        self.options.say(f"{task.name}: done in {seconds:.1f} s")
+        finished = Finished(task.name, stage, folder.path, key, done.summary)
+        return StageReport(task.name, DONE, finished, seconds)
+
+    def _context(self, task: "_Task", model_spec: Any) -> Context:
+        def load_model() -> Any:
+            assert model_spec is not None
+            return self.engine.load_model(model_spec)
+
+        return Context(
+            name=task.name,
+            folder=task.folder.path,
+            base=self.spec.base,
+            seed=task.planned.experiment.seed,
+            inputs={name: report.finished for name, report in task.reports.items()},
+            load_model=load_model,
+            say=self.options.say,
+            experiment={
+                "name": self.spec.name,
+                "question": task.planned.experiment.question,
+                "variant": task.planned.label,
+            },
+            progress=self.options.progress,
+        )
+
+    def _is_forced(self, name: str, folder: ResultFolder) -> bool:
+        return name in self.options.force and folder.path not in self.redone
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A stage whose turn has come, with everything its key is made of."""
+
+    name: str
+    planned: Planned
+    content: dict[str, Any]
+    folder: ResultFolder
+    reports: Mapping[str, StageReport]
+
+
+def _finish(task: _Task, outcome: Outcome, seconds: float) -> Done:
+    from sonde import __version__
+
+    stage = task.planned.experiment.stages[task.name]
+    marker = {
+        "stage": task.name,
+        "kind": task.content["kind"],
+        "key": key_of(task.content),
+        "version": stage.version,
+        "made_of": task.content,
+        "summary": dict(outcome.summary),
+        "results": [asdict(result) for result in outcome.results],
+        "sonde_version": __version__,
+    }
+    return task.folder.finish(
+        marker, {"seconds": round(seconds, 3), "pid": os.getpid()}, store=stage.store
+    )
+
+
+def _reason_to_skip(name: str, planned: Planned, reports: Mapping[str, StageReport]) -> str:
+    """Return why a stage does not run: its gate is closed, or an input was skipped."""
+    stage = planned.experiment.stages[name]
+    for reference in stage.inputs():
+        if reports[reference.stage].finished.skipped:
+            return f"because {reference.stage} was skipped"
+    if not stage.when:
+        return ""
+    gate = parse_gate(stage.when)
+    for other in stages_in(gate):
+        if reports[other].finished.skipped:
+            return f"because {other} was skipped, which its gate reads"
+    summaries = {other: report.finished.summary for other, report in reports.items()}
+    try:
+        verdict = judge(gate, summaries)
+    except SondeError as error:
+        raise SondeError(f"stages.{name}.when: {error.what}", fix=error.fix) from None
+    return "" if verdict.open else f"because {verdict.why}"
+
+
+def _check_force(spec: Specification, force: Sequence[str]) -> None:
+    known = spec.variants[0].experiment.stages
+    for name in force:
+        if name not in known:
+            raise SondeError(
+                f"--force {name!r} is not a stage.{nearest(name, known)}",
+                fix=f"Stages are {', '.join(known)}.",
+            )
+
+
+def _stored(report: VariantReport, root: Path) -> dict[str, Any]:
+    return {
+        "variant": report.label,
+        "stages": {
+            stage.name: str(stage.finished.folder.relative_to(root))
+            for stage in report.stages
+            if not stage.finished.skipped
+        },
+        "skipped": {
+            stage.name: stage.finished.skipped for stage in report.stages if stage.finished.skipped
+        },
+    }

@@ -1,0 +1,188 @@
+"""The stage protocol: settings that know their inputs, their cost, and how to run.
+
+A stage kind is one file in ``stages/`` and one line in its table. Its settings are a pydantic
+model, a subclass of ``Stage``; what it measured is an ``Outcome``; its files lie in the folder of
+its context.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from sonde.core.base import Config
+from sonde.core.errors import SondeError, nearest
+from sonde.ledger.records import Measured
+
+if TYPE_CHECKING:
+    from sonde.experiments.facts import Facts
+    from sonde.models.load import ModelSpec
+    from sonde.models.model import Model
+
+DONE = "done.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A setting that names another stage, and what that stage must give."""
+
+    field: str
+    stage: str
+    wants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage found: values that gates and tables can read, and results for the ledger.
+
+    The summary holds JSON values only, and is the same whenever the stage is run again.
+    """
+
+    summary: Mapping[str, Any]
+    results: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a stage will cost: floating point operations, bytes moved, bytes kept; 0 is little.
+
+    ``seconds`` is for work that the roofline does not describe. ``memory`` is what is held besides
+    the model. ``basis`` says in words what was counted, and what was guessed.
+    """
+
+    flops: float = 0.0
+    traffic: float = 0.0
+    memory: int = 0
+    disk: int = 0
+    seconds: float = 0.0
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A stage whose result is on disk."""
+
+    name: str
+    stage: "Stage"
+    folder: Path
+    key: str
+    summary: Mapping[str, Any]
+    skipped: str = ""  # why there is no result; empty where there is one
+
+    def open(self) -> Any:
+        """Read the stage's result."""
+        return self.stage.open(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a stage is given to run: its folder, its inputs, the model, the seed."""
+
+    name: str
+    folder: Path  # where its files go
+    base: Path  # the folder of the experiment file: relative paths start here
+    seed: int
+    inputs: Mapping[str, Finished]  # by the name of the stage
+    load_model: Callable[[], "Model"]
+    say: Callable[[str], None]
+    experiment: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    progress: bool = True
+
+    def open(self, stage: str) -> Any:
+        """Read the result of an input."""
+        return self.inputs[stage].open()
+
+
+class Stage(Config):
+    """Settings of every stage.
+
+    ``version`` changes when the same settings give another result, so that old results are not
+    taken for new ones. ``gives`` is what other stages can read of it. ``resumes`` says that a
+    half-made folder is continued rather than begun again. ``store`` is a folder of the result that
+    has a manifest with checksums of its own. ``reads_texts`` are the experiment's texts that show
+    up in the result.
+    """
+
+    when: str | None = Field(
+        default=None,
+        description="Run only if this holds, such as `truth.selected.low > 0.6`.",
+    )
+
+    version: ClassVar[int] = 1
+    gives: ClassVar[str] = ""
+    resumes: ClassVar[bool] = False
+    uses_seed: ClassVar[bool] = False
+    store: ClassVar[str] = ""
+    reads_texts: ClassVar[tuple[str, ...]] = ()
+
+    def inputs(self) -> tuple[Reference, ...]:
+        """Return the stages that this one reads."""
+        return ()
+
+    def optional_inputs(self, names: Mapping[str, "Stage"]) -> tuple[str, ...]:
+        """Return stages that are read if they have a result, and not missed otherwise."""
+        return ()
+
+    def model_spec(self, default: "ModelSpec | None") -> "ModelSpec | None":
+        """Return the model that this stage needs, or None."""
+        return None
+
+    def files(self, base: Path) -> Mapping[str, Path]:
+        """Return the files that settings name, by setting: their content counts, not their path."""
+        return {}
+
+    def problems(self, base: Path) -> tuple[str, ...]:
+        """Return what stands in the way of running, as sentences: a missing file, column, extra."""
+        return tuple(
+            f"{setting}: {path} does not exist."
+            for setting, path in self.files(base).items()
+            if not path.exists()
+        )
+
+    def estimate(self, facts: "Facts") -> Estimate:
+        """Return what running will cost."""
+        return Estimate()
+
+    def run(self, context: Context) -> Outcome:
+        """Make the result in ``context.folder``, and return what was found."""
+        raise NotImplementedError(f"{type(self).__name__} does not run")
+
+    def verify(self, folder: Path) -> list[str]:
+        """Return what is wrong with the result beyond the hashes of its files."""
+        return []
+
+    def open(self, folder: Path) -> Any:
+        """Read the result back."""
+        return folder
+
+
+def resolved_path(text: str, base: Path) -> Path:
+    """Return a path of the experiment file: absolute, in the home folder, or beside the file."""
+    path = Path(text).expanduser()
+    return path if path.is_absolute() else base / path
+
+
+def named_stage(names: Mapping[str, Stage], reference: Reference, owner: str) -> Stage:
+    """Return the stage that a reference names.
+
+    Raises:
+        SondeError: there is no such stage, or it gives something else.
+    """
+    place = f"stages.{owner}.{reference.field}"
+    fitting = [name for name, stage in names.items() if stage.gives in reference.wants]
+    wanted = " or ".join(reference.wants)
+    if reference.stage not in names:
+        raise SondeError(
+            f"{place} names {reference.stage!r}, which is not a stage."
+            f"{nearest(reference.stage, fitting or names)}",
+            fix=f"Stages that give {wanted}: {', '.join(fitting) or 'none'}.",
+        )
+    found = names[reference.stage]
+    if found.gives not in reference.wants:
+        raise SondeError(
+            f"{place} names {reference.stage!r}, which gives {found.gives}, not {wanted}.",
+            fix=f"Stages that give {wanted}: {', '.join(fitting) or 'none'}.",
+        )
+    return found

@@ -1,0 +1,98 @@
+"""``data``: read examples from a file, and keep them with what was left out."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from sonde.core.errors import SondeError
+from sonde.core.files import canonical_json, write_json, write_text
+from sonde.data.examples import Example, Message
+from sonde.data.read import HUB, DataRead, DataSpec, read_data
+from sonde.data.sets import shipped, shipped_sets
+from sonde.experiments.stage import Context, Outcome, Stage, resolved_path
+
+EXAMPLES = "examples.jsonl"
+SKIPPED = "skipped.json"
+MAX_CLASSES = 20  # more different labels than this are shown as numbers, not counted
+
+
+class DataStage(Stage, DataSpec):
+    """Read examples from a file; a relative path starts at the folder of the experiment file."""
+
+    kind: Literal["data"] = Field(default="data", description="Read examples from a file.")
+
+    version: ClassVar[int] = 1
+    gives: ClassVar[str] = "examples"
+
+    def files(self, base: Path) -> Mapping[str, Path]:
+        """Return the data file, unless the data comes from the hub."""
+        return {} if self.path.startswith(HUB) else {"path": self._file(base)}
+
+    def problems(self, base: Path) -> tuple[str, ...]:
+        """Return what is wrong with the file or its columns."""
+        try:
+            self.read(base)
+        except SondeError as error:
+            return (str(error),)
+        return ()
+
+    def read(self, base: Path) -> DataRead:
+        """Read the data.
+
+        Raises:
+            SondeError: as ``sonde.data.read.read_data``.
+        """
+        settings = self.model_dump(include=set(DataSpec.model_fields))
+        if not self.path.startswith(HUB):
+            settings["path"] = str(self._file(base))
+        return read_data(DataSpec.model_validate(settings))
+
+    def run(self, context: Context) -> Outcome:
+        """Write the examples as JSON Lines, and count them."""
+        found = self.read(context.base)
+        lines = (canonical_json(_stored(example)) for example in found.examples)
+        write_text(context.folder / EXAMPLES, "\n".join(lines) + "\n")
+        write_json(context.folder / SKIPPED, [asdict(row) for row in found.skipped])
+        return Outcome(_summary(found))
+
+    def open(self, folder: Path) -> tuple[Example, ...]:
+        """Return the examples."""
+        with (folder / EXAMPLES).open(encoding="utf-8") as lines:
+            return tuple(_example(json.loads(line)) for line in lines)
+
+    def _file(self, base: Path) -> Path:
+        beside = resolved_path(self.path, base)
+        is_name = self.path.replace("-", "_") in shipped_sets()
+        return shipped(self.path) if is_name and not beside.exists() else beside
+
+
+def _summary(found: DataRead) -> dict[str, Any]:
+    labels = [example.label for example in found.examples if example.label is not None]
+    counts = Counter(str(label) for label in labels)
+    summary: dict[str, Any] = {
+        "n": len(found.examples),
+        "labelled": len(labels),
+        "groups": len({example.group for example in found.examples if example.group is not None}),
+        "skipped": dict(sorted(Counter(row.reason for row in found.skipped).items())),
+    }
+    if labels and len(counts) <= MAX_CLASSES:
+        summary["labels"] = dict(sorted(counts.items()))
+    return summary
+
+
+def _stored(example: Example) -> dict[str, Any]:
+    stored = {name: getattr(example, name) for name in Example.__dataclass_fields__}
+    if not isinstance(example.prompt, str):
+        stored["prompt"] = [[turn.role, turn.content] for turn in example.prompt]
+    return stored
+
+
+def _example(stored: Mapping[str, Any]) -> Example:
+    prompt: str | Sequence[Sequence[str]] = stored["prompt"]
+    turns = prompt if isinstance(prompt, str) else tuple(Message(*turn) for turn in prompt)
+    return Example(**{**stored, "prompt": turns})
