@@ -78,7 +78,7 @@ class Activations(Protocol):
     @property
     def skipped(self) -> tuple[Skipped, ...]: ...
 
-    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row d_model"]: ...
+    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row ..."]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,14 @@ class ActivationsInMemory:
     rows: RowTable
     origin: Origin
     skipped: tuple[Skipped, ...] = ()
+    truncated: int = 0  # how many examples were shortened to fit the model's context
 
     @property
     def hooks(self) -> tuple[HookPoint, ...]:
         """The hook points, in the order of the forward pass."""
         return tuple(sorted(self.tensors, key=lambda hook: hook.depth))
 
-    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row d_model"]:
+    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row ..."]:
         """Return the activations at one hook point.
 
         Raises:
