@@ -67,18 +67,28 @@ class Activations(Protocol):
     """What probes and reports need of activations, in memory or on disk."""
 
     @property
-    def hooks(self) -> tuple[HookPoint, ...]: ...
+    def hooks(self) -> tuple[HookPoint, ...]:
+        """The hook points, in the order of the forward pass."""
+        ...
 
     @property
-    def rows(self) -> RowTable: ...
+    def rows(self) -> RowTable:
+        """The row table."""
+        ...
 
     @property
-    def origin(self) -> Origin: ...
+    def origin(self) -> Origin:
+        """Where the activations come from."""
+        ...
 
     @property
-    def skipped(self) -> tuple[Skipped, ...]: ...
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Inputs that gave no activations, and why."""
+        ...
 
-    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row ..."]: ...
+    def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row ..."]:
+        """Return the activations at one hook point, ``[row, d_model]``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from sonde.activations.activations import Origin
 from sonde.activations.sealed import read_sealed, write_sealed
 from sonde.core.base import Config, validated
@@ -46,14 +48,14 @@ class Manifest(Config):
     kind: Literal["activations"] = "activations"
     format: Literal[1] = 1
     origin: Origin
-    rules: dict[str, str] = {}
+    rules: dict[str, str] = Field(default_factory=dict)
     examples: int
     truncated: int = 0
-    shape: dict[str, tuple[int, ...]] = {}
+    shape: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     shards: tuple[ShardRecord | None, ...] = ()
     complete: bool = False
     skipped: int = 0
-    files: dict[str, FileRecord] = {}
+    files: dict[str, FileRecord] = Field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -62,11 +64,10 @@ class Manifest(Config):
 
     def expected(self) -> dict[str, FileRecord]:
         """Return every file that must exist, by its path inside the store."""
-        shards = [shard.files for shard in self.shards if shard is not None]
-        return {
-            **self.files,
-            **{name: record for files in shards for name, record in files.items()},
-        }
+        expected = dict(self.files)
+        for shard in self.shards:
+            expected |= shard.files if shard is not None else {}
+        return expected
 
 
 def shard_name(hook: str, number: int) -> str:

@@ -22,7 +22,7 @@ Item = tuple[int, Sequence[int], Pool]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Examples as flat arrays. A row is one line of the activations, an item what makes one or more.
+    """Examples as flat arrays. A row is one line of the activations; an item makes one or more.
 
     An item is one position in one example. ``ids[starts[e] : starts[e + 1]]`` are the tokens of
     example ``e``, ``items[e] : items[e + 1]`` its items, ``rows[e] : rows[e + 1]`` its rows; item

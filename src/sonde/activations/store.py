@@ -75,7 +75,7 @@ class ActivationStore:
     def __len__(self) -> int:
         return self.manifest.rows
 
-    @cached_property
+    @property
     def hooks(self) -> tuple[HookPoint, ...]:
         """The hook points, in the order of the forward pass."""
         points = (parse_hook_point(text) for text in self.manifest.shape)
@@ -105,7 +105,7 @@ class ActivationStore:
         """Row numbers that bring the rows into the order of the data: ``tensor[input_order]``."""
         return np.argsort(self._rows[1], kind="stable")
 
-    @cached_property
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Inputs that gave no activations, and why."""
         return read_skipped(self._file(m.SKIPPED))

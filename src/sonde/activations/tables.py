@@ -1,8 +1,7 @@
-"""The tables of a store as Parquet: its rows and what was skipped. Equal input gives equal bytes."""
+"""The tables of a store as Parquet: equal input gives equal bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ CHUNK = 1 << 17
 TEXTS = ("example", "position", "group")
 NUMBERS = ("ordinal", "token", "token_id", "n_tokens", "start", "end")
 Coded = tuple[Sequence[str], np.ndarray]  # the distinct texts, and which one each row has
+Chunk = tuple[dict[str, Coded], dict[str, np.ndarray]]
 
 
 def write_rows(path: Path, prepared: Prepared, numbers: np.ndarray) -> None:
@@ -23,11 +23,11 @@ def write_rows(path: Path, prepared: Prepared, numbers: np.ndarray) -> None:
     groups = [example.group or "" for example in prepared.examples]
     positions = [str(position) for position in prepared.positions]
 
-    def chunks() -> Iterator[tuple[dict[str, Coded], dict[str, np.ndarray]]]:
+    def chunks() -> Iterator[Chunk]:
         for start in range(0, len(numbers), CHUNK):
             part = numbers[start : start + CHUNK]
             example = columns["example"][part]
-            texts = {
+            texts: dict[str, Coded] = {
                 "example": (ids, example),
                 "position": (positions, columns["position"][part]),
                 "group": (groups, example),
@@ -53,7 +53,7 @@ def write_row_table(path: Path, rows: RowTable) -> None:
     _write_chunks(path, [(texts, numbers)])
 
 
-def _write_chunks(path: Path, chunks: Any) -> None:
+def _write_chunks(path: Path, chunks: Iterable[Chunk]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
