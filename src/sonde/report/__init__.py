@@ -1,0 +1,46 @@
+"""Reports: one self-contained HTML file with the answer, its evidence and where it comes from."""
+
+from sonde.report.answer import Answer, answer_from
+from sonde.report.report import Report, render, write_report
+from sonde.report.sections import (
+    Accounting,
+    Coordinate,
+    Curve,
+    LayerCurves,
+    Loss,
+    MassiveView,
+    Notice,
+    Notices,
+    Provenance,
+    Section,
+    Sink,
+    Step,
+    Table,
+    Text,
+    TokenText,
+    TokenView,
+)
+
+__all__ = [
+    "Accounting",
+    "Answer",
+    "Coordinate",
+    "Curve",
+    "LayerCurves",
+    "Loss",
+    "MassiveView",
+    "Notice",
+    "Notices",
+    "Provenance",
+    "Report",
+    "Section",
+    "Sink",
+    "Step",
+    "Table",
+    "Text",
+    "TokenText",
+    "TokenView",
+    "answer_from",
+    "render",
+    "write_report",
+]

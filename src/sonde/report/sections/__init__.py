@@ -1,0 +1,57 @@
+"""The kinds of section a report is made of: one file each, and one line in this table."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from sonde.report.sections import (
+    accounting,
+    layer_curves,
+    massive_view,
+    notices,
+    provenance,
+    text,
+    token_view,
+)
+from sonde.report.sections.accounting import Accounting, Loss, Step
+from sonde.report.sections.layer_curves import Curve, LayerCurves
+from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
+from sonde.report.sections.notices import Notice, Notices
+from sonde.report.sections.provenance import Provenance
+from sonde.report.sections.text import Table, Text
+from sonde.report.sections.token_view import TokenText, TokenView
+
+Section: TypeAlias = (
+    Notices | Accounting | LayerCurves | MassiveView | TokenView | Provenance | Text | Table
+)
+
+# A section's kind names its template; the function computes what the template shows.
+SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    Notices.kind: notices.prepare,
+    Accounting.kind: accounting.prepare,
+    LayerCurves.kind: layer_curves.prepare,
+    MassiveView.kind: massive_view.prepare,
+    TokenView.kind: token_view.prepare,
+    Provenance.kind: provenance.prepare,
+    Text.kind: text.prepare,
+    Table.kind: text.prepare_table,
+}
+
+__all__ = [
+    "SECTIONS",
+    "Accounting",
+    "Coordinate",
+    "Curve",
+    "LayerCurves",
+    "Loss",
+    "MassiveView",
+    "Notice",
+    "Notices",
+    "Provenance",
+    "Section",
+    "Sink",
+    "Step",
+    "Table",
+    "Text",
+    "TokenText",
+    "TokenView",
+]

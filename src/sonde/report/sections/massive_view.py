@@ -1,0 +1,242 @@
+"""Massive dimensions: which coordinates, how large by layer, and what they do to norms."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from markupsafe import Markup
+
+from sonde.core.errors import SondeError
+from sonde.report import svg
+from sonde.report.charts import (
+    NARROW_LOW,
+    SMALL,
+    WIDE_LOW,
+    Chart,
+    Frame,
+    HoverRow,
+    axes,
+    chart,
+    frame,
+    named_at_end,
+)
+from sonde.report.wording import count, counted, listed, magnitude, share
+
+DRAWN = 12  # small charts; the table names every dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """One massive dimension: its ratio to the median coordinate, an entry a layer.
+
+    ``where`` says in words at which positions it is large.
+    """
+
+    index: int
+    ratios: tuple[float | None, ...]
+    where: str = ""
+
+    @property
+    def peak(self) -> tuple[int, float]:
+        """The index of the layer with the largest ratio, and that ratio."""
+        known = [(r, at) for at, r in enumerate(self.ratios) if r is not None and math.isfinite(r)]
+        ratio, at = max(known, default=(0.0, 0), key=lambda item: item[0])
+        return at, ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A token that attention parks on: its text, place, share of the examples, and norm.
+
+    ``ratio`` is its norm as a multiple of the typical norm, at ``layer`` where it is largest.
+    """
+
+    token: str
+    position: int
+    share: float
+    ratio: float
+    layer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MassiveView:
+    """The massive dimensions of a model, and its norms with and without them, an entry a layer.
+
+    ``ratio`` and ``severe`` are the limits of the definition, ``tokens`` how many ordinary tokens
+    were measured. ``use_layer`` is the layer that the advice speaks about.
+    """
+
+    layers: tuple[int, ...]
+    coordinates: tuple[Coordinate, ...]
+    typical_norm: tuple[float | None, ...]
+    full_norm: tuple[float | None, ...]
+    sink_norm: tuple[float | None, ...] = ()
+    sinks: tuple[Sink, ...] = ()
+    ratio: float = 10.0
+    severe: float = 100.0
+    tokens: int | None = None
+    use_layer: int | None = None
+    title: str = "Massive dimensions and norms"
+    kind: ClassVar[str] = "massive_view"
+
+    def __post_init__(self) -> None:
+        wanted = len(self.layers)
+        lengths = [len(item.ratios) for item in self.coordinates]
+        lengths += [len(self.typical_norm), len(self.full_norm), len(self.sink_norm) or wanted]
+        if not wanted or any(length != wanted for length in lengths):
+            raise SondeError(
+                f"The massive dimensions have {sorted(set(lengths))} entries for {wanted} layers.",
+                fix="Give one entry a layer, None where there is none.",
+            )
+
+
+def prepare(section: MassiveView) -> dict[str, Any]:
+    """Return what the template shows."""
+    ordered = sorted(section.coordinates, key=lambda item: -item.peak[1])
+    top = max([section.severe * 1.6, *[item.peak[1] for item in ordered]])
+    return {
+        "sentence": _sentence(section, ordered),
+        "advice": advise(section, ordered),
+        "small": [_small(section, item, top) for item in ordered[:DRAWN]],
+        "undrawn": max(0, len(ordered) - DRAWN),
+        "coordinates": [_described(section, item) for item in ordered],
+        "norms": _norms(section),
+        "norm_rows": _norm_rows(section),
+        "sinks": [_sink(sink) for sink in section.sinks],
+    }
+
+
+def _sentence(section: MassiveView, ordered: list[Coordinate]) -> str:
+    over = f"over {count(section.tokens)} ordinary tokens" if section.tokens else ""
+    if not ordered:
+        return f"No coordinate stands out: none reaches {magnitude(section.ratio)} times the median {over}.".replace(" .", ".")
+    severe = [str(item.index) for item in ordered if item.peak[1] >= section.severe]
+    at, peak = ordered[0].peak
+    said = (
+        f"{counted(len(ordered), 'coordinate stands', 'coordinates stand')} out {over}; "
+        f"dimension {ordered[0].index} reaches {magnitude(peak)} times the median "
+        f"at block {section.layers[at]}."
+    ).replace(" ;", ";")
+    return f"{said} Severe: {listed(severe)}." if severe else f"{said} None is severe."
+
+
+def advise(section: MassiveView, ordered: list[Coordinate]) -> str:
+    """Say what the numbers mean for directions and steering, at the layer in use."""
+    layer = section.use_layer if section.use_layer in section.layers else None
+    at = section.layers.index(layer) if layer is not None else len(section.layers) // 2
+    typical, full = section.typical_norm[at], section.full_norm[at]
+    if typical is None or full is None or not typical > 0:
+        return "The typical norm could not be measured here, so a coefficient has no unit yet."
+    unit = f"At block {section.layers[at]} one unit of steering is {magnitude(typical)}"
+    if not ordered:
+        return f"{unit}, the typical norm; mean differences can be used as they are."
+    names = listed([str(item.index) for item in ordered[:4]])
+    more = " and others" if len(ordered) > 4 else ""
+    if full / typical < 1.1:
+        return (
+            f"{unit}, the typical norm. Standardise inputs before fitting: dimensions {names}{more} "
+            "are large but add little to the norm of ordinary tokens."
+        )
+    return (
+        f"{unit}, the typical norm, not the full norm {magnitude(full)}, which mostly measures "
+        f"dimensions {names}{more}. Standardise inputs, and leave these dimensions out of mean "
+        "differences."
+    )
+
+
+def _described(section: MassiveView, item: Coordinate) -> dict[str, Any]:
+    at, peak = item.peak
+    known = [ratio for ratio in item.ratios if ratio is not None]
+    return {
+        "index": item.index,
+        "peak": f"{magnitude(peak)}×",
+        "layer": section.layers[at],
+        "massive": sum(ratio >= section.ratio for ratio in known),
+        "severe": peak >= section.severe,
+        "where": item.where,
+        "ratios": [magnitude(ratio) for ratio in item.ratios],
+    }
+
+
+def _sink(sink: Sink) -> dict[str, str]:
+    return {
+        "token": sink.token,
+        "position": str(sink.position),
+        "share": share(sink.share),
+        "ratio": f"{magnitude(sink.ratio)}×",
+        "layer": "" if sink.layer is None else f"block {sink.layer}",
+    }
+
+
+def _small(section: MassiveView, item: Coordinate, top: float) -> dict[str, Any]:
+    def draw(each: Frame) -> Markup:
+        area = svg.band(each.xs, [each.y.low] * len(each.xs), item.ratios, each.y)
+        return Markup().join(
+            [
+                axes(each, section.layers, lambda value: f"{value:,.0f}×", "", ticks=3),
+                svg.rule(each.left, each.right, each.y(section.ratio), "limit"),
+                svg.rule(each.left, each.right, each.y(section.severe), "limit severe"),
+                svg.path(area, "area"),
+                svg.path(svg.line(each.xs, item.ratios, each.y), "line"),
+            ]
+        )
+
+    at, peak = item.peak
+    label = f"Dimension {item.index}: up to {magnitude(peak)} times the median"
+    texts = tuple(f"{magnitude(ratio)}×" for ratio in item.ratios)
+    low_high = (1.0, max(top, section.severe) * 1.3)
+    drawn = chart(
+        draw,
+        [frame(SMALL, section.layers, low_high, log=True)],
+        label,
+        (section.layers, [HoverRow(f"dimension {item.index}", "s1", texts)]),
+    )
+    return {**_described(section, item), "chart": drawn}
+
+
+def _norm_lines(section: MassiveView) -> list[tuple[str, str, tuple[float | None, ...]]]:
+    lines = [
+        ("typical norm", "s0", section.typical_norm),
+        ("full norm", "s1", section.full_norm),
+    ]
+    if any(value is not None for value in section.sink_norm):
+        lines.append(("attention sinks", "s2", section.sink_norm))
+    return lines
+
+
+def _norms(section: MassiveView) -> Chart:
+    lines = _norm_lines(section)
+    values = [value for _, _, line in lines for value in line]
+    low_high = svg.log_bounds(values, least=math.inf, most=0.0) if any(values) else (1.0, 10.0)
+
+    def draw(each: Frame) -> Markup:
+        drawn = [
+            svg.node(
+                "g",
+                svg.path(svg.line(each.xs, line, each.y), "line"),
+                class_=f"series {style}",
+                data_series=style,
+            )
+            for _, style, line in lines
+        ]
+        ends = [(line[-1] or low_high[0], name, style) for name, style, line in lines]
+        grid = axes(each, section.layers, lambda value: f"{value:,g}", "block")
+        return Markup().join([grid, *drawn, named_at_end(each, ends)])
+
+    rows = [
+        HoverRow(name, style, tuple(magnitude(value) for value in line))
+        for name, style, line in lines
+    ]
+    frames = [frame(size, section.layers, low_high, log=True) for size in (WIDE_LOW, NARROW_LOW)]
+    return chart(draw, frames, "Norms by block, logarithmic", (section.layers, rows))
+
+
+def _norm_rows(section: MassiveView) -> dict[str, Any]:
+    lines = _norm_lines(section)
+    return {
+        "header": ["Block", *[name for name, _, _ in lines]],
+        "rows": [
+            [str(layer), *[magnitude(line[at]) for _, _, line in lines]]
+            for at, layer in enumerate(section.layers)
+        ],
+    }

@@ -1,0 +1,227 @@
+"""Text coloured token by token by a probe, with a slider through the layers."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from markupsafe import Markup
+
+from sonde.core.errors import SondeError
+from sonde.report import svg
+from sonde.report.colours import STEPS, bin_of
+from sonde.report.island import island
+from sonde.report.visible import readable, visible
+from sonde.report.wording import figure
+
+SNIPPET = 60
+
+
+@dataclass(frozen=True, slots=True)
+class TokenText:
+    """One text: its tokens and the probe's scores, ``[layer][token]``; None where there is none.
+
+    ``positive`` is the true class, ``label`` its name. ``read_at`` is the token that the probe was
+    fitted on. ``outcome`` is the score of the whole text, an entry a layer, best from the fold that
+    left the text out; without it the score at ``read_at`` stands. ``template`` lists the tokens
+    that the chat template added.
+    """
+
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    scores: tuple[tuple[float | None, ...], ...]
+    label: str = ""
+    positive: bool | None = None
+    read_at: int | None = None
+    outcome: tuple[float | None, ...] = ()
+    template: tuple[int, ...] = ()
+    name: str = ""
+
+    def outcome_at(self, layer: int) -> float | None:
+        """Return the score of the whole text at the ``layer``-th layer shown."""
+        if self.outcome:
+            return self.outcome[layer]
+        return None if self.read_at is None else self.scores[layer][self.read_at]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """Texts under one probe a layer. Scores run from ``low`` over ``threshold`` to ``high``.
+
+    ``classes`` names what lies below and above the threshold; ``quality`` is the probe's score by
+    layer, drawn above the slider; ``start`` is the layer shown first.
+    """
+
+    layers: tuple[int, ...]
+    texts: tuple[TokenText, ...]
+    classes: tuple[str, str] = ("below", "above")
+    start: int | None = None
+    threshold: float = 0.5
+    low: float = 0.0
+    high: float = 1.0
+    score: str = "probability"
+    quality: tuple[float | None, ...] = ()
+    metric: str = "AUROC"
+    note: str = ""
+    title: str = "Token by token"
+    kind: ClassVar[str] = "token_view"
+
+    def __post_init__(self) -> None:
+        if not self.layers or not self.texts:
+            raise SondeError("A token view needs at least one layer and one text.")
+        if not self.low < self.threshold < self.high:
+            raise SondeError(
+                f"The threshold {self.threshold} is not between {self.low} and {self.high}."
+            )
+        if self.start is not None and self.start not in self.layers:
+            raise SondeError(f"Layer {self.start} is not among {self.layers}.")
+        for number, text in enumerate(self.texts):
+            _check(number, text, len(self.layers))
+
+    @property
+    def start_at(self) -> int:
+        """The index of the layer shown first."""
+        return self.layers.index(self.start) if self.start is not None else len(self.layers) - 1
+
+    @property
+    def digits(self) -> int:
+        """Decimals kept: three for probabilities, three significant figures of the span else."""
+        return max(0, 2 - math.floor(math.log10(self.high - self.low))) + (self.high - self.low == 1)
+
+
+def _check(number: int, text: TokenText, layers: int) -> None:
+    wanted = len(text.tokens)
+    shape = {len(row) for row in text.scores}
+    if len(text.ids) != wanted or len(text.scores) != layers or shape - {wanted}:
+        raise SondeError(
+            f"Text {number} has {wanted} tokens, {len(text.ids)} ids and scores of "
+            f"{len(text.scores)} layers with {sorted(shape)} tokens.",
+            fix=f"Scores are [layer][token]: {layers} layers of {wanted} tokens.",
+        )
+    if text.outcome and len(text.outcome) != layers:
+        raise SondeError(f"Text {number} has {len(text.outcome)} outcomes for {layers} layers.")
+    if text.read_at is not None and not 0 <= text.read_at < wanted:
+        raise SondeError(f"Text {number} is read at token {text.read_at} of {wanted}.")
+
+
+def prepare(section: TokenView) -> dict[str, Any]:
+    """Return what the template shows."""
+    return {
+        "texts": [_text(section, number, text) for number, text in enumerate(section.texts)],
+        "layer": section.layers[section.start_at],
+        "at": section.start_at,
+        "last": len(section.layers) - 1,
+        "quality": _quality(section),
+        "legend": range(-STEPS, STEPS + 1),
+        "ends": [figure(value) for value in (section.low, section.threshold, section.high)],
+        "template": any(text.template for text in section.texts),
+        "reads": any(text.read_at is not None for text in section.texts),
+        "data": island(_data(section)),
+    }
+
+
+def _text(section: TokenView, number: int, text: TokenText) -> dict[str, Any]:
+    row = text.scores[section.start_at]
+    template = set(text.template)
+    tokens = [
+        svg.node("span", *_pieces(token), class_=_style(section, text, at, row[at], at in template))
+        for at, token in enumerate(text.tokens)
+    ]
+    own = "".join(token for at, token in enumerate(text.tokens) if at not in template)
+    snippet = " ".join((own or "".join(text.tokens)).split())
+    return {
+        "number": number + 1,
+        "name": text.name,
+        "label": text.label,
+        "side": "" if text.positive is None else ("low", "high")[text.positive],
+        "tokens": Markup().join(tokens),
+        "snippet": snippet[:SNIPPET] + ("…" if len(snippet) > SNIPPET else ""),
+        "reading": reading(section, text, section.start_at),
+    }
+
+
+def _pieces(token: str) -> list[str | Markup]:
+    pieces: list[str | Markup] = []
+    for piece in visible(token):
+        # A line may break after every mark, so a long run of spaces wraps as words do.
+        pieces += [svg.node("i", piece.text), Markup("<wbr>")] if piece.mark else [piece.text]
+        pieces += [Markup("<br>")] * piece.breaks
+    return pieces
+
+
+def _style(
+    section: TokenView, text: TokenText, at: int, score: float | None, template: bool
+) -> str:
+    step = bin_of(score, section.low, section.threshold, section.high)
+    above = score is not None and score >= section.threshold
+    words = ["t", "bx" if step is None else f"b{step}"]
+    words += ["up"] * above + ["tpl"] * template + ["read"] * (at == text.read_at)
+    return " ".join(words)
+
+
+def reading(section: TokenView, text: TokenText, layer: int) -> dict[str, str]:
+    """Return how the whole text is read at a layer: the class, its score, right or wrong."""
+    score = text.outcome_at(layer)
+    if score is None or not math.isfinite(score):
+        return {"said": "", "mark": "", "verdict": ""}
+    above = score >= section.threshold
+    verdict = "" if text.positive is None else "right" if above == text.positive else "wrong"
+    return {
+        "said": f"read as {section.classes[above]}, {figure(score, section.digits)}",
+        "mark": {"right": "✓", "wrong": "✗", "": ""}[verdict],
+        "verdict": verdict,
+    }
+
+
+def _quality(section: TokenView) -> Markup:
+    """Draw the probe's score by layer as bars that stand above the slider's places."""
+    known = [value for value in section.quality if value is not None and math.isfinite(value)]
+    if not known or len(section.quality) != len(section.layers):
+        return Markup()
+    low, high = min(known), max(known)
+    scale = svg.Scale(low - (high - low) * 0.25 - 1e-9, high, 0.0, 30.0)
+    bars: list[Markup] = []
+    for at, value in enumerate(section.quality):
+        height = 0.0 if value is None or not math.isfinite(value) else scale(value)
+        style = "bar now" if at == section.start_at else "bar"
+        bars.append(
+            svg.node("rect", x=10 * at + 1.5, y=30 - height, width=7, height=height, class_=style)
+        )
+    return svg.node(
+        "svg",
+        svg.node("title", f"{section.metric} by layer, highest {figure(high)}"),
+        *bars,
+        class_="quality",
+        viewBox=f"0 0 {10 * len(section.layers)} 30",
+        preserveAspectRatio="none",
+        role="img",
+    )
+
+
+def _data(section: TokenView) -> dict[str, Any]:
+    unit = 10**section.digits
+
+    def whole(value: float | None) -> int | None:
+        return None if value is None or not math.isfinite(value) else round(value * unit)
+
+    return {
+        "layers": list(section.layers),
+        "at": section.start_at,
+        "steps": STEPS,
+        "digits": section.digits,
+        "unit": unit,
+        "low": section.low,
+        "threshold": section.threshold,
+        "high": section.high,
+        "classes": [readable(name) for name in section.classes],
+        "score": readable(section.score),
+        "texts": [
+            {
+                "tokens": [readable(token) for token in text.tokens],
+                "ids": list(text.ids),
+                "scores": [[whole(value) for value in row] for row in text.scores],
+                "outcome": [whole(text.outcome_at(at)) for at in range(len(section.layers))],
+                "positive": text.positive,
+            }
+            for text in section.texts
+        ],
+    }
