@@ -172,22 +172,21 @@ def _assemble(
     if prefix and list(ids[: len(prefix)]) != list(prefix):
         ids = np.concatenate([np.asarray(prefix, np.int32), ids])
         offsets = np.concatenate([np.zeros((len(prefix), 2), np.int32), offsets])
-    starts, ends = offsets[:, 0], offsets[:, 1]
-
-    def tokens(span: CharSpan) -> tuple[int, int]:
-        """Return the tokens that share a character with a span."""
-        first = int(np.searchsorted(ends, span[0], side="right"))
-        return first, max(first, int(np.searchsorted(starts, span[1], side="left")))
-
     spans = TokenSpans(
         n_tokens=len(ids),
-        prompt=(0, int(np.searchsorted(starts, len(layout.prompt), side="left"))),
-        user=tokens(layout.user) if layout.user else None,
-        response=tokens(layout.response) if layout.response else None,
-        turns=tuple(tokens(turn) for turn in layout.turns),
-        eot=tuple(tokens(end)[0] for end in layout.ends),
+        prompt=(0, int(np.searchsorted(offsets[:, 0], len(layout.prompt), side="left"))),
+        user=_tokens(layout.user, offsets) if layout.user else None,
+        response=_tokens(layout.response, offsets) if layout.response else None,
+        turns=tuple(_tokens(turn, offsets) for turn in layout.turns),
+        eot=tuple(_tokens(end, offsets)[0] for end in layout.ends),
     )
     return Rendered(layout.prompt + layout.rest, ids, offsets, spans)
+
+
+def _tokens(span: CharSpan, offsets: np.ndarray) -> tuple[int, int]:
+    """Return the tokens that share a character with a span."""
+    first = int(np.searchsorted(offsets[:, 1], span[0], side="right"))
+    return first, max(first, int(np.searchsorted(offsets[:, 0], span[1], side="left")))
 
 
 def _fit(
@@ -225,17 +224,13 @@ def _without(rendered: Rendered, dropped: Sequence[int]) -> Rendered:
     keep = np.ones(len(rendered.ids), bool)
     keep[list(dropped)] = False
     place = np.concatenate([[0], np.cumsum(keep)])
-
-    def moved(span: tuple[int, int]) -> tuple[int, int]:
-        return int(place[span[0]]), int(place[span[1]])
-
     old = rendered.spans
     spans = TokenSpans(
         n_tokens=int(keep.sum()),
-        prompt=moved(old.prompt),
-        user=moved(old.user) if old.user else None,
-        response=moved(old.response) if old.response else None,
-        turns=tuple(moved(turn) for turn in old.turns),
+        prompt=_moved(old.prompt, place),
+        user=_moved(old.user, place) if old.user else None,
+        response=_moved(old.response, place) if old.response else None,
+        turns=tuple(_moved(turn, place) for turn in old.turns),
         eot=tuple(int(place[token]) for token in old.eot),
     )
     return replace(
@@ -245,3 +240,7 @@ def _without(rendered: Rendered, dropped: Sequence[int]) -> Rendered:
         spans=spans,
         truncated=len(dropped),
     )
+
+
+def _moved(span: tuple[int, int], place: np.ndarray) -> tuple[int, int]:
+    return int(place[span[0]]), int(place[span[1]])

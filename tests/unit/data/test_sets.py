@@ -75,8 +75,7 @@ def test_a_bag_of_words_does_not_generalise_across_pairs(rows, record_property):
     )
     accuracy = float((predicted == labels).mean())
     record_property("bag_of_words_accuracy", accuracy)
-    print(f"bag of words, grouped folds: accuracy {accuracy:.3f} of {len(rows)} sentences")
-    assert 0.40 <= accuracy <= 0.60  # the card says 0.52
+    assert 0.40 <= accuracy <= 0.60, f"{accuracy:.3f}"  # 0.519 where this was written
 
 
 def test_the_shipped_set_reads_by_its_name():
