@@ -4,17 +4,18 @@ An edit says where (hook point), what (the transformation) and to which rows and
 ``sonde.models`` applies edits; nothing here touches a model. Tensors may be shared by the whole
 batch, ``[d_model]``, or differ for each row of it, ``[batch, d_model]``; the same holds for
 scales and values, ``[]`` or ``[batch]``. At ``head_out`` ``d_model`` stands for
-``n_heads * d_head``, heads laid out one after another.
+``n_heads * d_head``, heads laid out one after another. Projections run in float32, and sums in the
+activations' dtype.
 """
 # pyright: basic
 # (tensors rule here)
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sonde.core.errors import SondeError
@@ -67,6 +68,9 @@ class Ablate:
     direction: Vector
     scope: Scope = field(default_factory=Scope)
 
+    def __post_init__(self) -> None:
+        _check_direction(self.direction)
+
     def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Return the edited activations."""
         unit = _unit(self.direction, x)
@@ -83,6 +87,14 @@ class Clamp:
     low: PerRow
     high: PerRow
     scope: Scope = field(default_factory=Scope)
+
+    def __post_init__(self) -> None:
+        _check_direction(self.direction)
+        if bool((torch.as_tensor(self.low) > torch.as_tensor(self.high)).any()):
+            raise SondeError(
+                f"A clamp's low end {self.low} lies above its high end {self.high}.",
+                fix="Give low <= high; equal ends set the projection to that value.",
+            )
 
     def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Return the edited activations."""
@@ -123,6 +135,43 @@ class Affine:
 
 Edit: TypeAlias = Add | Ablate | Clamp | Replace | Affine
 
+# Which fields may differ by row, and from how many dimensions on they do.
+_PER_ROW = {"vector": 2, "direction": 2, "bias": 2, "value": 2, "scale": 1, "low": 1, "high": 1}
+
+
+def select_rows(edit: Edit, rows: Int[Tensor, "chosen"], n_rows: int) -> Edit:
+    """Return the edit for some rows of a batch of ``n_rows``, in the order given.
+
+    Raises:
+        SondeError: a tensor of the edit has another number of rows.
+    """
+
+    def chosen(given: Tensor) -> Tensor:
+        if given.shape[0] != n_rows:
+            raise SondeError(
+                f"An edit at {edit.hook} has {given.shape[0]} rows, and the batch has {n_rows}.",
+                fix="Give one value for each row of the batch, or one for all.",
+            )
+        return given.index_select(0, rows.to(given.device))
+
+    changed = {
+        name: chosen(given)
+        for name, n_dims in _PER_ROW.items()
+        if isinstance(given := getattr(edit, name, None), Tensor) and given.ndim >= n_dims
+    }
+    masks = {
+        name: chosen(mask)
+        for name in ("rows", "tokens")
+        if (mask := getattr(edit.scope, name)) is not None
+    }
+    return replace(edit, **changed, scope=replace(edit.scope, **masks))
+
+
+def _check_direction(direction: Tensor) -> None:
+    length = direction.float().norm(dim=-1)
+    if not bool(((length > 0) & length.isfinite()).all()):
+        raise SondeError("An edit's direction is zero or not finite, so it has no direction.")
+
 
 def _vector(vector: Tensor, x: Tensor) -> Tensor:
     """Broadcast ``[d_model]`` or ``[batch, d_model]`` against ``[batch, pos, d_model]``."""
@@ -143,10 +192,7 @@ def _vector(vector: Tensor, x: Tensor) -> Tensor:
 
 def _unit(direction: Tensor, x: Tensor) -> Tensor:
     vector = _vector(direction, x)
-    length = vector.norm(dim=-1, keepdim=True)
-    if bool((length == 0).any()):
-        raise SondeError("An edit's direction is zero, so it has no direction.")
-    return vector / length
+    return vector / vector.norm(dim=-1, keepdim=True)
 
 
 def _rows(value: float | Tensor, x: Tensor) -> Tensor:

@@ -50,6 +50,7 @@ TRANSFORMER_LENS_NAMES: dict[str, Site] = {
     "hook_mlp_out": Site.MLP_OUT,
     "ln2.hook_normalized": Site.MLP_NORMED_UNGAINED,
     "attn.hook_z": Site.HEAD_OUT,
+    "hook_z": Site.HEAD_OUT,
 }
 
 

@@ -120,7 +120,7 @@ _GPT2: dict[str, Any] = {
     "n_inner": 48,
     "n_positions": 512,
     **{key: _TINY[key] for key in ("vocab_size", "initializer_range")},
-    **{key: None for key in ("pad_token_id", "bos_token_id", "eos_token_id")},
+    **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id")),
 }
 
 _POST_NORMS: dict[str, Any] = {

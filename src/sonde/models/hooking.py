@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 Reader = Callable[[Tensor], Tensor]
 
 
-class Stop(BaseException):  # noqa: N818 - nothing went wrong, and no `except Exception` may eat it
-    """Everything asked for has been read."""
+class Stop(BaseException):
+    """Everything asked for has been read. Not an ``Exception``: none that is caught may eat it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopedEdit:
-    """An edit with the tokens of this pass it reaches, ``[batch or 1, pos or 1, 1]``; None is all."""
+    """An edit, and the tokens of this pass it reaches as ``[batch or 1, pos or 1, 1]``, or None."""
 
     edit: Edit
     mask: Tensor | None = None

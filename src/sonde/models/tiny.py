@@ -47,7 +47,7 @@ def tiny_hf(family: str, *, seed: int = 0, wrapped: bool = False, **changes: Any
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.ndim == 1:
-                    parameter += 0.3 * torch.randn_like(parameter)
+                    parameter.add_(torch.randn_like(parameter), alpha=0.3)
     return model.eval()
 
 
