@@ -49,7 +49,7 @@ class JoinReport:
         }
         if absent:
             total = sum(map(len, absent.values()))
-            causes = [self._cause(reason, ids) for reason, ids in absent.items()]
+            causes = [self._cause(reason, ids) for reason, ids in _largest_first(absent)]
             parts.append(f"{total:,} {_have(total)} no activations: {', '.join(causes)}")
         parts += [
             _UNUSABLE[reason].format(f"{len(ids):,} {_are(len(ids))}")
@@ -203,6 +203,10 @@ _UNUSABLE = {
     NAN: "{} NaN",
     TWICE: "{} given twice, with different values",
 }
+
+
+def _largest_first(reasons: Reasons) -> list[tuple[str, tuple[str, ...]]]:
+    return sorted(reasons.items(), key=lambda item: -len(item[1]))
 
 
 def _samples(ids: Sequence[str]) -> str:
