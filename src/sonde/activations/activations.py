@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -63,6 +63,7 @@ class Skipped:
     detail: str = ""
 
 
+@runtime_checkable
 class Activations(Protocol):
     """What probes and reports need of activations, in memory or on disk."""
 

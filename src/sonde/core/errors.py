@@ -16,4 +16,4 @@ class SondeError(Exception):
 def nearest(given: str, options: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the option closest to what was given, or ``""``."""
     close = get_close_matches(given, list(options), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return f" Did you mean {str(close[0])!r}?" if close else ""
