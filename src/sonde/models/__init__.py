@@ -4,17 +4,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sonde.models.catalog import Entry, catalog
     from sonde.models.load import load
+    from sonde.models.memory import MemoryEstimate, available_memory, estimate
     from sonde.models.model import Model, ModelInfo
     from sonde.models.spec import ModelSpec
 
-__all__ = ["Model", "ModelInfo", "ModelSpec", "load"]
+__all__ = [
+    "Entry",
+    "MemoryEstimate",
+    "Model",
+    "ModelInfo",
+    "ModelSpec",
+    "available_memory",
+    "catalog",
+    "estimate",
+    "load",
+]
 
 # Torch and transformers take seconds to import, so a name is imported when it is first used.
 _HOME = {
+    "Entry": "catalog",
+    "MemoryEstimate": "memory",
     "Model": "model",
     "ModelInfo": "model",
     "ModelSpec": "spec",
+    "available_memory": "memory",
+    "catalog": "catalog",
+    "estimate": "memory",
     "load": "load",
 }
 

@@ -119,6 +119,33 @@ def gguf_weights(file: GgufFile) -> Iterator[tuple[str, Float[Tensor, "..."]]]:
         yield target, torch.from_numpy(np.array(values, dtype=np.float32))  # a copy off the file
 
 
+@torch.no_grad()
+def gguf_model(file: GgufFile, config: Any, *, dtype: torch.dtype, device: torch.device) -> Any:
+    """Build the model of a GGUF file, one dequantised tensor at a time.
+
+    Raises:
+        SondeError: the file lacks weights that the model has, or holds others.
+    """
+    from sonde.models.checkpoint import build_empty
+
+    hf = build_empty(config, dtype=dtype, device=device)
+    missing = dict(hf.named_parameters())  # a tied head is listed once, as the embeddings
+    for name, values in gguf_weights(file):
+        target = missing.pop(name, None)
+        if target is None or target.shape != values.shape:
+            raise SondeError(
+                f"{file.path} holds {name} {list(values.shape)}, for which the model has no place.",
+                fix="Load the safetensors folder or the hub id of this model instead.",
+            )
+        target.copy_(values)
+    if missing:
+        raise SondeError(
+            f"{file.path} lacks {len(missing)} of the model's weights, such as {min(missing)}.",
+            fix="The file may be one part of several; merge them first.",
+        )
+    return hf.requires_grad_(False).eval()
+
+
 def _separate_rotary_halves(rows: np.ndarray, n_heads: int) -> np.ndarray:
     """Undo llama.cpp's interleaving: in each head, rows 0 2 4 … then rows 1 3 5 …."""
     pairs = rows.reshape(n_heads, rows.shape[0] // n_heads // 2, 2, *rows.shape[1:])

@@ -1,0 +1,253 @@
+"""Models from the Hugging Face hub: what a repository holds, at which commit, fetched when needed.
+
+A repository is fetched into the hub's own cache and then read as a local folder, so that there is
+one way of loading, and no request is made after the files are there.
+"""
+
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from sonde.core.errors import SondeError
+from sonde.core.files import read_json
+from sonde.models.catalog import nearest_entry
+
+GB = 1e9
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # the first kind that is there
+_BESIDE = ("*.json", "*.model", "*.txt", "*.jinja")
+_CODE = "*.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a repository at one commit, with their sizes in bytes.
+
+    ``folder`` is where the cache holds it when there was no network to ask.
+    """
+
+    repository: str
+    commit: str
+    sizes: dict[str, int]
+    folder: Path | None = None
+
+
+def look_up(repository: str, revision: str | None) -> Listing:
+    """Ask the hub what a repository holds; without network, the cache.
+
+    Raises:
+        SondeError: there is no such repository or revision, or it may not be read, or there is
+            neither network nor a cached copy.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+
+    try:
+        with _translated(repository, revision):
+            info = HfApi().model_info(
+                repository, revision=revision, files_metadata=True, timeout=20
+            )
+    except HfHubHTTPError as error:
+        raise SondeError(
+            f"The hub did not answer for {repository!r}: {_status(error)}.",
+            fix="Try again later, or give a local folder.",
+        ) from error
+    except (OfflineModeIsEnabled, HTTPError, OSError) as error:
+        return _cached(repository, revision, error)
+    sizes = {item.rfilename: item.size or 0 for item in info.siblings or []}
+    return Listing(repository, str(info.sha), sizes)
+
+
+def _cached(repository: str, revision: str | None, reason: Exception) -> Listing:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repository, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError):
+        wanted = f"{repository!r} at revision {revision!r}" if revision else f"{repository!r}"
+        raise SondeError(
+            f"{wanted} is not in the cache, and the hub cannot be reached ({_reason(reason)}).",
+            fix="Connect to the network once, or give a local folder; smollm2-135m-instruct and "
+            "random: models need no hub.",
+        ) from reason
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    return Listing(repository, folder.name, sizes, folder)
+
+
+def fetch_config(listing: Listing) -> Path:
+    """Fetch the configuration alone, and return its folder.
+
+    Raises:
+        SondeError: the repository is gated, or holds no transformers model.
+    """
+    if "config.json" not in listing.sizes:
+        raise SondeError(
+            f"The repository {listing.repository!r} holds no config.json, so it is not a model as "
+            "transformers saves it.",
+            fix=_other_formats(listing),
+        )
+    return fetch_file(listing, "config.json").parent
+
+
+def fetch_file(listing: Listing, name: str) -> Path:
+    """Fetch one file of a repository.
+
+    Raises:
+        SondeError: the repository is gated, or the network failed.
+    """
+    if listing.folder is not None:
+        return listing.folder / name
+    from huggingface_hub import hf_hub_download
+
+    with _translated(listing.repository, listing.commit), _network(listing.repository):
+        return Path(hf_hub_download(listing.repository, name, revision=listing.commit))
+
+
+def fetch(listing: Listing, *, code: bool = False) -> Path:
+    """Fetch everything that loading needs, and return its folder.
+
+    Raises:
+        SondeError: there are no weights that sonde reads, the disk is too small, the repository is
+            gated, or the network failed.
+    """
+    weights = weight_files(listing)
+    if listing.folder is not None:
+        return listing.folder
+    wanted = [name for name in listing.sizes if _matches(name, (*_BESIDE, *([_CODE] * code)))]
+    _check_disk(listing, [*weights, *wanted])
+    from huggingface_hub import snapshot_download
+
+    with _translated(listing.repository, listing.commit), _network(listing.repository):
+        return Path(
+            snapshot_download(
+                listing.repository, revision=listing.commit, allow_patterns=[*weights, *wanted]
+            )
+        )
+
+
+def fetch_embeddings(listing: Listing, suffix: str) -> Path:
+    """Fetch the one weights file that holds the tensor whose name ends in ``suffix``.
+
+    Raises:
+        SondeError: the repository has no safetensors, is gated, or the network failed.
+    """
+    index = "model.safetensors.index.json"
+    names = ["model.safetensors"]
+    if index in listing.sizes:
+        places = read_json(fetch_file(listing, index))["weight_map"]
+        names = sorted({file for tensor, file in places.items() if tensor.endswith(suffix)})
+    if not names or names[0] not in listing.sizes:
+        raise SondeError(
+            f"The repository {listing.repository!r} holds no safetensors file with {suffix}.",
+            fix="Leave keep out, or use a model folder with safetensors weights.",
+        )
+    _check_disk(listing, names)
+    return fetch_file(listing, names[0]).parent
+
+
+def weight_files(listing: Listing) -> list[str]:
+    """Return the names of the weights: safetensors, else PyTorch's own (read safely).
+
+    Raises:
+        SondeError: there are neither.
+    """
+    for pattern in _WEIGHTS:
+        found = sorted(name for name in listing.sizes if _matches(name, (pattern,)))
+        if found:
+            return found
+    raise SondeError(
+        f"The repository {listing.repository!r} holds no weights that sonde reads "
+        "(model*.safetensors or pytorch_model*.bin).",
+        fix=_other_formats(listing),
+    )
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    """Match files at the top of a repository; folders in it hold other formats of the same."""
+    return "/" not in name and any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _other_formats(listing: Listing) -> str:
+    ggufs = sorted(name for name in listing.sizes if name.endswith(".gguf"))
+    if ggufs:
+        return f"It holds GGUF files, such as {ggufs[0]}: download one and give its path."
+    return "Give a repository of a transformers model."
+
+
+def _check_disk(listing: Listing, names: list[str]) -> None:
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    missing = sum(
+        listing.sizes[name]
+        for name in names
+        if not isinstance(
+            try_to_load_from_cache(listing.repository, name, revision=listing.commit), str
+        )
+    )
+    cache = Path(constants.HF_HUB_CACHE)
+    there = next(path for path in [cache, *cache.parents] if path.exists())
+    free = shutil.disk_usage(there).free
+    if missing > free:
+        raise SondeError(
+            f"{listing.repository!r} needs {missing / GB:.1f} GB of disk, and {free / GB:.1f} GB "
+            f"are free in {cache}.",
+            fix="Free some space, or set HF_HOME to a folder on a larger disk.",
+        )
+
+
+@contextmanager
+def _translated(repository: str, revision: str | None) -> Generator[None]:
+    """Turn the hub's refusals into what the user can do about them."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        yield
+    except GatedRepoError as error:
+        raise SondeError(
+            f"{repository!r} is gated: its owners ask for consent to their terms first.",
+            fix=f"Accept them on the page of {repository} on the hub, then run "
+            "`hf auth login` (or set HF_TOKEN) with a token of that account.",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise SondeError(
+            f"{repository!r} has no revision {revision!r}.",
+            fix="Give a branch, a tag or a commit hash of the repository, or leave revision out.",
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise SondeError(
+            f"There is no model {repository!r} on the hub, or it is private."
+            f"{nearest_entry(repository)}",
+            fix="Check the spelling; for a private model, run `hf auth login` first.",
+        ) from error
+
+
+@contextmanager
+def _network(repository: str) -> Generator[None]:
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        yield
+    except (HTTPError, OSError) as error:
+        raise SondeError(
+            f"Fetching {repository!r} from the hub failed: {_reason(error)}.",
+            fix="Run the same command again: what was fetched is kept.",
+        ) from error
+
+
+def _status(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    code = getattr(response, "status_code", None)
+    return f"status {code}" if code is not None else _reason(error)
+
+
+def _reason(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.rstrip(".")
