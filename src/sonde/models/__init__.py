@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sonde.models.catalog import Entry, catalog
-    from sonde.models.load import load
+    from sonde.models.entries import Entry, catalog
+    from sonde.models.loading import load
     from sonde.models.memory import MemoryEstimate, available_memory, estimate
     from sonde.models.model import Model, ModelInfo
     from sonde.models.spec import ModelSpec
@@ -24,15 +24,15 @@ __all__ = [
 
 # Torch and transformers take seconds to import, so a name is imported when it is first used.
 _HOME = {
-    "Entry": "catalog",
+    "Entry": "entries",
     "MemoryEstimate": "memory",
     "Model": "model",
     "ModelInfo": "model",
     "ModelSpec": "spec",
     "available_memory": "memory",
-    "catalog": "catalog",
+    "catalog": "entries",
     "estimate": "memory",
-    "load": "load",
+    "load": "loading",
 }
 
 
