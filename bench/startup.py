@@ -10,7 +10,7 @@ from bench.table import Line
 
 SONDE = Path(sys.executable).with_name("sonde")
 LOAD = """
-import time, torch, transformers, sonde, sonde.models.load, sonde.models.self_check
+import time, torch, transformers, sonde, sonde.models.loading, sonde.models.self_check
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 start = time.perf_counter()
 sonde.load("smollm2-135m-instruct")

@@ -18,7 +18,7 @@ from sonde.ledger.records import Measured
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
-    from sonde.models.load import ModelSpec
+    from sonde.models.loading import ModelSpec
     from sonde.models.model import Model
 
 DONE = "done.json"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
-from sonde.models.catalog import nearest_entry
+from sonde.models.entries import nearest_entry
 
 GB = 1e9
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # the first kind that is there

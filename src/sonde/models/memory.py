@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from sonde.core.errors import SondeError
-from sonde.models.catalog import Entry, catalog
+from sonde.models.entries import Entry, catalog
 from sonde.models.devices import device_of, dtype_of
 from sonde.models.source import Embedded, Folder, GgufPath, Hub, Random, resolve
 from sonde.models.spec import ModelSpec, as_spec
@@ -57,7 +57,7 @@ def config_of(spec: ModelSpec) -> Any:
         SondeError: the model is not known, or its configuration cannot be had.
     """
     from sonde.models import checkpoint, embedded, hub
-    from sonde.models.catalog import find
+    from sonde.models.entries import find
 
     source = resolve(spec)
     match source:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import read_json
 from sonde.models import embedded
-from sonde.models.catalog import Entry, catalog, find, nearest_entry
+from sonde.models.entries import Entry, catalog, find, nearest_entry
 from sonde.models.spec import ModelSpec
 
 RANDOM = "random:"

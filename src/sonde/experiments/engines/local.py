@@ -29,7 +29,7 @@ class LocalEngine:
     def load_model(self, spec: "ModelSpec") -> "Model":
         """Return the model in memory, loading it if need be."""
         if self._model is None or spec != self._spec:
-            from sonde.models.load import load
+            from sonde.models.loading import load
 
             self.unload()
             self._say(f"Loading {spec.name}")
