@@ -42,8 +42,9 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         SondeError: the disk is full or the folder may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with full_disk_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with full_disk_named(path):
             write(aside)
@@ -119,4 +120,6 @@ def sha256_file(path: Path) -> str:
 
 def fingerprint(value: Any) -> str:
     """Return 16 hex digits that change when a JSON-like value changes."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+    # A text may hold half of a surrogate pair, which plain UTF-8 refuses.
+    written = canonical_json(value).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(written).hexdigest()[:16]

@@ -94,7 +94,7 @@ def parse_hook_point(text: str) -> HookPoint:
     Raises:
         SondeError: the text is not a hook point, or its site is unknown.
     """
-    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", text)
+    match = re.fullmatch(r"blocks\.([0-9]+)\.(.+)", text)
     if match is None:
         raise SondeError(
             f"{text!r} is not a hook point.",
@@ -154,13 +154,16 @@ def _layers_from_text(spec: str, n_layers: int) -> tuple[int, ...]:
 
 
 def _one_layer(item: int | float, n_layers: int) -> int:
+    if isinstance(item, bool):
+        raise SondeError(f"layer {item} is not a number.", fix="Write a block such as 12, or all.")
     if isinstance(item, float):
         if not 0 < item < 1:
             raise SondeError(
                 f"layer {item} is neither a block index nor a fraction of the depth.",
                 fix="A fraction lies between 0 and 1; write 12, not 12.0, for block 12.",
             )
-        return floor(item * n_layers)
+        # 0.29 * 100 is 28.999999999999996 in binary, and block 29 was meant.
+        return floor(item * n_layers + 1e-9)
     if not -n_layers <= item < n_layers:
         raise SondeError(
             f"layer {item} is outside the model, which has {n_layers} blocks.",

@@ -180,10 +180,10 @@ def _bracket(bracket: str | None, text: str) -> tuple[int | None, int | None, in
 
 
 def _integer(bracket: str | None, text: str) -> int:
-    try:
-        return int((bracket or "[]")[1:-1])
-    except ValueError:
-        raise SondeError(f"{text!r} is not a position: an index is missing.", fix=_HELP) from None
+    number = re.fullmatch(r"\[\s*(-?[0-9]+)\s*\]", bracket or "")
+    if number is None:
+        raise SondeError(f"{text!r} is not a position: an index is missing.", fix=_HELP)
+    return int(number[1])
 
 
 def _blank(number: int | None) -> str:

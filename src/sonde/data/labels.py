@@ -1,4 +1,4 @@
-"""Labels as they stand in a file: numbers, classes, and what is neither."""
+"""Cells as they stand in a file: texts, labels that are numbers or classes, and what is neither."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,23 @@ from typing import Any
 
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example, Label
+
+
+def whole_text(text: str, where: str) -> str:
+    """Return a text, having checked that it can be encoded.
+
+    Raises:
+        SondeError: it holds half of a surrogate pair, as JSON can.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SondeError(
+            f"{where}: character {error.start + 1} of the text is half a character (a lone "
+            "surrogate).",
+            fix="Remove it, or write the whole character.",
+        ) from None
+    return text
 
 
 def read_label(value: Any, where: str) -> Label:

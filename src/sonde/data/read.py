@@ -11,7 +11,7 @@ from pydantic import Field
 from sonde.core.base import Config
 from sonde.core.errors import SondeError, nearest
 from sonde.data.examples import Example, Message, as_examples
-from sonde.data.labels import is_nan, read_label, with_label_type
+from sonde.data.labels import is_nan, read_label, whole_text, with_label_type
 from sonde.data.sets import shipped, shipped_sets
 from sonde.data.tables import Row, read_rows
 
@@ -240,7 +240,7 @@ def _example(
     return Example(
         id=name,
         prompt=prompt,
-        response=str(response) if response not in (None, "") else None,
+        response=whole_text(str(response), where) if response not in (None, "") else None,
         group=_name(value("group")) or None,
         label=None if bad else label,
         row=where,
@@ -259,9 +259,9 @@ def _prompt(value: Any, where: str, column: str) -> str | tuple[Message, ...]:
     if value is None or (isinstance(value, str) and not value.strip()):
         return ""
     if isinstance(value, str):
-        return value
+        return whole_text(value, where)
     if isinstance(value, list) and all(_is_message(item) for item in value):
-        return tuple(Message(item["role"], item["content"]) for item in value)
+        return tuple(Message(item["role"], whole_text(item["content"], where)) for item in value)
     raise SondeError(
         f"{where}: {column!r} is neither a text nor a list of messages: {str(value)[:80]}",
         fix='Messages are [{"role": "user", "content": "…"}], with text as their content.',

@@ -184,6 +184,7 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path):
             '{"text": "A"}\n{"text": "B", "label": 1}\n',
             r"line 2 has 'label', and .* line 1 has not",
         ),
+        ('{"text": "A"}\n{"text": "B \\ud83d"}\n', r"line 2: character 3 .* half a character"),
         ('{"text": "A", "label": NaN}\n', r"line 1 has a NaN label"),
         ('{"text": "A", "label": [1]}\n', r"line 1: a label is a number or a text"),
     ],
