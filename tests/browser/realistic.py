@@ -141,7 +141,7 @@ def _massive(rng: np.random.Generator) -> MassiveView:
             Sink("<|im_start|>", 0, 1.0, 152.0, 12),
             Sink("\n", 2, 0.11, 18.4, 9),
         ),
-        tokens=13_742, use_layer=17,
+        tokens=13_742, use_layer=19,
     )
 
 
@@ -176,7 +176,7 @@ def _tokens(rng: np.random.Generator, curve: Curve) -> TokenView:
             template=(*range(3), *range(len(tokens) - 5, len(tokens))),
         ))
     return TokenView(
-        LAYERS, tuple(texts), ("false", "true"), start=17,
+        LAYERS, tuple(texts), ("false", "true"), start=LAYERS[curve.best or 0],
         quality=tuple(score.value for score in curve.scores),
         note="Twelve sentences that the probe was not fitted on. Each token has the probe's "
         "probability that the sentence so far is true.",

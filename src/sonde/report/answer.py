@@ -120,7 +120,7 @@ def _forest(
 ) -> Markup:
     stacked = left == 0
     step = 44 if stacked else 30
-    start, end = (6.0, width - 6) if stacked else (left, width - 150)
+    start, end = (6.0, width - 6) if stacked else (left, width - 130)
     chance = [answer.chance] if answer.chance is not None else []
     low, high = svg.bounds([*chance, *[v for _, i in rows for v in (i.low, i.high)]], pad=0.04)
     x = svg.Scale(low, high, start, end)
@@ -132,7 +132,7 @@ def _forest(
     for number, (said, item) in enumerate(rows):
         height = step * number + (32.0 if stacked else 18.0)
         style = "estimate first" if number == 0 else "estimate"
-        value = svg.node("tspan", f"  {interval_text(item)}", class_="value") if stacked else ""
+        value = svg.node("tspan", interval_text(item), class_="value", dx=10) if stacked else ""
         words = svg.node(
             "text", said, value, x=0, y=height - (12 if stacked else -4), class_="name"
         )

@@ -118,7 +118,7 @@ def _drawing(inside: Markup, each: Frame, label: str) -> Markup:
 
 
 def axes(
-    each: Frame, layers: Sequence[int], say: Callable[[float], str], name: str, ticks: int = 5
+    each: Frame, layers: Sequence[int], say: Callable[[float], str], name: str, ticks: int = 7
 ) -> Markup:
     """Draw the grid, the values on the left and the layer numbers below."""
     parts: list[Markup] = []

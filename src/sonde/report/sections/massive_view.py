@@ -20,6 +20,7 @@ from sonde.report.charts import (
     frame,
     named_at_end,
 )
+from sonde.report.visible import visible
 from sonde.report.wording import count, counted, listed, magnitude, share
 
 DRAWN = 12  # small charts; the table names every dimension
@@ -160,7 +161,7 @@ def _described(section: MassiveView, item: Coordinate) -> dict[str, Any]:
 
 def _sink(sink: Sink) -> dict[str, str]:
     return {
-        "token": sink.token,
+        "token": "".join(piece.text for piece in visible(sink.token)).strip(),
         "position": str(sink.position),
         "share": share(sink.share),
         "ratio": f"{magnitude(sink.ratio)}×",
@@ -220,7 +221,7 @@ def _norms(section: MassiveView) -> Chart:
             for _, style, line in lines
         ]
         ends = [(line[-1] or low_high[0], name, style) for name, style, line in lines]
-        grid = axes(each, section.layers, lambda value: f"{value:,g}", "block")
+        grid = axes(each, section.layers, _short, "block")
         return Markup().join([grid, *drawn, named_at_end(each, ends)])
 
     rows = [
@@ -229,6 +230,10 @@ def _norms(section: MassiveView) -> Chart:
     ]
     frames = [frame(size, section.layers, low_high, log=True) for size in (WIDE_LOW, NARROW_LOW)]
     return chart(draw, frames, "Norms by block, logarithmic", (section.layers, rows))
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
 def _norm_rows(section: MassiveView) -> dict[str, Any]:

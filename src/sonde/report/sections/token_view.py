@@ -87,6 +87,12 @@ class TokenView:
         """Decimals kept: three for probabilities, three significant figures of the span else."""
         return max(0, 2 - math.floor(math.log10(self.high - self.low))) + (self.high - self.low == 1)
 
+    def kept(self, score: float | None) -> float | None:
+        """Return a score as the page keeps it: rounded, so that both sides colour alike."""
+        if score is None or not math.isfinite(score):
+            return None
+        return round(score * 10**self.digits) / 10**self.digits
+
 
 def _check(number: int, text: TokenText, layers: int) -> None:
     wanted = len(text.tokens)
@@ -120,10 +126,10 @@ def prepare(section: TokenView) -> dict[str, Any]:
 
 
 def _text(section: TokenView, number: int, text: TokenText) -> dict[str, Any]:
-    row = text.scores[section.start_at]
+    row = [section.kept(score) for score in text.scores[section.start_at]]
     template = set(text.template)
     tokens = [
-        svg.node("span", *_pieces(token), class_=_style(section, text, at, row[at], at in template))
+        svg.node("span", *_pieces(token, at in template), class_=_style(section, text, at, row[at], at in template))
         for at, token in enumerate(text.tokens)
     ]
     own = "".join(token for at, token in enumerate(text.tokens) if at not in template)
@@ -139,12 +145,12 @@ def _text(section: TokenView, number: int, text: TokenText) -> dict[str, Any]:
     }
 
 
-def _pieces(token: str) -> list[str | Markup]:
+def _pieces(token: str, template: bool) -> list[str | Markup]:
     pieces: list[str | Markup] = []
     for piece in visible(token):
         # A line may break after every mark, so a long run of spaces wraps as words do.
         pieces += [svg.node("i", piece.text), Markup("<wbr>")] if piece.mark else [piece.text]
-        pieces += [Markup("<br>")] * piece.breaks
+        pieces += [Markup("<br>")] * (piece.breaks and not template)
     return pieces
 
 
@@ -160,8 +166,8 @@ def _style(
 
 def reading(section: TokenView, text: TokenText, layer: int) -> dict[str, str]:
     """Return how the whole text is read at a layer: the class, its score, right or wrong."""
-    score = text.outcome_at(layer)
-    if score is None or not math.isfinite(score):
+    score = section.kept(text.outcome_at(layer))
+    if score is None:
         return {"said": "", "mark": "", "verdict": ""}
     above = score >= section.threshold
     verdict = "" if text.positive is None else "right" if above == text.positive else "wrong"
@@ -173,7 +179,7 @@ def reading(section: TokenView, text: TokenText, layer: int) -> dict[str, str]:
 
 
 def _quality(section: TokenView) -> Markup:
-    """Draw the probe's score by layer as bars that stand above the slider's places."""
+    """Draw the probe's score by layer as bars, each centred above its place on the slider."""
     known = [value for value in section.quality if value is not None and math.isfinite(value)]
     if not known or len(section.quality) != len(section.layers):
         return Markup()
@@ -184,14 +190,14 @@ def _quality(section: TokenView) -> Markup:
         height = 0.0 if value is None or not math.isfinite(value) else scale(value)
         style = "bar now" if at == section.start_at else "bar"
         bars.append(
-            svg.node("rect", x=10 * at + 1.5, y=30 - height, width=7, height=height, class_=style)
+            svg.node("rect", x=10 * at - 3.5, y=30 - height, width=7, height=height, class_=style)
         )
     return svg.node(
         "svg",
         svg.node("title", f"{section.metric} by layer, highest {figure(high)}"),
         *bars,
         class_="quality",
-        viewBox=f"0 0 {10 * len(section.layers)} 30",
+        viewBox=f"0 0 {max(1, 10 * (len(section.layers) - 1))} 30",
         preserveAspectRatio="none",
         role="img",
     )
@@ -201,7 +207,8 @@ def _data(section: TokenView) -> dict[str, Any]:
     unit = 10**section.digits
 
     def whole(value: float | None) -> int | None:
-        return None if value is None or not math.isfinite(value) else round(value * unit)
+        kept = section.kept(value)
+        return None if kept is None else round(kept * unit)
 
     return {
         "layers": list(section.layers),
