@@ -8,6 +8,7 @@ from sonde.activations.activations import (
     Skipped,
 )
 from sonde.activations.extract import extract
+from sonde.activations.moments import ClassMoments, Moments, mean_difference, stream_moments
 from sonde.activations.settings import ExtractSettings
 from sonde.activations.store import ActivationStore
 from sonde.activations.stream import ActivationStream, stream
@@ -18,12 +19,16 @@ __all__ = [
     "ActivationStream",
     "Activations",
     "ActivationsInMemory",
+    "ClassMoments",
     "ExtractSettings",
+    "Moments",
     "Origin",
     "Problem",
     "RowTable",
     "Skipped",
     "extract",
+    "mean_difference",
     "stream",
+    "stream_moments",
     "verify_store",
 ]

