@@ -4,8 +4,9 @@ Examples are read from the data files, tokens counted by the model's tokenizer w
 hand and from the length of the text otherwise, sizes taken from the model's configuration.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
 from sonde.activations.settings import ExtractSettings
 from sonde.core.errors import SondeError
@@ -13,17 +14,19 @@ from sonde.core.hooks import parse_hook_point, parse_site, resolve_layers
 from sonde.core.positions import Pool, Position, Span
 from sonde.data.examples import Example
 from sonde.experiments.identity import with_path
-from sonde.experiments.sizes import Sizes, count_tokens, sizes_of
+from sonde.experiments.sizes import BYTES, Sizes, TokenCount, count_tokens, sizes_of
 from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
+from sonde.experiments.stages.extract import ExtractStage
 from sonde.models.spec import ModelSpec
+from sonde.probes.settings import ProbeSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+BATCH_TOKENS = 2048  # of one forward pass
+PASSES = 40  # products with the data that a fit of one penalty takes
 
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-BATCH_TOKENS = 2048  # what a forward pass on a CPU holds at once; more on a GPU costs memory only
+Examples: TypeAlias = tuple[Example, ...]
+CountKey: TypeAlias = tuple[str, ModelSpec, str]
 
 
 @dataclass(slots=True)
@@ -31,12 +34,11 @@ class Facts:
     """What is known about one variant before it runs. Look-ups are made once."""
 
     planned: Planned
-    _examples: dict[str, tuple[Example, ...]] = field(default_factory=dict[str, Any])
-    _tokens: dict[tuple[str, str], tuple[list[int], str]] = field(
-        default_factory=dict[tuple[str, str], Any]
-    )
+    dtype: str  # what ``dtype: auto`` stands for on the hardware in question
+    _examples: dict[str, Examples] = field(default_factory=dict[str, Examples])
+    _tokens: dict[CountKey, TokenCount] = field(default_factory=dict[CountKey, TokenCount])
 
-    def examples(self, stage: str) -> tuple[Example, ...]:
+    def examples(self, stage: str) -> Examples:
         """Return the examples of a data stage, read from its file.
 
         Raises:
@@ -48,79 +50,100 @@ class Facts:
             self._examples[stage] = settings.read(self.planned.base).examples
         return self._examples[stage]
 
-    def model(self, own: ModelSpec | None) -> ModelSpec:
-        """Return a stage's model: its own or the experiment's.
+    def extraction(
+        self,
+        stage: str,
+        settings: ExtractSettings,
+        own_model: ModelSpec | None,
+        *,
+        kept: bool = True,
+        passes: int = 1,
+    ) -> Estimate:
+        """Return the cost of reading activations; ``kept`` says that they go to disk.
 
         Raises:
-            SondeError: neither is named.
+            SondeError: the data, the model or a hook point is not there.
         """
+        spec = self._model(own_model)
+        sizes = sizes_of(spec, self.dtype)
+        depth, n_hooks = reach(settings, sizes)
+        count = self._count(stage, spec, settings.template)
+        rows = sum(rows_of(position, count.lengths) for position in settings.wanted)
+        width = sizes.d_model * BYTES[settings.dtype or sizes.dtype]
+        n_batches = -(-count.total // BATCH_TOKENS)
+        basis = f"{count.total:,} tokens {count.basis} through {depth} blocks"
+        return Estimate(
+            flops=passes * sum(sizes.flops(length, depth) for length in count.lengths),
+            traffic=float(passes * n_batches * sizes.block_bytes * depth),
+            memory=sizes.pass_bytes(min(count.total, BATCH_TOKENS), n_hooks),
+            disk=rows * n_hooks * width if kept else 0,
+            basis=f"{basis}; {rows:,} rows at {n_hooks} hook points" if kept else basis,
+        )
+
+    def probing(self, activations: str, method: ProbeSettings) -> Estimate:
+        """Return the cost of a sweep of probes over activations that were or will be extracted.
+
+        For each layer, fold and shuffle one decomposition of ``[row, d_model]``, which is
+        2 · row · d_model · min(row, d_model), and a pass for each penalty and iteration.
+        """
+        stage = self.planned.experiment.stages[activations]
+        if not isinstance(stage, ExtractStage):
+            return Estimate(basis="imported activations: not estimated")
+        sizes = sizes_of(self._model(stage.model), self.dtype)
+        _, n_hooks = reach(stage, sizes)
+        lengths = self._count(stage.data, self._model(stage.model), stage.template).lengths
+        rows = sum(rows_of(position, lengths) for position in stage.wanted)
+        small, large = sorted((rows, sizes.d_model))
+        n_fits = n_hooks * method.folds * method.folds * (1 + method.shuffles)
+        flops = n_fits * (4.0 * small**2 * large + PASSES * small * large * len(method.penalties))
+        return Estimate(
+            flops=flops,
+            memory=3 * rows * sizes.d_model * 8,
+            basis=f"{n_hooks} layers, {rows:,} rows, {method.folds} folds, "
+            f"{len(method.penalties)} penalties",
+        )
+
+    def _model(self, own: ModelSpec | None) -> ModelSpec:
         spec = own or self.planned.experiment.model
         if spec is None:
             raise SondeError("The experiment names no model.")
         return with_path(spec, self.planned.base)
 
-    def tokens(self, stage: str, spec: ModelSpec) -> tuple[list[int], str]:
-        """Return the number of tokens of each example, and how they were counted."""
-        key = stage, spec.name
+    def _count(self, stage: str, spec: ModelSpec, template: str) -> TokenCount:
+        key = stage, spec, template
         if key not in self._tokens:
-            self._tokens[key] = count_tokens(self.examples(stage), spec)
+            chosen = ExtractSettings.model_validate({"template": template}).template
+            self._tokens[key] = count_tokens(self.examples(stage), spec, chosen)
         return self._tokens[key]
-
-    def pass_over(
-        self, stage: str, spec: ModelSpec, layers: int | None = None
-    ) -> tuple[float, float, str]:
-        """Return operations and bytes moved by one forward pass, and what was counted."""
-        sizes = sizes_of(spec)
-        lengths, basis = self.tokens(stage, spec)
-        depth = sizes.n_layers if layers is None else layers
-        flops = sum(sizes.flops(length, depth) for length in lengths)
-        n_batches = max(1, -(-sum(lengths) // BATCH_TOKENS))
-        traffic = float(n_batches * sizes.block_bytes * depth)
-        return flops, traffic, f"{sum(lengths):,} tokens {basis} through {depth} blocks"
-
-    def extraction(
-        self, stage: str, settings: ExtractSettings, own_model: ModelSpec | None
-    ) -> Estimate:
-        """Return the cost of extracting activations to disk."""
-        spec = self.model(own_model)
-        sizes = sizes_of(spec)
-        depth, n_hooks = reach(settings, sizes)
-        flops, traffic, basis = self.pass_over(stage, spec, depth)
-        lengths, _ = self.tokens(stage, spec)
-        rows = sum(_rows(position, lengths) for position in settings.wanted)
-        width = sizes.d_model * BYTES[settings.dtype or sizes.dtype]
-        return Estimate(
-            flops=flops,
-            traffic=traffic,
-            memory=sizes.activation_bytes(min(sum(lengths), BATCH_TOKENS), n_hooks),
-            disk=rows * n_hooks * width,
-            basis=f"{basis}; {rows:,} rows at {n_hooks} hook points",
-        )
 
 
 def reach(settings: ExtractSettings, sizes: Sizes) -> tuple[int, int]:
     """Return how many blocks a pass must run, and the number of hook points it reads.
 
-    Names that need the loaded model (module paths) count as one hook point at the last block.
+    A name that only the loaded model can resolve (a module's path) counts as one hook point at
+    the last block.
+
+    Raises:
+        SondeError: a site or layer does not exist.
     """
-    names: Sequence[str] = (
-        (settings.hooks,) if isinstance(settings.hooks, str) else settings.hooks
-    )
+    names = (settings.hooks,) if isinstance(settings.hooks, str) else settings.hooks
     layers = resolve_layers(settings.layers, sizes.n_layers)
     depth, count = 0, 0
     for name in names:
         if name.startswith("blocks."):
-            depth, count = max(depth, parse_hook_point(name).layer + 1), count + 1
-        elif "." in name and not name.startswith(("hook_", "ln2", "attn.")):
-            depth, count = sizes.n_layers, count + 1
+            point = parse_hook_point(name)
+            layers_of_name: Sequence[int] = resolve_layers(point.layer, sizes.n_layers)
+        elif "layers." in name or name.startswith("transformer."):
+            layers_of_name = (sizes.n_layers - 1,)
         else:
             parse_site(name)
-            depth, count = max(depth, layers[-1] + 1), count + len(layers)
+            layers_of_name = layers
+        depth, count = max(depth, layers_of_name[-1] + 1), count + len(layers_of_name)
     return depth, count
 
 
-def _rows(position: Position, lengths: list[int]) -> int:
-    """Return how many rows a position gives; spans inside an example are taken as a third of it."""
+def rows_of(position: Position, lengths: Sequence[int]) -> int:
+    """Return how many rows a position gives; a span inside a text is taken as a third of it."""
     if position.index is not None or position.pool is not Pool.EACH:
         return len(lengths)
     if position.span is Span.EOT:

@@ -92,7 +92,9 @@ def judge(condition: Condition, summaries: Mapping[str, Mapping[str, Any]]) -> G
         raise SondeError(f"{name} is not a number but {value!r}.", fix=_HELP)
     holds = OPERATORS[condition.operator](value, condition.number)
     verb = "holds" if holds else "does not hold"
-    return GateVerdict(holds, f"{name} = {value:.4g} {condition.operator} {condition.number:g} {verb}")
+    return GateVerdict(
+        holds, f"{name} = {value:.4g} {condition.operator} {condition.number:g} {verb}"
+    )
 
 
 def look_up(summary: Mapping[str, Any], path: str, *, name: str) -> Any:
@@ -129,7 +131,9 @@ def _tokens(text: str) -> Tokens:
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if match is None:
-            raise SondeError(f"The gate {text!r} cannot be read at {text[at:].strip()!r}.", fix=_HELP)
+            raise SondeError(
+                f"The gate {text!r} cannot be read at {text[at:].strip()!r}.", fix=_HELP
+            )
         kind = str(match.lastgroup)
         word = str(match[kind])
         found.append(("word" if word in ("and", "or") else kind, word))

@@ -6,6 +6,7 @@ The table's figures are the makers' dense 16-bit rates, memory bandwidths and me
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -23,16 +24,19 @@ PACKAGES = (
 # The share of a maker's rate that a plain forward pass reaches (about half in published
 # measurements of prefill); a measured machine's rate needs no such discount.
 ATTAINED = 0.5
+MEASURED = 0.7  # the share of one large matrix product's rate, which is the best case
+WITHOUT_BFLOAT16 = ("v100", "t4")  # so `auto` is float32 there, whose rate is listed
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A device: operations a second at 16 bits, bytes a second from memory, bytes of memory."""
+    """A device: operations a second, bytes a second from memory, bytes of memory."""
 
     name: str
     flops: float
     bandwidth: float
     memory: int
+    dtype: str  # what ``dtype: auto`` means there
 
     def seconds(self, flops: float, traffic: float) -> float:
         """Return the time of some work by the roofline: the slower of arithmetic and memory."""
@@ -40,8 +44,9 @@ class Hardware:
 
 
 def _device(name: str, teraflops: float, gigabytes_a_second: float, gigabytes: int) -> Hardware:
+    dtype = "float32" if name in WITHOUT_BFLOAT16 else "bfloat16"
     return Hardware(
-        name, ATTAINED * teraflops * 1e12, gigabytes_a_second * 1e9, gigabytes * GIGA
+        name, ATTAINED * teraflops * 1e12, gigabytes_a_second * 1e9, gigabytes * GIGA, dtype
     )
 
 
@@ -56,8 +61,8 @@ DEVICES: dict[str, Hardware] = {
         _device("l40s", 362, 864, 48),
         _device("a10", 125, 600, 24),
         _device("l4", 121, 300, 24),
-        _device("v100", 125, 900, 32),
-        _device("t4", 65, 320, 16),
+        _device("v100", 15.7, 900, 32),
+        _device("t4", 8.1, 320, 16),
         _device("rtx4090", 165, 1008, 24),
         _device("rtx3090", 71, 936, 24),
     )
@@ -83,35 +88,38 @@ def named_hardware(name: str | None) -> Hardware:
 
 @lru_cache
 def this_machine() -> Hardware:
-    """Measure this machine: a matrix product and a copy, at the precision it computes in."""
+    """Measure this machine: a matrix product and a copy, in the dtype it computes in."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    size = 8192 if device == "cuda" else 1024
+    on_gpu = torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    native = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    dtype = torch.bfloat16 if native else torch.float32
+    size = 8192 if on_gpu else 1024
     square = torch.randn(size, size, device=device, dtype=dtype)
-    thin = torch.empty(64 * 1024 * 1024, device=device, dtype=torch.uint8)
-    product = _seconds(lambda: square @ square, device)
-    copy = _seconds(thin.clone, device)
-    if device == "cuda":
+    source = torch.ones(1 << 28 if on_gpu else 1 << 26, device=device, dtype=torch.uint8)
+    target = torch.empty_like(source)
+    product = _shortest(lambda: square @ square, on_gpu)
+    copy = _shortest(lambda: target.copy_(source), on_gpu)
+    if on_gpu:
         name = torch.cuda.get_device_name()
         memory = torch.cuda.get_device_properties(0).total_memory
-        # A square product at its best is more than a whole forward pass attains.
-        return Hardware(name, 0.6 * 2 * size**3 / product, 2 * thin.numel() / copy, memory)
-    threads = torch.get_num_threads()
-    name = f"{_cpu_name()} ({threads} threads)"
-    return Hardware(name, 0.7 * 2 * size**3 / product, 2 * thin.numel() / copy, _memory())
+    else:
+        name, memory = f"{_cpu_name()} ({torch.get_num_threads()} threads)", _memory()
+    flops = MEASURED * 2 * size**3 / product
+    dtype_name = str(dtype).removeprefix("torch.")
+    return Hardware(name, flops, 2 * source.numel() / copy, memory, dtype_name)
 
 
-def _seconds(work: Any, device: str) -> float:
+def _shortest(work: Callable[[], object], on_gpu: bool) -> float:
     """Return the shortest time of several runs of a piece of work."""
     import torch
 
     times: list[float] = []
-    for _ in range(4):
+    for _ in range(5):
         began = time.perf_counter()
         work()
-        if device == "cuda":
+        if on_gpu:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
     return max(min(times), 1e-6)
@@ -125,7 +133,9 @@ def describe_machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory": _memory(),
         "gpus": gpus,

@@ -1,7 +1,8 @@
 """Which weights a model's name stands for, without loading them."""
 
-import hashlib
+import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from sonde.core.files import fingerprint
 from sonde.experiments.stage import resolved_path
 from sonde.models.spec import ModelSpec
 
-SAMPLES, SAMPLE = 32, 1 << 16
 RANDOM = "random:"
 _FILE_ENDINGS = (".gguf", ".json")
 
@@ -32,14 +32,16 @@ def model_identity(spec: ModelSpec) -> dict[str, Any]:
 
     A file or folder counts by its content, not by its place. Where it runs (device) is left out:
     results of two devices agree but for rounding.
+
+    Raises:
+        SondeError: nothing goes by the model's name, or the hub cannot say which commit it is.
     """
-    weights = _weights(spec)
     return {
-        "weights": weights,
+        "weights": _weights(spec),
         "dtype": resolved_dtype(spec),
         "quantise": spec.quantise,
-        "keep": spec.keep,
         "seed": spec.seed if spec.name.startswith(RANDOM) else None,
+        "keep": spec.keep,
     }
 
 
@@ -63,58 +65,33 @@ def _may_have_gpu() -> bool:
     return any(True for pattern in devices for _ in Path("/dev").glob(pattern))
 
 
+@cache
 def _weights(spec: ModelSpec) -> dict[str, str]:
-    from sonde.models import embedded
+    """Return what names the weights: found once a process, because a hub must be asked."""
+    from sonde.models import embedded, source
 
-    name = spec.name.removeprefix(RANDOM)
-    path = Path(name).expanduser()
-    if spec.name == embedded.NAME:
-        return {"name": spec.name, "fingerprint": embedded.FINGERPRINT}
-    if path.exists():
-        prefix = spec.name[: len(spec.name) - len(name)]
-        return {"name": prefix + "file", "fingerprint": _content(path)}
-    if spec.name.startswith(RANDOM):
-        return {"name": spec.name}
-    return {"name": spec.name, "revision": _commit(spec)}
+    found = source.resolve(spec)
+    match found:
+        case source.Embedded():
+            return {"name": spec.name, "fingerprint": embedded.FINGERPRINT}
+        case source.Hub(repository=repository):
+            return {"name": repository, "revision": _commit(repository, spec.revision)}
+        case source.Folder(path=path):
+            from sonde.models.checkpoint import fingerprint_folder
 
+            return {"name": "folder", "fingerprint": fingerprint_folder(path)}
+        case source.GgufPath(path=path):
+            from sonde.models.checkpoint import digest
 
-def _content(path: Path) -> str:
-    """Hash a file or folder: small files whole, large ones by size, ends and evenly spread pieces.
-
-    A model's weights are too large to be read for every look-up, and two trainings differ in
-    nearly every byte.
-    """
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return fingerprint({str(file.relative_to(path.parent)): _sampled(file) for file in files})
+            return {"name": "gguf", "fingerprint": digest(path)}
+        case source.Random(config=config):
+            return {"name": "random", "fingerprint": fingerprint(config)}
 
 
-def _sampled(path: Path) -> str:
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        if size <= SAMPLES * SAMPLE:
-            digest.update(file.read())
-        else:
-            for number in range(SAMPLES):
-                file.seek((size - SAMPLE) * number // (SAMPLES - 1))
-                digest.update(file.read(SAMPLE))
-    return digest.hexdigest()
-
-
-def _commit(spec: ModelSpec) -> str:
-    """Return the commit of a hub model: from the cache, else from the hub, else as given."""
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import HfHubHTTPError
-
-    revision = spec.revision or "main"
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{spec.name.replace('/', '--')}"
-    reference = folder / "refs" / revision
-    if reference.is_file():
-        return reference.read_text().strip()
-    if (folder / "snapshots" / revision).is_dir() or constants.HF_HUB_OFFLINE:
+def _commit(repository: str, revision: str | None) -> str:
+    """Return the commit that loading will take: the one asked for, or the newest."""
+    if revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
-    try:
-        return HfApi().model_info(spec.name, revision=revision, timeout=10).sha or revision
-    except (HfHubHTTPError, OSError, ValueError):
-        # Loading comes next and says what is wrong with the name or the network.
-        return revision
+    from sonde.models import hub
+
+    return hub.look_up(repository, revision).commit

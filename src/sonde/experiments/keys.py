@@ -11,9 +11,7 @@ from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Stage
 
 
-def made_of(
-    stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]
-) -> dict[str, Any]:
+def made_of(stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]) -> dict[str, Any]:
     """Return everything that decides a stage's result, as JSON values.
 
     Its kind and code version, its settings (files by content, not by path), the keys of its
@@ -23,7 +21,10 @@ def made_of(
     Raises:
         SondeError: a file that the settings name does not exist.
     """
-    files = {setting: _content(path, name, setting) for setting, path in stage.files(planned.base).items()}
+    files = {
+        setting: _content(path, name, setting)
+        for setting, path in stage.files(planned.base).items()
+    }
     settings = stage.model_dump(mode="json", exclude={"when", "model", *files})
     spec = planned.model_of(name)
     inputs = [reference.stage for reference in stage.inputs()]

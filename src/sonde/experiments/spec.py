@@ -135,9 +135,7 @@ def read_specification(path: Path, overrides: Sequence[str] = ()) -> Specificati
     content = file.content
     for override in overrides:
         content = with_value(content, *parse_override(override))
-    planned = tuple(
-        _planned(variant.label, variant.content, file) for variant in variants(content)
-    )
+    planned = tuple(_planned(variant.label, variant.content, file) for variant in variants(content))
     if len({variant.experiment.name for variant in planned}) > 1:
         raise SondeError(
             f"{path} sweeps over `name`, which names the folder of all its results.",

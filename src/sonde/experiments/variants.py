@@ -14,6 +14,8 @@ from sonde.core.errors import SondeError, nearest
 from sonde.experiments.yaml_file import parse_value
 
 TOP_KEYS = ("name", "question", "seed", "model", "engine", "stages", "sweep")
+# `model: name` is short for `model: {name: name}`, which a path inside it needs.
+SHORT_FOR = {"model": "name", "method": "kind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,9 @@ def _step(inside: Any, part: str, walked: Sequence[str], path: str) -> Any:
         items = cast("list[Any]", inside)
         return items[_index(items, part, path)]
     mapping = cast("dict[str, Any]", inside)
-    if walked == ["model"] and isinstance(mapping.get("model"), str):
-        # `model: name` is short for `model: {name: name}`, which a path inside needs.
-        mapping["model"] = {"name": mapping["model"]}
+    short = SHORT_FOR.get(part) if len(walked) in (1, 3) else None
+    if short is not None and isinstance(mapping.get(part), str):
+        mapping[part] = {short: mapping[part]}
     if len(walked) == 2 and walked[0] == "stages" and part not in mapping:
         raise SondeError(
             f"{path!r} leads nowhere: there is no stage {part!r}.{nearest(part, mapping)}"

@@ -31,7 +31,11 @@ class YamlFile:
             if (*known, part) in self.lines or number == len(place) - 1:
                 known = (*known, part)
         line = next(
-            (self.lines[known[:end]] for end in range(len(known), 0, -1) if known[:end] in self.lines),
+            (
+                self.lines[known[:end]]
+                for end in range(len(known), 0, -1)
+                if known[:end] in self.lines
+            ),
             None,
         )
         name = ".".join(known) or "the whole"

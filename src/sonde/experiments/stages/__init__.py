@@ -4,16 +4,13 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from sonde.experiments.stage import Stage
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
-
-STAGES: dict[str, type[Stage]] = {
-    "data": DataStage,
-    "extract": ExtractStage,
-}
+from sonde.experiments.stages.probe import ProbeStage
 
 AnyStage: TypeAlias = Annotated[
-    DataStage | ExtractStage,
+    DataStage  # read examples from a file
+    | ExtractStage  # keep activations on disk
+    | ProbeStage,  # fit a probe at every layer
     Field(discriminator="kind"),
 ]

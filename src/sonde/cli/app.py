@@ -1,0 +1,196 @@
+"""The commands, and what each one takes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="sonde",
+    help="Read, test and steer what a language model represents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+ledger_app = typer.Typer(
+    help="See what was run, and what came out.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(ledger_app, name="ledger")
+
+Spec = Annotated[Path, typer.Argument(help="The experiment file (YAML).", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="The folder of all results.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value of the file, such as acts.layers=auto; may be repeated.",
+        show_default=False,
+    ),
+]
+LedgerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        help="A path or database URL.  [default: $SONDE_LEDGER, else OUT/ledger.sqlite]",
+        show_default=False,
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Read, test and steer what a language model represents."""
+    if version:
+        from sonde import __version__
+
+        typer.echo(f"sonde {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Out = Path("runs"),
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do everything again, kept results too.")
+    ] = False,
+) -> None:
+    """Take a small real model to a first answer: a probe on every layer, and a report."""
+    from sonde.cli.demo import run_demo
+
+    run_demo(out, fresh=fresh)
+
+
+@app.command()
+def run(
+    spec: Spec,
+    changes: Set = None,
+    out: Out = Path("runs"),
+    force: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--force",
+            metavar="STAGE",
+            help="Do this stage again; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    ledger: LedgerOption = None,
+) -> None:
+    """Run an experiment. What is done is not done again; an interrupted run goes on."""
+    from sonde.cli.run import run_experiment
+
+    run_experiment(spec, changes or [], out, force or [], ledger)
+
+
+@app.command()
+def plan(
+    spec: Spec,
+    changes: Set = None,
+    out: Out = Path("runs"),
+    hardware: Annotated[
+        str | None,
+        typer.Option(
+            "--hardware",
+            help="A device such as h100 or l4.  [default: this machine, measured]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Say what a run would do and need: memory, time, disk, missing inputs. Loads no weights."""
+    from sonde.cli.plan import show_plan
+
+    show_plan(spec, changes or [], out, hardware)
+
+
+@app.command()
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Check this model's hook points too.", show_default=False),
+    ] = None,
+) -> None:
+    """Check the installation, the hardware and, on request, a model. Exit code 1 on a failure."""
+    from sonde.cli.doctor import check_health
+
+    check_health(model)
+
+
+@app.command()
+def models() -> None:
+    """List the models that can be named without a hub id."""
+    from sonde.cli.models import list_models
+
+    list_models()
+
+
+@app.command()
+def show(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A probe, a store of activations, a results folder or an experiment's folder.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Show what a file or folder holds."""
+    from sonde.cli.show import show_file
+
+    show_file(file)
+
+
+@app.command()
+def verify(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A probe, a store of activations, a results folder or an experiment's folder.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Check every byte against its recorded hash. Exit code 1 with the list of problems."""
+    from sonde.cli.verify import verify_path
+
+    verify_path(path)
+
+
+@ledger_app.command("list")
+def list_runs(
+    name: Annotated[
+        str | None, typer.Option("--name", help="Only this experiment.", show_default=False)
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state", help="Only running, done, failed or interrupted.", show_default=False
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    out: Out = Path("runs"),
+    ledger: LedgerOption = None,
+) -> None:
+    """List runs, newest first."""
+    from sonde.cli.ledger import print_runs
+
+    print_runs(name, state, limit, out, ledger)
+
+
+@ledger_app.command("show")
+def show_run(
+    number: Annotated[
+        int, typer.Argument(metavar="ID", help="A run's number.", show_default=False)
+    ],
+    out: Out = Path("runs"),
+    ledger: LedgerOption = None,
+) -> None:
+    """Show everything about one run."""
+    from sonde.cli.ledger import print_run
+
+    print_run(number, out, ledger)

@@ -1,0 +1,39 @@
+"""``sonde run``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sonde.cli.console import heading, say, seconds_in_words
+from sonde.cli.results import print_results
+from sonde.experiments.runner import Options, VariantReport, run
+from sonde.experiments.spec import read_specification
+from sonde.ledger.ledger import default_ledger
+
+
+def run_experiment(
+    path: Path, changes: Sequence[str], out: Path, force: Sequence[str], ledger: str | None
+) -> None:
+    """Run an experiment file and print its results."""
+    spec = read_specification(path, changes)
+    options = Options(out=out, force=tuple(force), ledger=ledger, say=say)
+    reports = run(spec, options)
+    print_results(reports)
+    print_ending(reports, out, ledger)
+
+
+def print_ending(reports: Sequence[VariantReport], out: Path, ledger: str | None) -> None:
+    """Say where everything is, and under which numbers it was recorded."""
+    numbers = [str(report.run) for report in reports if report.run is not None]
+    for report in reports:
+        for stage in report.stages:
+            page = stage.finished.summary.get("page")
+            if page and not stage.finished.skipped:
+                say(f"Report: {stage.finished.folder / str(page)}")
+    if not numbers:
+        say("Everything was done already; nothing was run again.")
+        return
+    seconds = sum(stage.seconds for report in reports for stage in report.stages)
+    where = ledger or default_ledger(out)
+    say(f"Took {seconds_in_words(seconds)}. Recorded as run {', '.join(numbers)} in {where}.")
+    heading("See more")
+    say(f"  sonde ledger show {numbers[-1]}{'' if out == Path('runs') else f' --out {out}'}")
