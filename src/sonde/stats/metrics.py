@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 
 from sonde.stats.bootstrap import Statistic
 
@@ -59,6 +58,8 @@ def auroc(truth: Truth, predicted: Predicted) -> Score:
     (R - n1 (n1 + 1) / 2) / (n1 n0), R the sum of the positives' average ranks (Mann-Whitney U).
     In [0, 1], 0.5 is chance; blind to monotone maps of ``predicted``. NaN where a class is absent.
     """
+    from scipy.stats import rankdata  # takes half a second, so only where it is needed
+
     positive = truth > 0.5
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if n1 == 0 or n0 == 0:

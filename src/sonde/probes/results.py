@@ -1,0 +1,182 @@
+"""What a sweep of probes found, with its evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sonde.core.errors import SondeError, nearest
+from sonde.core.hooks import HookPoint
+from sonde.data.accounting import JoinReport
+from sonde.probes.baseline import Baseline
+from sonde.probes.probe import Kind, Probe
+from sonde.probes.scored import Scored
+from sonde.probes.settings import ProbeSettings
+from sonde.probes.sweep import FailedLayer
+from sonde.stats.interval import Interval
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerResult:
+    """One hook point and position.
+
+    ``score`` is out of fold, its penalty chosen inside the training folds; ``control`` the same
+    procedure on shuffled labels. ``metrics`` has every metric of the kind, ``by_penalty`` the
+    cross-validated score of each penalty, ``penalty`` the best of them, with which ``probe`` was
+    fitted on all rows.
+    """
+
+    hook: HookPoint
+    position: str
+    score: Interval
+    control: Interval
+    metrics: Mapping[str, Interval]
+    penalty: float
+    by_penalty: tuple[tuple[float, float], ...]
+    probe: Probe
+    scored: Scored
+    control_scored: tuple[Scored, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def out_of_fold(self) -> np.ndarray:
+        """Predictions by fits that did not see the row, ``[row]``, in the order of ``scored``."""
+        return self.scored.predicted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """The score of choosing: hook point, position and penalty chosen in the training folds.
+
+    ``hooks``, ``positions`` and ``penalties`` have one entry for each outer fold. ``control`` makes
+    the same choice on shuffled labels.
+    """
+
+    score: Interval
+    control: Interval
+    hooks: tuple[HookPoint, ...]
+    positions: tuple[str, ...]
+    penalties: tuple[float, ...]
+    scored: Scored
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProbeResults:
+    """Probes at every hook point and position, with control, baseline and the score of choosing.
+
+    ``n`` counts independent units (groups, or examples where there are none), ``n_rows`` rows.
+    """
+
+    kind: Kind
+    metric: str
+    layers: tuple[LayerResult, ...]
+    selection: Selection
+    bag_of_tokens: Baseline | None
+    join: JoinReport
+    n: int
+    n_rows: int
+    labels: tuple[str, ...]
+    settings: ProbeSettings
+    failed: tuple[FailedLayer, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def selected(self) -> Interval:
+        """The score of the choice, measured outside the folds that chose."""
+        return self.selection.score
+
+    @property
+    def selected_hooks(self) -> tuple[HookPoint, ...]:
+        """The hook point that each outer fold's training rows chose."""
+        return self.selection.hooks
+
+    @property
+    def baseline(self) -> Interval | None:
+        """The bag-of-tokens baseline's score, or None where there are no texts."""
+        return self.bag_of_tokens.score if self.bag_of_tokens else None
+
+    @property
+    def best_layer(self) -> LayerResult:
+        """The layer with the highest score. That score flatters it: quote ``selected``."""
+        return max(self.layers, key=lambda layer: layer.score.value)
+
+    @property
+    def best(self) -> Probe:
+        """The probe of the layer with the highest score, fitted on all rows."""
+        return self.best_layer.probe
+
+    def at(self, hook: HookPoint | str, position: str | None = None) -> LayerResult:
+        """Return the result at a hook point (and position, where there are several).
+
+        Raises:
+            SondeError: there is none, or several positions and none named.
+        """
+        found = [
+            layer
+            for layer in self.layers
+            if str(layer.hook) == str(hook) and position in (None, layer.position)
+        ]
+        if len(found) == 1:
+            return found[0]
+        hooks = sorted({str(layer.hook) for layer in self.layers})
+        places = ", ".join(dict.fromkeys(layer.position for layer in self.layers))
+        raise SondeError(
+            f"There are {len(found)} results at {hook}"
+            f"{f' and {position}' if position else ''}.{nearest(str(hook), hooks)}",
+            fix=f"Hook points are {hooks[0]} to {hooks[-1]}; positions are {places}.",
+        )
+
+    def table(self) -> list[dict[str, object]]:
+        """Return one row a layer, ready for a terminal, a report or a data frame."""
+        return [
+            {
+                "hook": str(layer.hook),
+                "layer": layer.hook.layer,
+                "position": layer.position,
+                self.metric: layer.score.value,
+                "low": layer.score.low,
+                "high": layer.score.high,
+                "control": layer.control.value,
+                "control_low": layer.control.low,
+                "control_high": layer.control.high,
+                **{name: it.value for name, it in layer.metrics.items() if name != self.metric},
+                "penalty": layer.penalty,
+                "n": layer.score.n,
+                "warnings": "; ".join(layer.warnings),
+            }
+            for layer in self.layers
+        ]
+
+    def __str__(self) -> str:
+        best = self.best_layer
+        lines = [
+            str(self.join),
+            f"{self.kind}, {self.metric} over {self.n} units in {self.n_rows} rows:",
+            f"  best     {best.score}  at {best.hook} {best.position}",
+            f"  selected {self.selected}  (layer and penalty chosen in the training folds)",
+            f"  control  {best.control}  (labels shuffled)",
+            f"  words    {self.baseline}  (bag of tokens)"
+            if self.baseline
+            else "  words    no texts were given, so there is no bag-of-tokens baseline",
+            *(f"  failed   {it.hook} {it.position}: {it.reason}" for it in self.failed),
+            *(f"  note     {text}" for text in self.warnings),
+        ]
+        return "\n".join(lines)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write results.json, probes/*.safetensors and out_of_fold.parquet into a folder."""
+        from sonde.probes.results_folder import save_results
+
+        return save_results(self, Path(folder))
+
+    @staticmethod
+    def load(folder: str | Path) -> "ProbeResults":
+        """Read what ``save`` wrote.
+
+        Raises:
+            SondeError: a file is missing or altered.
+        """
+        from sonde.probes.results_folder import load_results
+
+        return load_results(Path(folder))
