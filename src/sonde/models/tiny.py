@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
-from torch import nn
 
 from sonde.core.errors import SondeError, nearest
 from sonde.models.families import FAMILIES
+from sonde.models.model import Model, wrap
+from sonde.models.tokenizers import byte_tokenizer
 
 
 def tiny_config(family: str, **changes: Any) -> Any:
@@ -28,7 +29,7 @@ def tiny_config(family: str, **changes: Any) -> Any:
     return AutoConfig.for_model(entry.model_type, **{**entry.tiny, **changes})
 
 
-def tiny_hf(family: str, *, seed: int = 0, wrapped: bool = False, **changes: Any) -> nn.Module:
+def tiny_hf(family: str, *, seed: int = 0, wrapped: bool = False, **changes: Any) -> Any:
     """Return a tiny random transformers model in float32; the global random state is untouched.
 
     Gains and biases are random as well: freshly made ones are neutral, and a mistake about them
@@ -41,7 +42,7 @@ def tiny_hf(family: str, *, seed: int = 0, wrapped: bool = False, **changes: Any
         torch.manual_seed(seed)
         if wrapped:
             whole = Gemma3Config(text_config=config.to_dict(), vision_config=_TINY_VISION)
-            model: nn.Module = Gemma3ForConditionalGeneration(whole)
+            model: Any = Gemma3ForConditionalGeneration(whole)
         else:
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         with torch.no_grad():
@@ -49,6 +50,17 @@ def tiny_hf(family: str, *, seed: int = 0, wrapped: bool = False, **changes: Any
                 if parameter.ndim == 1:
                     parameter.add_(torch.randn_like(parameter), alpha=0.3)
     return model.eval()
+
+
+def tiny_model(family: str, *, seed: int = 0, wrapped: bool = False, **changes: Any) -> Model:
+    """Return a tiny random ``Model`` with a tokenizer of one token a byte. For tests.
+
+    It has no fingerprint, so nothing about it is kept in the cache.
+    """
+    hf = tiny_hf(family, seed=seed, wrapped=wrapped, **changes)
+    tokenizer = byte_tokenizer(hf.config.get_text_config().vocab_size)
+    name = f"tiny {family}"
+    return wrap(hf, tokenizer, name=name, revision="", fingerprint="")
 
 
 _TINY_VISION = {
