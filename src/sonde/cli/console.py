@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 # Where it is no terminal (a file, a pipe), lines are not folded at 80 columns.
 if not console.is_terminal:
-    console = Console(highlight=False, width=160)
+    console = Console(highlight=False, emoji=False, width=160)
 
 
 def say(text: str) -> None:

@@ -1,10 +1,10 @@
-"""The table of results that a run ends with."""
+"""The tables of results that a run ends with."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sonde.cli.console import heading, say, table
-from sonde.experiments.runner import StageReport, VariantReport
+from sonde.experiments.runner import VariantReport
 
 TOP = 5
 
@@ -13,29 +13,56 @@ def print_results(reports: Sequence[VariantReport]) -> None:
     """Print what each stage found; probes as a table of their best layers."""
     for report in reports:
         if report.label:
-            heading(report.label)
+            heading(f"[{report.label}]")
         for stage in report.stages:
             if stage.finished.skipped:
                 say(f"{stage.name}: skipped {stage.finished.skipped}")
-            elif "layers" in stage.finished.summary:
-                _print_probe(stage)
+            else:
+                print_summary(stage.name, stage.finished.summary, short=True)
 
 
-def _print_probe(stage: StageReport) -> None:
-    summary = stage.finished.summary
-    heading(f"{stage.name}: {summary['kind']}, {summary['metric']}, n = {summary['n']}")
+def print_summary(name: str, summary: Mapping[str, Any], *, short: bool = False) -> None:
+    """Print a stage's summary; ``short`` leaves out stages whose numbers are for other stages."""
+    if "selected" in summary:
+        _print_probe(name, summary)
+    elif "dimensions" in summary:
+        _print_massive(name, summary)
+    elif not short:
+        table(("", ""), [(key, value) for key, value in summary.items()])
+
+
+def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
+    heading(f"{name}: {summary['method']} probe, {summary['metric']}, n = {summary['n']:,}")
     layers: Mapping[str, Any] = summary["layers"]
-    ranked = sorted(layers.items(), key=lambda item: -(item[1]["value"] or float("-inf")))
+    ranked = sorted(layers.items(), key=_score, reverse=True)
     table(
         ("hook point", "score [95 % interval]", "shuffled labels"),
-        [(hook, words(layer), words(layer.get("control"))) for hook, layer in ranked[:TOP]],
+        [(hook, words(layer), words(layer["control"])) for hook, layer in ranked[:TOP]],
     )
-    if summary.get("selected"):
-        say(f"layer chosen inside the folds: {words(summary['selected'])}")
-    if summary.get("baseline"):
-        say(f"bag of tokens, no model: {words(summary['baseline'])}")
-    for warning in summary.get("warnings", ()):
-        say(f"Warning: {warning}")
+    if len(ranked) > TOP:
+        say(f"… and {len(ranked) - TOP} more")
+    say(f"Layer chosen inside the training folds: {words(summary['selected'])}")
+    if summary["baseline"]:
+        say(f"Bag of tokens, without the model:       {words(summary['baseline'])}")
+    say(summary["join"])
+    for warning in summary["warnings"]:
+        say(f"Note: {warning}")
+
+
+def _print_massive(name: str, summary: Mapping[str, Any]) -> None:
+    found: Mapping[str, Any] = summary["dimensions"]
+    heading(f"{name}: {len(found)} massive dimension{'' if len(found) == 1 else 's'}")
+    for dimension, facts in list(found.items())[:TOP]:
+        severe = ", severe" if facts["severe"] else ""
+        say(
+            f"  dimension {dimension}: up to {facts['peak']:,.0f} times the median coordinate, at "
+            f"layer {facts['layer']}{severe}"
+        )
+
+
+def _score(item: tuple[str, Mapping[str, Any]]) -> float:
+    value = item[1]["value"]
+    return float("-inf") if value is None else float(value)
 
 
 def words(interval: Mapping[str, Any] | None) -> str:

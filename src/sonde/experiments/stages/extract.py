@@ -58,7 +58,7 @@ class ExtractStage(ModelStage, ExtractSettings):
         """Return what is wrong with the store."""
         from sonde.activations.verify import verify_store
 
-        return list(verify_store(folder / STORE))
+        return [str(problem) for problem in verify_store(folder / STORE)]
 
     def open(self, folder: Path) -> Any:
         """Return the store."""
