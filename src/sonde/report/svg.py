@@ -84,7 +84,9 @@ def bounds(values: Sequence[Value], pad: float = 0.06) -> tuple[float, float]:
     return low - room, high + room
 
 
-def log_bounds(values: Sequence[Value], least: float = 1.0, most: float = 10.0) -> tuple[float, float]:
+def log_bounds(
+    values: Sequence[Value], least: float = 1.0, most: float = 10.0
+) -> tuple[float, float]:
     """Return a logarithmic range that holds every positive finite value."""
     finite = [value for value in values if value is not None and 0 < value < math.inf]
     low, high = min([*finite, least]), max([*finite, most])

@@ -31,7 +31,8 @@ class Curve:
     """One probe's scores, an entry a layer.
 
     ``controls`` come from shuffled labels, ``baseline`` from a bag of tokens. ``selected`` is the
-    score when the layer is chosen inside the training folds: what to expect of the choice.
+    score when the layer is chosen inside the training folds: what to expect of the choice, and
+    ``selected_control`` the same with shuffled labels.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Curve:
     controls: tuple[Interval | None, ...] = ()
     baseline: Interval | None = None
     selected: Interval | None = None
+    selected_control: Interval | None = None
 
     @property
     def best(self) -> int | None:

@@ -108,16 +108,17 @@ def prepare(section: MassiveView) -> dict[str, Any]:
 
 
 def _sentence(section: MassiveView, ordered: list[Coordinate]) -> str:
-    over = f"over {count(section.tokens)} ordinary tokens" if section.tokens else ""
+    over = f" over {count(section.tokens)} ordinary tokens" if section.tokens else ""
     if not ordered:
-        return f"No coordinate stands out: none reaches {magnitude(section.ratio)} times the median {over}.".replace(" .", ".")
+        limit = magnitude(section.ratio)
+        return f"No coordinate stands out: none reaches {limit} times the median{over}."
     severe = [str(item.index) for item in ordered if item.peak[1] >= section.severe]
     at, peak = ordered[0].peak
     said = (
-        f"{counted(len(ordered), 'coordinate stands', 'coordinates stand')} out {over}; "
+        f"{counted(len(ordered), 'coordinate stands', 'coordinates stand')} out{over}; "
         f"dimension {ordered[0].index} reaches {magnitude(peak)} times the median "
         f"at block {section.layers[at]}."
-    ).replace(" ;", ";")
+    )
     return f"{said} Severe: {listed(severe)}." if severe else f"{said} None is severe."
 
 
@@ -135,8 +136,8 @@ def advise(section: MassiveView, ordered: list[Coordinate]) -> str:
     more = " and others" if len(ordered) > 4 else ""
     if full / typical < 1.1:
         return (
-            f"{unit}, the typical norm. Standardise inputs before fitting: dimensions {names}{more} "
-            "are large but add little to the norm of ordinary tokens."
+            f"{unit}, the typical norm. Standardise inputs before fitting: dimensions "
+            f"{names}{more} are large but add little to the norm of ordinary tokens."
         )
     return (
         f"{unit}, the typical norm, not the full norm {magnitude(full)}, which mostly measures "
@@ -182,7 +183,7 @@ def _small(section: MassiveView, item: Coordinate, top: float) -> dict[str, Any]
             ]
         )
 
-    at, peak = item.peak
+    _, peak = item.peak
     label = f"Dimension {item.index}: up to {magnitude(peak)} times the median"
     texts = tuple(f"{magnitude(ratio)}×" for ratio in item.ratios)
     low_high = (1.0, max(top, section.severe) * 1.3)

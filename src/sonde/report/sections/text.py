@@ -43,7 +43,10 @@ class Table:
 
 def prepare_table(section: Table) -> dict[str, Any]:
     """Return what the template shows."""
-    return {"header": section.columns, "rows": [[_cell(item) for item in row] for row in section.rows]}
+    return {
+        "header": section.columns,
+        "rows": [[_cell(item) for item in row] for row in section.rows],
+    }
 
 
 def _cell(item: str | float | int | None) -> tuple[str, bool]:

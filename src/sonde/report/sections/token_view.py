@@ -10,7 +10,7 @@ from sonde.core.errors import SondeError
 from sonde.report import svg
 from sonde.report.colours import STEPS, bin_of
 from sonde.report.island import island
-from sonde.report.visible import readable, visible
+from sonde.report.visible import visible
 from sonde.report.wording import figure
 
 SNIPPET = 60
@@ -84,8 +84,8 @@ class TokenView:
 
     @property
     def digits(self) -> int:
-        """Decimals kept: three for probabilities, three significant figures of the span else."""
-        return max(0, 2 - math.floor(math.log10(self.high - self.low))) + (self.high - self.low == 1)
+        """Decimals kept: three where scores span one, fewer where they span more."""
+        return max(0, 3 - math.ceil(math.log10(self.high - self.low)))
 
     def kept(self, score: float | None) -> float | None:
         """Return a score as the page keeps it: rounded, so that both sides colour alike."""
@@ -129,7 +129,11 @@ def _text(section: TokenView, number: int, text: TokenText) -> dict[str, Any]:
     row = [section.kept(score) for score in text.scores[section.start_at]]
     template = set(text.template)
     tokens = [
-        svg.node("span", *_pieces(token, at in template), class_=_style(section, text, at, row[at], at in template))
+        svg.node(
+            "span",
+            *_pieces(token, at in template),
+            class_=_style(section, text, at, row[at], at in template),
+        )
         for at, token in enumerate(text.tokens)
     ]
     own = "".join(token for at, token in enumerate(text.tokens) if at not in template)
@@ -219,11 +223,11 @@ def _data(section: TokenView) -> dict[str, Any]:
         "low": section.low,
         "threshold": section.threshold,
         "high": section.high,
-        "classes": [readable(name) for name in section.classes],
-        "score": readable(section.score),
+        "classes": list(section.classes),
+        "score": section.score,
         "texts": [
             {
-                "tokens": [readable(token) for token in text.tokens],
+                "tokens": list(text.tokens),
                 "ids": list(text.ids),
                 "scores": [[whole(value) for value in row] for row in text.scores],
                 "outcome": [whole(text.outcome_at(at)) for at in range(len(section.layers))],
