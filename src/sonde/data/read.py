@@ -17,6 +17,8 @@ from sonde.data.tables import Row, read_rows
 
 HUB = "hf:"
 
+Value: TypeAlias = str | bool | int | float
+
 # Names tried, in order, for a column that the settings do not name.
 _USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id",),
@@ -53,7 +55,7 @@ class DataSpec(Config):
 
     path: str
     columns: Columns = Field(default_factory=Columns)
-    where: dict[str, str | list[str]] = Field(default_factory=dict)
+    where: dict[str, Value | list[Value]] = Field(default_factory=dict)
     limit: int | None = Field(default=None, ge=1)
     bad_label: Literal["error", "skip", "unlabelled"] = "error"
     empty_text: Literal["error", "skip"] = "error"
@@ -146,7 +148,12 @@ def _hub_rows(name: str, split: str) -> Iterator[Row]:
         raise SondeError(
             f"{HUB}{name} needs the package datasets.", fix="Run pip install 'sonde[datasets]'."
         ) from None
-    rows = load_dataset(name, split=split, streaming=True)
+    try:
+        rows = load_dataset(name, split=split, streaming=True)
+    except (ValueError, OSError) as error:  # an unknown split, an unknown name, no connection
+        raise SondeError(
+            f"{HUB}{name} could not be read: {error}", fix="Check the name and the split."
+        ) from None
     return ((f"{HUB}{name}, {split} row {number}", row) for number, row in enumerate(rows, 1))
 
 
@@ -199,9 +206,9 @@ def _known(column: str, present: list[str], name: str) -> str:
     return column
 
 
-def _wanted(row: Mapping[str, Any], where: Mapping[str, str | list[str]]) -> bool:
+def _wanted(row: Mapping[str, Any], where: Mapping[str, Value | list[Value]]) -> bool:
     return all(
-        str(row.get(column)) in (wanted if isinstance(wanted, list) else [wanted])
+        str(row.get(column)) in map(str, wanted if isinstance(wanted, list) else [wanted])
         for column, wanted in where.items()
     )
 

@@ -40,7 +40,7 @@ def knowledge_of(tokenizer: Any) -> Knowledge:
     found = _KNOWN.get(tokenizer)
     if found is not None:
         return found
-    if not tokenizer.is_fast:
+    if not getattr(tokenizer, "is_fast", False):
         raise SondeError(
             f"The tokenizer {type(tokenizer).__name__} cannot say which characters a token stands "
             "for, so positions in the text are not known.",

@@ -104,6 +104,8 @@ def test_columns_where_limit_and_plain(tmp_path):
         Example(key, text, label=label, row=f"data.csv, row {row}", plain=True)
         for key, text, label, row in [("1", "A", 5.0, 2), ("2", "B", 6.0, 3), ("3", "C", 7.0, 4)]
     )
+    numbers = DataSpec(path=str(path), columns=Columns(prompt="question"), where={"score": [6, 9]})
+    assert [example.prompt for example in read_examples(numbers)] == ["B", "E"]
     none = DataSpec(path=str(path), columns=Columns(prompt="question"), where={"topic": "q"})
     with pytest.raises(SondeError, match=r"data\.csv gives no example.*topic"):
         read_examples(none)

@@ -51,6 +51,15 @@ def test_prompt_tokens_are_those_of_the_library(family, merges):
 
 
 @families
+def test_prompt_tokens_are_the_librarys_where_texts_get_a_space(family):
+    tokenizer = spaced_tokenizer(family)
+    example = chat("The ship reached home", "Fine", "And the crew")
+    rendered = render(tokenizer, replace(example, response="went home"))
+    assert list(rendered.ids[: rendered.spans.prompt[1]]) == own_ids(tokenizer, example)
+    assert read(tokenizer, rendered, rendered.spans.response).strip() == "went home"
+
+
+@families
 @given(contents=st.lists(texts, min_size=1, max_size=3), response=texts)
 def test_spans_hold_exactly_what_was_said(family, contents, response):
     tokenizer = byte_tokenizer(family)  # one token a byte, so a span's text is exact
