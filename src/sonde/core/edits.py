@@ -114,6 +114,12 @@ class Replace:
 
     def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Return the edited activations."""
+        if self.value.ndim == 3 and self.value.shape != x.shape:
+            raise SondeError(
+                f"An edit at {self.hook} has values {list(self.value.shape)}, and the activations "
+                f"there are {list(x.shape)}.",
+                fix="Give one value for each token of the batch, or one vector for all.",
+            )
         value = self.value if self.value.ndim == 3 else _vector(self.value, x)
         return value.to(device=x.device, dtype=x.dtype).expand_as(x)
 
@@ -129,6 +135,12 @@ class Affine:
 
     def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Return the edited activations."""
+        if self.matrix.shape != (x.shape[-1], x.shape[-1]):
+            raise SondeError(
+                f"An edit at {self.hook} has a matrix {list(self.matrix.shape)}, and the "
+                f"activations there have width {x.shape[-1]}.",
+                fix="Give a square matrix of that width.",
+            )
         matrix = self.matrix.to(device=x.device, dtype=torch.float32)
         return (x.float() @ matrix + _vector(self.bias, x)).to(x.dtype)
 

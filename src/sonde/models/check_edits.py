@@ -62,10 +62,12 @@ def _follow(
     post = HookPoint(layer, Site.RESID_POST)
     injected = torch.zeros_like(plain[edit.hook])
     injected[token] = edit.vector.to(injected)
-    errors = {
-        "moved by the vector": sum_error([plain[edit.hook], injected], edited[edit.hook]),
-        **_sums(evidence, edit.hook, edited, injected),
-    }
+    allowed = 4 * evidence.eps
+    errors = {"moved by the vector": sum_error([plain[edit.hook], injected], edited[edit.hook])}
+    without = _sums(evidence, edit.hook, plain, torch.zeros_like(injected))
+    for name, error in _sums(evidence, edit.hook, edited, injected).items():
+        if without[name] <= allowed:  # else the sum itself is wrong, which is another check's find
+            errors[name] = error
     if site is Site.MLP_NORMED_UNGAINED:
         normed = edited[HookPoint(layer, Site.MLP_NORMED)]
         family = evidence.model.family
@@ -76,7 +78,6 @@ def _follow(
     after = HookPoint(layer + 1, Site.RESID_PRE)
     if after in edited:
         errors["handed on"] = worst(relative_error(edited[after], edited[post]))
-    allowed = 4 * evidence.eps
     wrong = [name for name, error in errors.items() if not error <= allowed]
     if torch.equal(plain[post][token], edited[post][token]):
         wrong.append("the residual did not change")
