@@ -181,8 +181,8 @@ def _massive(rng: np.random.Generator) -> MassiveView:
         full,
         sink,
         sinks=(
-            Sink("<|im_start|>", 0, 1.0, 152.0, 12),
-            Sink("\n", 2, 0.11, 18.4, 9),
+            Sink("<|im_start|>", 0, 1.0, 152.0),
+            Sink("\n", 2, 0.11, 18.4),
         ),
         tokens=13_742,
         use_layer=19,

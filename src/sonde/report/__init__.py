@@ -1,6 +1,9 @@
 """Reports: one self-contained HTML file with the answer, its evidence and where it comes from."""
 
 from sonde.report.answer import Answer, answer_from
+from sonde.report.from_massive import massive_from
+from sonde.report.from_results import accounting_from, curves_from, notices_from
+from sonde.report.from_tokens import token_view_from
 from sonde.report.report import Report, render, write_report
 from sonde.report.sections import (
     Accounting,
@@ -40,7 +43,12 @@ __all__ = [
     "Text",
     "TokenText",
     "TokenView",
+    "accounting_from",
     "answer_from",
+    "curves_from",
+    "massive_from",
+    "notices_from",
     "render",
+    "token_view_from",
     "write_report",
 ]

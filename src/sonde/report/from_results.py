@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sonde.activations.activations import Skipped
 from sonde.core.errors import SondeError
-from sonde.data.accounting import JoinReport
-from sonde.probes.results import LayerResult, ProbeResults
 from sonde.report.sections import (
     Accounting,
     Curve,
@@ -20,6 +18,11 @@ from sonde.report.wording import counted, figure, interval_text, listed
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
+if TYPE_CHECKING:  # a report is read and written without torch
+    from sonde.activations.activations import Skipped
+    from sonde.data.accounting import JoinReport
+    from sonde.probes.results import LayerResult, ProbeResults
+
 METRIC_NAMES = {
     "auroc": "AUROC",
     "balanced_accuracy": "balanced accuracy",
@@ -29,7 +32,7 @@ METRIC_NAMES = {
 }
 
 
-def curves_from(results: ProbeResults | Sequence[ProbeResults], *, note: str = "") -> LayerCurves:
+def curves_from(results: "ProbeResults | Sequence[ProbeResults]", *, note: str = "") -> LayerCurves:
     """Draw one curve for each kind of probe, site and position.
 
     Layers that one of them lacks, or that failed, are gaps.
@@ -37,7 +40,7 @@ def curves_from(results: ProbeResults | Sequence[ProbeResults], *, note: str = "
     Raises:
         SondeError: the results have different metrics, which cannot share an axis.
     """
-    several = (results,) if isinstance(results, ProbeResults) else tuple(results)
+    several = _several(results)
     metrics = list(dict.fromkeys(one.metric for one in several))
     if len(metrics) != 1:
         raise SondeError(
@@ -60,11 +63,15 @@ def curves_from(results: ProbeResults | Sequence[ProbeResults], *, note: str = "
     )
 
 
-def _names(several: Sequence[ProbeResults]) -> list[list[tuple[str, list[LayerResult]]]]:
+def _several(results: "ProbeResults | Sequence[ProbeResults]") -> "tuple[ProbeResults, ...]":
+    return tuple(results) if isinstance(results, Sequence) else (results,)
+
+
+def _names(several: Sequence["ProbeResults"]) -> "list[list[tuple[str, list[LayerResult]]]]":
     """Split by site and position, and name by what differs only."""
-    split: list[list[tuple[tuple[str, str, str], list[LayerResult]]]] = []
+    split: "list[list[tuple[tuple[str, str, str], list[LayerResult]]]]" = []
     for one in several:
-        groups: dict[tuple[str, str, str], list[LayerResult]] = {}
+        groups: "dict[tuple[str, str, str], list[LayerResult]]" = {}
         for layer in one.layers:
             key = (one.kind.replace("_", " "), str(layer.hook.site), layer.position)
             groups.setdefault(key, []).append(layer)
@@ -81,7 +88,7 @@ def _names(several: Sequence[ProbeResults]) -> list[list[tuple[str, list[LayerRe
 
 
 def _curve(
-    one: ProbeResults, series: Sequence[LayerResult], layers: Sequence[int], name: str
+    one: "ProbeResults", series: Sequence["LayerResult"], layers: Sequence[int], name: str
 ) -> Curve:
     by_layer = {layer.hook.layer: layer for layer in series}
     # The choice was among all of the result's places, so it belongs to a curve that holds them all.
@@ -97,10 +104,10 @@ def _curve(
 
 
 def accounting_from(
-    join: JoinReport,
+    join: "JoinReport",
     *,
     read: int,
-    skipped: Sequence[Skipped] = (),
+    skipped: Sequence["Skipped"] = (),
     tokens: int | None = None,
     padding: float | None = None,
 ) -> Accounting:
@@ -136,10 +143,10 @@ def accounting_from(
 
 
 def notices_from(
-    results: ProbeResults | Sequence[ProbeResults], more: Sequence[Notice] = ()
+    results: "ProbeResults | Sequence[ProbeResults]", more: Sequence[Notice] = ()
 ) -> Notices:
     """Collect warnings: layers that failed, controls that do too well, penalties at the edge."""
-    several = (results,) if isinstance(results, ProbeResults) else tuple(results)
+    several = _several(results)
     found = list(more)
     for one in several:
         name = one.kind.replace("_", " ").capitalize()
@@ -157,7 +164,7 @@ def notices_from(
     return Notices(tuple(dict.fromkeys(found)))
 
 
-def _failed(one: ProbeResults, name: str) -> list[Notice]:
+def _failed(one: "ProbeResults", name: str) -> list[Notice]:
     reasons: dict[str, list[int]] = {}
     for item in one.failed:
         reasons.setdefault(item.reason, []).append(item.hook.layer)
@@ -167,7 +174,7 @@ def _failed(one: ProbeResults, name: str) -> list[Notice]:
     ]
 
 
-def _controls(one: ProbeResults, name: str) -> list[Notice]:
+def _controls(one: "ProbeResults", name: str) -> list[Notice]:
     """Report shuffled labels that are told apart from chance, which nothing should let them be.
 
     One interval in twenty misses by luck, so more than that, and at least two, are needed.
@@ -191,7 +198,7 @@ def _exceeds(control: Interval, score: Interval) -> bool:
     return math.isfinite(score.low) and control.high >= score.low
 
 
-def _by_layer(one: ProbeResults, name: str) -> list[Notice]:
+def _by_layer(one: "ProbeResults", name: str) -> list[Notice]:
     by_text: dict[str, list[int]] = {}
     for layer in one.layers:
         for warning in layer.warnings:
@@ -207,7 +214,7 @@ def _by_layer(one: ProbeResults, name: str) -> list[Notice]:
     ]
 
 
-def _layers(found: Sequence[LayerResult]) -> list[int]:
+def _layers(found: Sequence["LayerResult"]) -> list[int]:
     return [layer.hook.layer for layer in found]
 
 

@@ -2,19 +2,22 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from sonde.activations.activations import Activations
 from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
 from sonde.data.examples import Example
-from sonde.models.render import Rendered
-from sonde.probes.probe import Probe
-from sonde.probes.results import LayerResult, ProbeResults
 from sonde.report.from_results import METRIC_NAMES
 from sonde.report.sections import TokenText, TokenView
+
+if TYPE_CHECKING:  # a report is read and written without torch
+    from sonde.activations.activations import Activations
+    from sonde.models.render import Rendered
+    from sonde.probes.probe import Probe
+    from sonde.probes.results import LayerResult, ProbeResults
 
 NOTE = (
     "Each token has the score that the block's probe gives it. The colours come from the probe "
@@ -25,9 +28,9 @@ INSIDE = 0.98
 
 
 def token_view_from(
-    results: ProbeResults,
-    acts: Activations,
-    rendered: Mapping[str, Rendered],
+    results: "ProbeResults",
+    acts: "Activations",
+    rendered: Mapping[str, "Rendered"],
     examples: Sequence[Example],
 ) -> TokenView:
     """Colour some examples by every layer's probe.
@@ -68,7 +71,7 @@ def token_view_from(
     )
 
 
-def _numbers(probe: Probe, scores: Float[np.ndarray, " row"]) -> Float[np.ndarray, " row"]:
+def _numbers(probe: "Probe", scores: Float[np.ndarray, " row"]) -> Float[np.ndarray, " row"]:
     """Bring mean differences, whose size grows with the norm by layer, to one scale."""
     if probe.kind != "mean_difference":
         return scores
@@ -76,7 +79,9 @@ def _numbers(probe: Probe, scores: Float[np.ndarray, " row"]) -> Float[np.ndarra
     return scores / (size or 1.0)
 
 
-def _range(probe: Probe, scores: Sequence[Float[np.ndarray, " row"]]) -> tuple[float, float, float]:
+def _range(
+    probe: "Probe", scores: Sequence[Float[np.ndarray, " row"]]
+) -> tuple[float, float, float]:
     if probe.kind == "logistic" or probe.labels:
         return (-1.0, 0.0, 1.0) if probe.kind == "mean_difference" else (0.0, 0.5, 1.0)
     every = np.concatenate(list(scores))
@@ -86,16 +91,16 @@ def _range(probe: Probe, scores: Sequence[Float[np.ndarray, " row"]]) -> tuple[f
 
 def _text(
     example: Example,
-    rendered: Rendered,
-    acts: Activations,
-    layers: Sequence[LayerResult],
+    rendered: "Rendered",
+    acts: "Activations",
+    layers: Sequence["LayerResult"],
     scores: Sequence[Float[np.ndarray, " row"]],
 ) -> TokenText:
     rows = acts.rows
     here = np.flatnonzero(rows.example == example.id)
     row_of = {int(rows.token[row]): int(row) for row in here if rows.n_tokens[row] == 1}
     wanted = len(rendered.ids)
-    if len(row_of) < wanted - rendered.truncated and not row_of:
+    if not row_of:
         raise SondeError(
             f"There are no token activations of example {example.id!r}.",
             fix="Extract these examples with positions='all.each'.",
@@ -124,7 +129,7 @@ def _at(scores: Float[np.ndarray, " row"], row: int | None) -> float | None:
     return float(scores[row]) if row is not None and math.isfinite(scores[row]) else None
 
 
-def _outcome(layer: LayerResult, example: str) -> float | None:
+def _outcome(layer: "LayerResult", example: str) -> float | None:
     """Return the out-of-fold score of an example; the mean where it has several rows."""
     found = layer.scored.predicted[layer.scored.example == example]
     if not len(found) or not np.isfinite(found).all():
@@ -133,7 +138,7 @@ def _outcome(layer: LayerResult, example: str) -> float | None:
     return 1 / (1 + math.exp(-max(-700.0, mean))) if layer.probe.kind == "logistic" else mean
 
 
-def _read_at(position: str, rendered: Rendered) -> int | None:
+def _read_at(position: str, rendered: "Rendered") -> int | None:
     """Return the token that the probe was fitted on, None where it was several."""
     try:
         tokens = parse_position(position).tokens(rendered.spans)
@@ -142,7 +147,7 @@ def _read_at(position: str, rendered: Rendered) -> int | None:
     return int(tokens[0]) if len(tokens) == 1 else None
 
 
-def _template(rendered: Rendered) -> tuple[int, ...]:
+def _template(rendered: "Rendered") -> tuple[int, ...]:
     """Return the tokens outside every message and response; none where there is no template."""
     spans = rendered.spans
     own: set[int] = set()

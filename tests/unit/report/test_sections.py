@@ -37,7 +37,10 @@ def token_text(**changes) -> TokenText:
 def massive(**changes) -> MassiveView:
     given = {
         "layers": (0, 1, 2),
-        "coordinates": (Coordinate(7, (1.0, 150.0, 90.0)), Coordinate(3, (2.0, 12.0, 11.0))),
+        "coordinates": (
+            Coordinate(7, (110.0, 150.0, 100.0)),
+            Coordinate(3, (2.0, 12.0, 11.0)),
+        ),
         "typical_norm": (10.0, 20.0, 30.0),
         "full_norm": (10.0, 50.0, 60.0),
         "tokens": 4000,
@@ -132,7 +135,12 @@ def test_massive_dimensions_in_words():
     assert said["advice"].startswith(
         "At block 1 one unit of steering is 20, the typical norm, not the full norm 50"
     )
-    assert [item["massive"] for item in said["coordinates"]] == [2, 2]
+    assert [item["massive"] for item in said["coordinates"]] == [3, 2]
+
+
+def test_severe_needs_as_many_layers_as_massive():
+    two = massive(coordinates=(Coordinate(7, (99.0, 150.0, 120.0)),))
+    assert massive_view.prepare(two)["sentence"].endswith("None is severe.")
 
 
 def test_massive_dimensions_that_do_not_matter_and_none():

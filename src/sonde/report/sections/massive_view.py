@@ -47,24 +47,24 @@ class Coordinate:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A token that attention parks on: its text, place, share of the examples, and norm.
+    """A token that attention parks on: its text, its place, and the share of examples with it.
 
-    ``ratio`` is its norm as a multiple of the typical norm, at ``layer`` where it is largest.
+    ``ratio`` is the largest ratio at any layer of its norm to the median norm.
     """
 
     token: str
     position: int
     share: float
     ratio: float
-    layer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MassiveView:
     """The massive dimensions of a model, and its norms with and without them, an entry a layer.
 
-    ``ratio`` and ``severe`` are the limits of the definition, ``tokens`` how many ordinary tokens
-    were measured. ``use_layer`` is the layer that the advice speaks about.
+    ``ratio`` and ``severe`` are the limits of the definition, to be reached at ``min_layers``
+    layers; ``tokens`` is how many ordinary tokens were measured. ``use_layer`` is the layer that
+    the advice speaks about.
     """
 
     layers: tuple[int, ...]
@@ -75,6 +75,7 @@ class MassiveView:
     sinks: tuple[Sink, ...] = ()
     ratio: float = 10.0
     severe: float = 100.0
+    min_layers: int = 3
     tokens: int | None = None
     use_layer: int | None = None
     title: str = "Massive dimensions and norms"
@@ -89,6 +90,11 @@ class MassiveView:
                 f"The massive dimensions have {sorted(set(lengths))} entries for {wanted} layers.",
                 fix="Give one entry a layer, None where there is none.",
             )
+
+    def is_severe(self, item: Coordinate) -> bool:
+        """Say whether a dimension's ratio reaches the severe limit at enough layers."""
+        known = [ratio for ratio in item.ratios if ratio is not None]
+        return sum(ratio >= self.severe for ratio in known) >= self.min_layers
 
 
 def prepare(section: MassiveView) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def _sentence(section: MassiveView, ordered: list[Coordinate]) -> str:
     if not ordered:
         limit = magnitude(section.ratio)
         return f"No coordinate stands out: none reaches {limit} times the median{over}."
-    severe = [str(item.index) for item in ordered if item.peak[1] >= section.severe]
+    severe = [str(item.index) for item in ordered if section.is_severe(item)]
     at, peak = ordered[0].peak
     said = (
         f"{counted(len(ordered), 'coordinate stands', 'coordinates stand')} out{over}; "
@@ -154,7 +160,7 @@ def _described(section: MassiveView, item: Coordinate) -> dict[str, Any]:
         "peak": f"{magnitude(peak)}×",
         "layer": section.layers[at],
         "massive": sum(ratio >= section.ratio for ratio in known),
-        "severe": peak >= section.severe,
+        "severe": section.is_severe(item),
         "where": item.where,
         "ratios": [magnitude(ratio) for ratio in item.ratios],
     }
@@ -166,7 +172,6 @@ def _sink(sink: Sink) -> dict[str, str]:
         "position": str(sink.position),
         "share": share(sink.share),
         "ratio": f"{magnitude(sink.ratio)}×",
-        "layer": "" if sink.layer is None else f"block {sink.layer}",
     }
 
 
