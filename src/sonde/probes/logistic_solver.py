@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sonde.probes.newton import fit_logistic
-from sonde.probes.solver import Linear, Solver, folded, moments, outside
+from sonde.probes.newton import Problem, fit_logistic
+from sonde.probes.solver import EPS, Linear, Solver, folded, moments, outside
 
-SWEEP_TOLERANCE = 1e-8  # the last step is still taken, which squares what is left
+SWEEP_TOLERANCE = 1e-7  # the last step is still taken, which squares what is left
 FINAL_TOLERANCE = 1e-20  # the Newton decrement is known far below the rounding of the objective
 
 
@@ -39,39 +39,38 @@ class Logistic:
         mean, scale = moments(self.x[:, train])
         z = (self.x - mean[:, None]) / scale[:, None]
         n_targets = self.y.shape[1]
-        alphas = torch.tensor(penalties, dtype=z.dtype).repeat_interleave(n_targets)
-        y = self.y[train].repeat(1, len(penalties))
-        weight, bias = _fit(z[:, train], y, alphas[None], SWEEP_TOLERANCE)
-        logits = z[:, ~train] @ weight + bias[:, None]
-        return logits.unflatten(-1, (len(penalties), n_targets)).movedim(2, 1)
+        columns = torch.tensor(penalties).to(z).repeat_interleave(n_targets).expand(len(z), -1)
+        y = self.y[train].T.repeat(len(penalties), 1)
+        weight, bias = _fit(z[:, train], y, columns, SWEEP_TOLERANCE)
+        logits = weight @ z[:, ~train].mT + bias[..., None]
+        return logits.unflatten(1, (len(penalties), n_targets)).mT
 
     def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
         """Fit the first target on all rows."""
         mean, scale = moments(self.x)
         z = (self.x - mean[:, None]) / scale[:, None]
-        weight, bias = _fit(z, self.y[:, :1], penalty[:, None].to(z), FINAL_TOLERANCE)
-        return folded(weight[..., 0], bias[:, 0], mean, scale)
+        weight, bias = _fit(z, self.y[:, :1].T, penalty[:, None].to(z), FINAL_TOLERANCE)
+        return folded(weight[:, 0], bias[:, 0], mean, scale)
 
 
 def _fit(
     z: Float[Tensor, "layer row d_model"],
-    y: Float[Tensor, "row column"],
-    penalty: Float[Tensor, "one_or_layer column"],
+    y: Float[Tensor, "column row"],
+    penalty: Float[Tensor, "layer column"],
     tolerance: float,
-) -> tuple[Float[Tensor, "layer d_model column"], Float[Tensor, "layer column"]]:
+) -> tuple[Float[Tensor, "layer column d_model"], Float[Tensor, "layer column"]]:
     """Fit in the principal axes of the rows; return weights on the standardised coordinates.
 
     The optimum lies in the span of the rows, so nothing is lost where they are fewer than the
     coordinates.
     """
-    if z.shape[1] <= z.shape[2]:
-        spectrum, vectors = torch.linalg.eigh(z @ z.mT)
-        spectrum = spectrum.clamp(min=0)
-        present = spectrum > spectrum[:, -1:] * z.shape[1] * torch.finfo(z.dtype).eps
-        root = torch.where(present, spectrum.sqrt(), 0.0)
-        fit = fit_logistic(vectors * root[:, None], root.square(), y, penalty, tolerance)
-        inverse = torch.where(present, 1 / root.clamp(min=1e-300), 0.0)
-        return z.mT @ (vectors @ (inverse[..., None] * fit.theta)), fit.bias
-    spectrum, vectors = torch.linalg.eigh(z.mT @ z)
-    fit = fit_logistic(z @ vectors, spectrum.clamp(min=0), y, penalty, tolerance)
-    return vectors @ fit.theta, fit.bias
+    if z.shape[1] > z.shape[2]:
+        spectrum, axes = torch.linalg.eigh(z.mT @ z)
+        fit = fit_logistic(Problem(z @ axes, spectrum.clamp(min=0), y, penalty), tolerance)
+        return fit.theta @ axes.mT, fit.bias
+    spectrum, axes = torch.linalg.eigh(z @ z.mT)
+    present = spectrum > spectrum[:, -1:] * z.shape[1] * EPS
+    root = torch.where(present, spectrum.clamp(min=0).sqrt(), 0.0)
+    fit = fit_logistic(Problem(axes * root[:, None], root.square(), y, penalty), tolerance)
+    dual = torch.where(present, 1 / root.clamp(min=1e-300), 0.0)[:, None] * fit.theta
+    return (dual @ axes.mT) @ z, fit.bias

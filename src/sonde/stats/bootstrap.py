@@ -9,9 +9,9 @@ from jaxtyping import Float
 from sonde.core.errors import SondeError
 from sonde.stats.interval import Interval
 
-# A statistic of a resample, given how often each unit was drawn: [resample, unit] to
-# [resample, value]. Whole weights of one give the statistic of the data as it is.
-Statistic = Callable[[Float[np.ndarray, "resample unit"]], Float[np.ndarray, "resample value"]]
+# One or several statistics of each resample, given how often each unit was drawn. Weights of one
+# give the statistic of the data as it is.
+Statistic = Callable[[Float[np.ndarray, "resample unit"]], Float[np.ndarray, "resample *value"]]
 
 ENTRIES_AT_ONCE = 1 << 22  # 32 MB of weights
 
@@ -43,11 +43,12 @@ class Bootstrap:
         interval; where all are, the bounds are NaN.
 
         Args:
-            statistic: from weights ``[resample, unit]`` to ``[resample, value]``.
+            statistic: from weights ``[resample, unit]`` to ``[resample]`` or ``[resample, value]``.
             n_units: the number of independent units.
         """
-        values = statistic(np.ones((1, n_units)))[0]
+        values = statistic(np.ones((1, n_units))).reshape(-1)
         drawn = np.concatenate([statistic(part) for part in self.weights(n_units)])
+        drawn = drawn.reshape(self.resamples, len(values))
         low, high = _percentiles(drawn, self.level)
         return tuple(
             Interval(float(value), float(below), float(above), n_units, self.level)

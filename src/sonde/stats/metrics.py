@@ -7,15 +7,17 @@ whose sign decides: above 0 is a prediction of the positive class. An undefined 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sonde.stats.bootstrap import Statistic
+from sonde.stats.bootstrap import ENTRIES_AT_ONCE, Statistic
 
 Truth = Float[np.ndarray, " row"]
 Predicted = Float[np.ndarray, "*batch row"]
-Score = Float[np.ndarray, "*batch"]
+Numbers = np.ndarray | np.float64  # numpy makes a scalar of a lone number
+Score = Float[np.ndarray, "*batch"] | np.float64
 
 
 def r2(truth: Truth, predicted: Predicted) -> Score:
@@ -116,7 +118,7 @@ def _balanced_accuracy(sums: Float[np.ndarray, "*batch 4"]) -> Score:
     return (_ratio(true_positive, positives) + _ratio(true_negative, negatives)) / 2
 
 
-def _ratio(above: np.ndarray, below: np.ndarray, scale: np.ndarray | float = 1.0) -> np.ndarray:
+def _ratio(above: Numbers, below: Numbers, scale: Numbers | float = 1.0) -> Numbers:
     """Divide; NaN where the denominator is zero, up to rounding of numbers of size ``scale``."""
     nothing = below <= 1e-12 * np.abs(scale)
     return np.where(nothing, np.nan, above / np.where(nothing, 1.0, below))
@@ -125,12 +127,12 @@ def _ratio(above: np.ndarray, below: np.ndarray, scale: np.ndarray | float = 1.0
 # --- The same on resamples.
 
 Terms = Callable[[np.ndarray, np.ndarray], np.ndarray]
-FromSums = Callable[[np.ndarray], np.ndarray]
+FromSums = Callable[[np.ndarray], Any]
 Rows = Int[np.ndarray, " row"]
 
 
 def _resampled_sums(terms: Terms, from_sums: FromSums) -> Callable[..., Statistic]:
-    def prepare(truth: Truth, predicted: Predicted, unit: Rows, n_units: int) -> Statistic:
+    def prepare(truth: Truth, predicted: Truth, unit: Rows, n_units: int) -> Statistic:
         rows = terms(truth, predicted)
         by_unit = np.zeros((n_units, rows.shape[-1]))
         np.add.at(by_unit, unit, rows)
@@ -149,7 +151,7 @@ def _resampled_auroc(truth: Truth, predicted: Predicted, unit: Rows, n_units: in
     units = unit[order]
     starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
 
-    def statistic(weights: Float[np.ndarray, "resample unit"]) -> Float[np.ndarray, " resample"]:
+    def some(weights: Float[np.ndarray, "resample unit"]) -> Float[np.ndarray, " resample"]:
         by_row = weights[:, units]
         above, below = by_row * positive, by_row * ~positive
         if len(starts) < len(in_order):
@@ -158,7 +160,12 @@ def _resampled_auroc(truth: Truth, predicted: Predicted, unit: Rows, n_units: in
         beaten = np.cumsum(below, axis=1)
         n1, n0 = above.sum(axis=1), beaten[:, -1].copy()
         beaten -= below / 2
-        return _ratio(np.einsum("rs,rs->r", above, beaten), n1 * n0)
+        return np.asarray(_ratio(np.einsum("rs,rs->r", above, beaten), n1 * n0))
+
+    def statistic(weights: Float[np.ndarray, "resample unit"]) -> Float[np.ndarray, " resample"]:
+        at_once = max(1, ENTRIES_AT_ONCE // len(units))  # units may have many rows each
+        starts_at = range(0, len(weights), at_once)
+        return np.concatenate([some(weights[start : start + at_once]) for start in starts_at])
 
     return statistic
 
@@ -173,7 +180,7 @@ class Metric:
 
     name: str
     chance: float
-    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    value: Callable[[np.ndarray, np.ndarray], Any]
     resampled: Callable[[np.ndarray, np.ndarray, np.ndarray, int], Statistic]
 
 

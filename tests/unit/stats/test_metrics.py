@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sonde.stats.metrics import METRICS, accuracy, auroc, balanced_accuracy, pearson, r2
+
+
+def data(seed=0, n=50):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, n).astype(float)
+    truth[:2] = [0, 1]
+    return truth, rng.normal(size=n).round(1) + truth
+
+
+def test_r2_by_hand():
+    # errors 1, 0, 1 make 2; around the mean 3 the truth has 4 + 0 + 4 = 8.
+    assert r2(np.array([1.0, 3, 5]), np.array([2.0, 3, 4])) == pytest.approx(0.75)
+
+
+def test_balanced_accuracy_by_hand():
+    truth = np.array([1.0, 1, 1, 1, 0])
+    said = np.array([1.0, 1, 1, -1, -1])
+    assert balanced_accuracy(truth, said) == pytest.approx((3 / 4 + 1) / 2)
+    assert accuracy(truth, said) == pytest.approx(4 / 5)
+
+
+def test_always_saying_no_is_worth_half():
+    truth = np.r_[np.ones(3), np.zeros(97)]
+    never = np.full(100, -1.0)
+    assert accuracy(truth, never) == pytest.approx(0.97)
+    assert balanced_accuracy(truth, never) == 0.5
+    assert auroc(truth, never) == 0.5
+
+
+def test_auroc_by_hand_with_a_tie():
+    # Pairs (positive, negative): 3>1, 3>2, 2>1, 2=2: three and a half of four.
+    assert auroc(np.array([1.0, 1, 0, 0]), np.array([3.0, 2, 1, 2])) == pytest.approx(3.5 / 4)
+
+
+def test_pearson_by_hand():
+    assert pearson(np.array([1.0, 2, 3]), np.array([1.0, 3, 2])) == pytest.approx(0.5)
+
+
+def test_undefined_is_nan():
+    ones, scores = np.ones(4), np.arange(4.0)
+    assert np.isnan(auroc(ones, scores))
+    assert np.isnan(balanced_accuracy(ones, scores))
+    assert np.isnan(r2(ones, scores))
+    assert np.isnan(pearson(scores, ones))
+
+
+def test_many_predictions_at_once():
+    truth, _ = data()
+    batch = np.random.default_rng(1).normal(size=(2, 3, len(truth)))
+    for metric in METRICS.values():
+        together = metric.value(truth, batch)
+        assert together.shape == (2, 3)
+        assert together[1, 2] == pytest.approx(float(metric.value(truth, batch[1, 2])))
+
+
+@given(scale=st.floats(0.01, 100), shift=st.floats(-1e4, 1e4), seed=st.integers(0, 5))
+def test_r2_ignores_units_and_origin(scale, shift, seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=40)
+    predicted = truth + rng.normal(size=40)
+    moved = r2(truth * scale + shift, predicted * scale + shift)
+    assert moved == pytest.approx(float(r2(truth, predicted)), rel=1e-5, abs=1e-7)
+
+
+@given(seed=st.integers(0, 20), scale=st.floats(0.1, 10), shift=st.floats(-5, 5))
+def test_auroc_ignores_monotone_maps(seed, scale, shift):
+    truth, scores = data(seed)
+    tenths = np.rint(scores * 10)  # whole numbers, so that no map makes or breaks a tie
+    mapped = np.exp(scale * tenths / 50) + shift
+    assert auroc(truth, mapped) == pytest.approx(float(auroc(truth, tenths)))
+    assert auroc(truth, -tenths) == pytest.approx(1 - float(auroc(truth, tenths)))
+
+
+@given(seed=st.integers(0, 20), name=st.sampled_from(sorted(METRICS)))
+def test_weights_are_repeated_rows(seed, name):
+    """The statistic of a resample equals the metric of the rows written out."""
+    truth, scores = data(seed)
+    metric, rng = METRICS[name], np.random.default_rng(seed)
+    unit = rng.integers(0, 20, len(truth))
+    unit[:20] = np.arange(20)
+    weights = rng.multinomial(20, [1 / 20] * 20, size=3).astype(float)
+    got = metric.resampled(truth, scores, unit, 20)(weights)
+    for row, drawn in enumerate(weights):
+        repeat = np.repeat(np.arange(len(truth)), drawn[unit].astype(int))
+        assert got[row] == pytest.approx(
+            float(metric.value(truth[repeat], scores[repeat])), nan_ok=True
+        )
