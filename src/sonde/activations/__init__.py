@@ -8,6 +8,7 @@ from sonde.activations.activations import (
     Skipped,
 )
 from sonde.activations.extract import extract
+from sonde.activations.massive import MassiveDimensions, MassiveSettings, massive_dimensions
 from sonde.activations.moments import ClassMoments, Moments, mean_difference, stream_moments
 from sonde.activations.settings import ExtractSettings
 from sonde.activations.store import ActivationStore
@@ -21,12 +22,15 @@ __all__ = [
     "ActivationsInMemory",
     "ClassMoments",
     "ExtractSettings",
+    "MassiveDimensions",
+    "MassiveSettings",
     "Moments",
     "Origin",
     "Problem",
     "RowTable",
     "Skipped",
     "extract",
+    "massive_dimensions",
     "mean_difference",
     "stream",
     "stream_moments",

@@ -1,5 +1,7 @@
 """Moments: by hand, against numpy, and however the rows are cut and ordered."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -36,10 +38,7 @@ def test_moments_worked_by_hand():
 def test_cuts_and_order_do_not_matter(rows, cuts, random, covariance):
     x = torch.from_numpy(np.random.default_rng(rows).normal(50, 2, (rows, 3)))
     edges = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
-    parts = [
-        moments_of(x[start:stop], covariance=covariance)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    parts = [moments_of(x[start:stop], covariance=covariance) for start, stop in pairwise(edges)]
     random.shuffle(parts)
     empty = moments_of(x[:0], covariance=covariance)
     whole = empty
