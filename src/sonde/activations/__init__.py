@@ -8,8 +8,10 @@ from sonde.activations.activations import (
     Skipped,
 )
 from sonde.activations.extract import extract
+from sonde.activations.foreign import ImportSettings, import_activations
 from sonde.activations.massive import MassiveDimensions, MassiveSettings, massive_dimensions
 from sonde.activations.moments import ClassMoments, Moments, mean_difference, stream_moments
+from sonde.activations.saving import save_activations
 from sonde.activations.settings import ExtractSettings
 from sonde.activations.store import ActivationStore
 from sonde.activations.stream import ActivationStream, stream
@@ -22,6 +24,7 @@ __all__ = [
     "ActivationsInMemory",
     "ClassMoments",
     "ExtractSettings",
+    "ImportSettings",
     "MassiveDimensions",
     "MassiveSettings",
     "Moments",
@@ -30,8 +33,10 @@ __all__ = [
     "RowTable",
     "Skipped",
     "extract",
+    "import_activations",
     "massive_dimensions",
     "mean_difference",
+    "save_activations",
     "stream",
     "stream_moments",
     "verify_store",
