@@ -30,7 +30,7 @@ from sonde.core.files import sha256_file
 from sonde.core.hooks import HookPoint, Site, parse_hook_point, parse_site
 
 _LAYER_KEY = re.compile(
-    r"(?:(?:resid|acts?|activations?)[_.-])?(?:layers?|blocks?|l|h)?[_.-]?(\d+)"
+    r"(?:(?:resid|acts?|activations?)[_.-])?(?:layers?|blocks?|l|h)?[_.-]?(\d+)", re.IGNORECASE
 )
 _ID_KEY = re.compile(r"(?:\w+_)?(?:ids?|uids?|names?|keys?)", re.IGNORECASE)
 
