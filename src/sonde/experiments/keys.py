@@ -27,12 +27,9 @@ def made_of(stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]) 
     }
     settings = stage.model_dump(mode="json", exclude={"when", "model", *files})
     spec = planned.model_of(name)
-    inputs = [reference.stage for reference in stage.inputs()]
-    inputs += [
-        other
-        for other in stage.optional_inputs(planned.experiment.stages)
-        if other in keys and other not in inputs
-    ]
+    inputs = [reference.stage for reference in stage.inputs() if not reference.optional]
+    perhaps = stage.optional_inputs(planned.experiment.stages)
+    inputs += [other for other in perhaps if other in keys and other not in inputs]
     return {
         "kind": settings["kind"],
         "version": stage.version,

@@ -115,7 +115,8 @@ def _stage(name: str, known: _Known, hardware: Hardware) -> StagePlan:
 def _done(name: str, kind: str, known: _Known) -> StagePlan | None:
     """Return the plan of a stage whose result is there or will be; None if it has to be made."""
     stage = known.planned.experiment.stages[name]
-    if any(reference.stage not in known.keys for reference in stage.inputs()):
+    needed = (one.stage for one in stage.inputs() if not one.optional)
+    if any(name not in known.keys for name in needed):
         return None  # an input cannot be made, so what this would be made of is not known
     key = key_of(made_of(stage, known.planned, name, known.keys))
     known.keys[name] = key
@@ -134,6 +135,8 @@ def _will_run(name: str, known: _Known) -> tuple[str, str]:
     """Return whether a stage runs, as far as is known, and why not or what decides."""
     stage = known.planned.experiment.stages[name]
     for reference in stage.inputs():
+        if reference.optional:
+            continue
         before = known.plans[reference.stage]
         if before.does == "skip":
             return "skip", f"because {reference.stage} is skipped"

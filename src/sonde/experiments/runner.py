@@ -162,6 +162,7 @@ class _Work:
             experiment={
                 "name": self.spec.name,
                 "question": task.planned.experiment.question,
+                "file": self.spec.path.name,
                 "variant": task.planned.label,
             },
             progress=self.options.progress,
@@ -205,7 +206,7 @@ def _reason_to_skip(name: str, planned: Planned, reports: Mapping[str, StageRepo
     """Return why a stage does not run: its gate is closed, or an input was skipped."""
     stage = planned.experiment.stages[name]
     for reference in stage.inputs():
-        if reports[reference.stage].finished.skipped:
+        if reports[reference.stage].finished.skipped and not reference.optional:
             return f"because {reference.stage} was skipped"
     if not stage.when:
         return ""

@@ -26,11 +26,15 @@ DONE = "done.json"
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A setting that names another stage, and what that stage must give."""
+    """A setting that names another stage, and what that stage must give.
+
+    Without an ``optional`` one a stage still runs: it does with what there is.
+    """
 
     field: str
     stage: str
     wants: tuple[str, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from sonde.activations.settings import ExtractSettings
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference
+from sonde.experiments.stages.texts import keeps_each, write_texts
 from sonde.experiments.stages.with_model import ModelStage
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ class ExtractStage(ModelStage, ExtractSettings):
         """Extract into the store; one that was begun goes on."""
         from sonde.activations.extract import extract
 
+        model, examples = context.load_model(), context.open(self.data)
+        settings = self.extract_settings()
         activations = extract(
-            context.load_model(),
-            context.open(self.data),
-            self.extract_settings(),
-            out=context.folder / STORE,
-            progress=context.progress,
+            model, examples, settings, out=context.folder / STORE, progress=context.progress
         )
+        if keeps_each(settings):
+            write_texts(model, examples, settings, context.folder)
         return Outcome(activations_summary(activations))
 
     def verify(self, folder: Path) -> list[str]:
