@@ -84,13 +84,12 @@ def bounds(values: Sequence[Value], pad: float = 0.06) -> tuple[float, float]:
     return low - room, high + room
 
 
-def log_bounds(
-    values: Sequence[Value], least: float = 1.0, most: float = 10.0
-) -> tuple[float, float]:
-    """Return a logarithmic range that holds every positive finite value."""
+def log_bounds(values: Sequence[Value]) -> tuple[float, float]:
+    """Return a logarithmic range that holds every positive finite value; ``(1, 10)`` for none."""
     finite = [value for value in values if value is not None and 0 < value < math.inf]
-    low, high = min([*finite, least]), max([*finite, most])
-    return low * 0.8, high * 1.35
+    if not finite:
+        return 1.0, 10.0
+    return min(finite) * 0.8, max(finite) * 1.35
 
 
 def line(xs: Sequence[float], ys: Sequence[Value], y: Scale) -> str:

@@ -150,3 +150,30 @@ def test_massive_dimensions_that_do_not_matter_and_none():
     assert "as they are" in none["advice"]
     unknown = massive(typical_norm=(None, None, None))
     assert "could not be measured" in massive_view.prepare(unknown)["advice"]
+
+
+def test_a_single_layer_and_a_single_token_make_a_page():
+    from sonde.report import Report, render
+
+    text = TokenText(("a",), (1,), ((0.5,),))
+    page = render(
+        Report(
+            "t",
+            "q",
+            (
+                LayerCurves((4,), (Curve("one", (SCORE,)),), chance=None),
+                MassiveView((4,), (Coordinate(1, (0.0,)),), (0.0,), (0.0,)),
+                TokenView((4,), (text,)),
+                Accounting(()),
+                Notices(()),
+            ),
+        )
+    )
+    assert "nan" not in page.split("</style>")[1].split("<script>")[0].lower()
+
+
+def test_many_tokens_are_shown_one_text_at_a_time():
+    words = ("a",) * 1500
+    long = TokenText(words, (1,) * 1500, ((0.5,) * 1500,))
+    assert '"first":"1"' in token_view.prepare(TokenView((0,), (long, long)))["data"]
+    assert '"first":"all"' in token_view.prepare(TokenView((0,), (long,)))["data"]

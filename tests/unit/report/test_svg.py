@@ -48,6 +48,8 @@ def test_lines_and_bands_stop_where_a_value_is_missing():
 def test_bounds_ignore_what_is_not_finite():
     assert svg.bounds([1.0, None, math.nan, 3.0, math.inf], pad=0.5) == (0.0, 4.0)
     assert svg.bounds([None]) == (0.0, 1.0)
+    assert svg.log_bounds([0.0, -1.0, math.nan, None]) == (1.0, 10.0)
+    assert svg.log_bounds([2.0, None, 20.0]) == pytest.approx((1.6, 27.0))
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=6))

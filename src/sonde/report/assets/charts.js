@@ -38,7 +38,7 @@ sonde.charts = (() => {
     made.setAttribute("y1", svg.dataset.top);
     made.setAttribute("y2", svg.dataset.floor);
     made.setAttribute("visibility", "hidden");
-    svg.append(made);
+    svg.firstElementChild.after(made); // behind the curves and their names
     return made;
   }
   function place(line, x) {

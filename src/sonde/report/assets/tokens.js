@@ -167,6 +167,7 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
   document.addEventListener("sonde:layer", (event) => { stop(); toLayer(event.detail); remember(); });
   addEventListener("hashchange", recall);
   paint();
+  choose(data.first);
   recall();
   return { state, data };
 });

@@ -214,7 +214,7 @@ def _norm_lines(section: MassiveView) -> list[tuple[str, str, tuple[float | None
 def _norms(section: MassiveView) -> Chart:
     lines = _norm_lines(section)
     values = [value for _, _, line in lines for value in line]
-    low_high = svg.log_bounds(values, least=math.inf, most=0.0) if any(values) else (1.0, 10.0)
+    low_high = svg.log_bounds(values)
 
     def draw(each: Frame) -> Markup:
         drawn = [
@@ -226,7 +226,11 @@ def _norms(section: MassiveView) -> Chart:
             )
             for _, style, line in lines
         ]
-        ends = [(line[-1] or low_high[0], name, style) for name, style, line in lines]
+        ends = [
+            (known[-1], name, style)
+            for name, style, line in lines
+            if (known := [value for value in line if value is not None and value > 0])
+        ]
         grid = axes(each, section.layers, _short, "block")
         return Markup().join([grid, *drawn, named_at_end(each, ends)])
 

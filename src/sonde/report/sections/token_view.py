@@ -14,6 +14,7 @@ from sonde.report.visible import visible
 from sonde.report.wording import figure
 
 SNIPPET = 60
+SHORT = 2000  # more tokens than that are shown one text at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,7 @@ def _quality(section: TokenView) -> Markup:
 
 def _data(section: TokenView) -> dict[str, Any]:
     unit = 10**section.digits
+    tokens = sum(len(text.tokens) for text in section.texts)
 
     def whole(value: float | None) -> int | None:
         kept = section.kept(value)
@@ -217,6 +219,7 @@ def _data(section: TokenView) -> dict[str, Any]:
     return {
         "layers": list(section.layers),
         "at": section.start_at,
+        "first": "all" if tokens <= SHORT else "1",
         "steps": STEPS,
         "digits": section.digits,
         "unit": unit,
