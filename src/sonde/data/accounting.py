@@ -95,8 +95,8 @@ def join(
     """Join activation rows with labels by example id.
 
     ``row_ids`` ``[row]`` names the example of each row (several rows may share one), ``skipped``
-    gives the reason for each example that extraction left out. Groups come from ``groups``, else
-    from the examples where labels are given as those.
+    the reason for each example that extraction left out. Groups come from ``groups``, else from
+    the examples, where labels are given as those.
 
     Raises:
         SondeError: nothing joins, or labels are partly numbers and partly text.
@@ -104,43 +104,49 @@ def join(
     rows = [str(name) for name in row_ids]
     present = dict.fromkeys(rows)
     by_id, twice = _by_id(labels)
-    reasons = skipped or {}
     usable: dict[str, float | str] = {}
-    labels_lost: dict[str, list[str]] = {}
+    lost: dict[str, list[str]] = {}
     for name, label in by_id.items():
         fault = _fault(name, label, twice)
         if fault is None and name not in present:
-            fault = reasons.get(name, NEVER)
+            fault = (skipped or {}).get(name, NEVER)
         if fault is not None or label is None:
-            labels_lost.setdefault(fault or EMPTY, []).append(name)
+            lost.setdefault(fault or EMPTY, []).append(name)
         else:
             usable[name] = label
-    activations_lost: dict[str, list[str]] = {}
-    for name in present:
-        if name not in usable:
-            fault = _fault(name, by_id[name], twice) if name in by_id else NO_LABEL
-            activations_lost.setdefault(fault or EMPTY, []).append(name)
+    unused: dict[str, list[str]] = {}
+    for name in (name for name in present if name not in usable):
+        fault = _fault(name, by_id[name], twice) if name in by_id else NO_LABEL
+        unused.setdefault(fault or EMPTY, []).append(name)
     report = JoinReport(
         labels=len(by_id),
         activations=len(present),
         matched=len(usable),
-        labels_lost={reason: tuple(ids) for reason, ids in labels_lost.items()},
-        activations_lost={reason: tuple(ids) for reason, ids in activations_lost.items()},
-        skipped=tuple(reason for reason in labels_lost if reason in set(reasons.values())),
+        labels_lost=_frozen(lost),
+        activations_lost=_frozen(unused),
+        skipped=tuple(reason for reason in lost if reason in set((skipped or {}).values())),
     )
     if not usable:
-        raise SondeError(
-            f"{report} Labels have ids such as {_samples(list(by_id))}, activations such as "
-            f"{_samples(list(present))}.",
-            fix="Give labels whose ids are those of the examples that were extracted.",
-        )
+        raise _nothing_joined(report, list(by_id), list(present))
     index = [number for number, name in enumerate(rows) if name in usable]
-    known = groups if groups is not None else _groups(labels)
+    known = _groups(labels) if groups is None else groups
     return Joined(
         index=np.asarray(index, np.int64),
         labels=_array([usable[rows[number]] for number in index], usable),
         groups=np.asarray([known.get(rows[number]) or rows[number] for number in index], str),
         report=report,
+    )
+
+
+def _frozen(reasons: Mapping[str, list[str]]) -> Reasons:
+    return {reason: tuple(ids) for reason, ids in reasons.items()}
+
+
+def _nothing_joined(report: JoinReport, labels: list[str], present: list[str]) -> SondeError:
+    return SondeError(
+        f"{report} Labels have ids such as {_samples(labels)}, activations such as "
+        f"{_samples(present)}.",
+        fix="Give labels whose ids are those of the examples that were extracted.",
     )
 
 
