@@ -126,13 +126,14 @@ def load_weights(folder: Path, placement: dict[str, Any], n_bytes: int, remote_c
     from transformers import AutoModelForCausalLM
 
     try:
-        with progress_shown(n_bytes >= _NOISY):
+        with quietly(progress=n_bytes >= _NOISY):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 local_files_only=True,
                 trust_remote_code=remote_code,
                 weights_only=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported below, in words
                 **placement,
             )
     except SafetensorError as error:
@@ -250,13 +251,18 @@ def read_tensor(folder: Path, suffix: str) -> torch.Tensor:
 
 
 @contextmanager
-def progress_shown(shown: bool) -> Generator[None]:
-    """Show or hide transformers' own progress bars for the time of the block."""
+def quietly(progress: bool) -> Generator[None]:
+    """Hide transformers' warnings for the time of the block, and its progress bars unless asked.
+
+    What it warns of while loading, weights that are missing or do not match, is an error here.
+    """
     from transformers.utils import logging
 
-    before = logging.is_progress_bar_enabled()
-    (logging.enable_progress_bar if shown and before else logging.disable_progress_bar)()
+    before, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.set_verbosity_error()
+    (logging.enable_progress_bar if progress and before else logging.disable_progress_bar)()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         (logging.enable_progress_bar if before else logging.disable_progress_bar)()

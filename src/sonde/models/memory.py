@@ -10,8 +10,8 @@ import psutil
 import torch
 
 from sonde.core.errors import SondeError
-from sonde.models.entries import Entry, catalog
 from sonde.models.devices import device_of, dtype_of
+from sonde.models.entries import Entry, catalog
 from sonde.models.source import Embedded, Folder, GgufPath, Hub, Random, resolve
 from sonde.models.spec import ModelSpec, as_spec
 
@@ -90,11 +90,10 @@ def estimate_config(spec: ModelSpec, config: Any, dtype: torch.dtype) -> MemoryE
     n_parameters = hf.num_parameters()
     plain = (n_parameters - packed) * dtype.itemsize
     weights = int(plain + packed * _PACKED.get(spec.quantise or 0, 0))
-    largest = max(parameter.numel() for parameter in hf.parameters())
     text = config.get_text_config()
     return MemoryEstimate(
         weights=weights,
-        peak_loading=weights + _copies(spec, config, dtype, largest),
+        peak_loading=weights + _copies(spec, config, dtype, hf),
         per_token=_per_token(text, dtype.itemsize),
         cache_per_token=_cache_per_token(text, dtype.itemsize),
         n_parameters=n_parameters,
@@ -113,19 +112,18 @@ def packed_count(hf: Any, embeddings: set[int]) -> int:
     )
 
 
-def _copies(spec: ModelSpec, config: Any, dtype: torch.dtype, largest: int) -> int:
+def _copies(spec: ModelSpec, config: Any, dtype: torch.dtype, hf: Any) -> int:
     """Return the bytes that exist for a moment next to the weights.
 
-    Random weights are drawn in place. A checkpoint's tensors are read by several threads; each
-    holds one tensor as stored, and of those only the largest can be large at the same time as
-    others of its kind, so two of the largest bound what was measured.
+    Random weights are drawn in place. A checkpoint's tensors are read by several threads, each of
+    which holds one as stored while it is converted or packed; at worst these are the largest ones.
     """
+    sizes = sorted((parameter.numel() for parameter in hf.parameters()), reverse=True)
     if spec.name.startswith("random:"):
-        return largest * dtype.itemsize if spec.keep else 0
+        return sizes[0] * 4 if spec.keep else 0
     stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
-    if stored == dtype and not spec.quantise:
-        return largest * dtype.itemsize
-    return min(2, _WORKERS) * largest * stored.itemsize
+    converted = stored != dtype or spec.quantise is not None
+    return sum(sizes[: _WORKERS if converted else 1]) * stored.itemsize
 
 
 def _per_token(text: Any, size: int) -> int:
@@ -217,7 +215,7 @@ def check_fits(spec: ModelSpec, config: Any, device: torch.device, dtype: torch.
 
 
 def _advice(spec: ModelSpec, config: Any, device: torch.device, free: int) -> str:
-    def needs(dtype: torch.dtype, **changes: Any) -> float:
+    def needs(dtype: torch.dtype, **changes: Any) -> int:
         other = spec.model_copy(update=changes)
         return estimate_config(other, config, dtype).peak_loading
 
