@@ -24,7 +24,7 @@ def check_edits(evidence: Evidence) -> Iterator[Finding]:
     too), the next block must receive the result, and no earlier token may change.
     """
     model = evidence.model
-    prompt = evidence.prompts[0]
+    prompt = min(evidence.prompts, key=len)
     layer = max(0, min(model.info.n_layers // 2, model.info.n_layers - 2))
     plain = _capture(model, prompt, layer, ())
     for site in model.family.sites:
