@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from sonde.core.errors import SondeError
 from sonde.core.files import jsonable
 from sonde.ledger.database import connect, reading
 from sonde.ledger.processes import is_gone, this_process
 from sonde.ledger.records import (
+    DONE,
     INTERRUPTED,
+    REUSED,
     RUNNING,
     Measured,
     ResultRow,
@@ -134,20 +136,13 @@ class Ledger:
                 raise SondeError(
                     f"The ledger has no run {run}.", fix="See them with `sonde ledger list`."
                 )
-            parts = connection.execute(
-                select(stages).where(stages.c.run_id == run).order_by(stages.c.id)
-            ).mappings()
-            measured = connection.execute(
-                select(results, stages.c.name.label("stage"))
-                .join(stages)
-                .where(stages.c.run_id == run)
-                .order_by(results.c.id)
-            ).mappings()
+            query = select(stages).where(stages.c.run_id == run).order_by(stages.c.id)
+            parts = connection.execute(query).mappings().all()
             state = shown_state(row)
             return RunDetail(
                 {**row, "state": state},
                 tuple(_shown_stage(part, state) for part in parts),
-                tuple(_result_row(result) for result in measured),
+                tuple(found for part in parts for found in _results_of(connection, part)),
             )
 
 
@@ -173,6 +168,23 @@ def _headlines(engine: Engine, ids: list[int]) -> dict[int, str]:
             words = f"{result.stage}: {result.metric} {result.score}"
             found.setdefault(row["run_id"], words)
     return found
+
+
+def _results_of(connection: Connection, stage: RowMapping) -> list[ResultRow]:
+    """Return a stage's results; a reused one has those of the stage that made them."""
+    made = stage["id"]
+    if stage["state"] == REUSED:
+        query = select(func.max(stages.c.id)).where(
+            stages.c.key == stage["key"], stages.c.state == DONE
+        )
+        made = connection.execute(query).scalar()
+    query = (
+        select(results, stages.c.name.label("stage"))
+        .join(stages)
+        .where(stages.c.id == made)
+        .order_by(results.c.id)
+    )
+    return [_result_row(row) for row in connection.execute(query).mappings()]
 
 
 def _shown_stage(stage: RowMapping, run_state: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
+from sonde.experiments.stages.import_activations import ImportStage
 from sonde.experiments.stages.massive_dimensions import MassiveStage
 from sonde.experiments.stages.moments import MomentsStage
 from sonde.experiments.stages.probe import ProbeStage
@@ -14,6 +15,7 @@ from sonde.experiments.stages.report import ReportStage
 AnyStage: TypeAlias = Annotated[
     DataStage  # read examples from a file
     | ExtractStage  # keep activations on disk
+    | ImportStage  # take existing activations with their ids
     | MassiveStage  # massive dimensions, attention sinks, typical norms
     | MomentsStage  # mean and spread of each class, mean differences
     | ProbeStage  # fit a probe at every layer

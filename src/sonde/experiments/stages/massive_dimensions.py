@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from sonde.activations.massive import MassiveDimensions, MassiveSettings
+from sonde.activations.massive_report import MassiveDimensions, MassiveSettings
 from sonde.activations.settings import ExtractSettings
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference
 from sonde.experiments.stages.with_model import ModelStage
@@ -48,7 +48,7 @@ class MassiveStage(ModelStage, MassiveSettings):
 
     def run(self, context: Context) -> Outcome:
         """Search, and keep what was found."""
-        from sonde.activations.survey import massive_dimensions
+        from sonde.activations.massive import massive_dimensions
 
         found = massive_dimensions(
             context.load_model(),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sonde.activations.massive import MassiveDimension, MassiveDimensions
+from sonde.activations.massive_report import MassiveDimension, MassiveDimensions
 from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.report_tokens import token_view
@@ -178,6 +178,7 @@ def _massive(shown: Shown, probe: "ProbeResults | None") -> MassiveView:
         ),
         ratio=found.settings.ratio,
         severe=found.settings.severe,
+        min_layers=found.settings.min_layers,
         tokens=found.n_tokens - found.n_sinks,
         use_layer=layer if layer in found.layers else None,
     )

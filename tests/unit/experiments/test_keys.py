@@ -1,0 +1,51 @@
+import shutil
+
+import pytest
+
+from sonde.core.errors import SondeError
+from sonde.experiments.keys import all_keys
+from sonde.experiments.spec import read_specification
+
+
+def keys(path, *overrides):
+    return all_keys(read_specification(path, overrides).variants[0])
+
+
+def changed(path, *overrides) -> set[str]:
+    before, after = keys(path), keys(path, *overrides)
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    ("override", "stages"),
+    [
+        ("question=Another?", set()),
+        ("truth.when=acts.rows > 3", set()),
+        ("seed=7", {"truth"}),  # neither reading nor extracting draws anything
+        ("truth.method.folds=4", {"truth"}),
+        ("acts.layers=[0]", {"acts", "truth"}),
+        ("model=random:gpt2", {"acts", "truth"}),
+        ("model.seed=5", {"acts", "truth"}),
+        ("model.dtype=bfloat16", {"acts", "truth"}),
+        ("sentences.limit=20", {"sentences", "acts", "truth"}),
+    ],
+)
+def test_a_key_changes_with_what_decides_the_result_and_nothing_else(experiment, override, stages):
+    assert changed(experiment, override) == stages
+
+
+def test_a_file_counts_by_content_and_not_by_place(experiment, tmp_path):
+    before = keys(experiment)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file in ("experiment.yaml", "sentences.csv"):
+        shutil.copy(experiment.parent / file, elsewhere / file)
+    assert keys(elsewhere / "experiment.yaml") == before
+    with (elsewhere / "sentences.csv").open("a") as file:
+        file.write("i99,One more,a,p99\n")
+    assert not set(keys(elsewhere / "experiment.yaml").values()) & set(before.values())
+
+
+def test_a_missing_file_is_named_with_its_stage(experiment):
+    with pytest.raises(SondeError, match=r"stages\.sentences\.path.*nothing\.csv"):
+        keys(experiment, "sentences.path=nothing.csv")
