@@ -58,7 +58,8 @@ def forward(
 
     Raises:
         SondeError: nothing was asked for, the model lacks a hook point, an edit does not fit the
-            batch, or the batch is longer than the model's context.
+            batch, or the batch is longer than the model's context or mixes lengths that the model
+            reads differently.
     """
     with torch.no_grad():
         return differentiable_forward(
@@ -90,6 +91,13 @@ def differentiable_forward(
             f"The batch has rows of {batch.ids.shape[1]} tokens, and {model.info.name} reads "
             f"{model.info.context}.",
             fix="Shorten the texts.",
+        )
+    switch = model.rope_switch
+    if switch is not None and batch.ids.shape[1] > switch >= int(batch.lengths.min()):
+        raise SondeError(
+            f"A batch has rows on both sides of {switch} tokens, where {model.info.name} changes "
+            "its rotary frequencies for the whole batch.",
+            fix="Put longer and shorter rows into batches of their own.",
         )
     taps = Taps(
         edits=_scoped(model, batch, edits),

@@ -1,7 +1,7 @@
 """Generation with edits on prompt tokens, generated tokens or both."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -67,8 +67,7 @@ def generate(
     order = np.argsort(-lengths, kind="stable")  # alike lengths share a batch, so padding is low
     tokens: dict[int, tuple[int, ...]] = {}
     finished: dict[int, bool] = {}
-    for start in range(0, len(order), settings.batch_size):
-        rows = order[start : start + settings.batch_size]
+    for rows in _batches(order, lengths, model.rope_switch, settings.batch_size):
         index = torch.from_numpy(rows)
         chosen = [select_rows(edit, index, len(prompts)) for edit in edits]
         with torch.no_grad():
@@ -83,6 +82,16 @@ def generate(
         ),
         finished=tuple(finished[row] for row in in_order),
     )
+
+
+def _batches(
+    order: np.ndarray, lengths: np.ndarray, switch: int | None, size: int
+) -> Iterator[np.ndarray]:
+    """Cut rows into batches, none of which has rows on both sides of ``Model.rope_switch``."""
+    longer = lengths[order] > (switch or 0)
+    for rows in (order[longer], order[~longer]):
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
 
 
 def _generate_batch(
@@ -212,6 +221,13 @@ def _check_prompts(
                 f"Prompt {number} has {len(prompt)} tokens; {model.info.name} reads "
                 f"{model.info.context}, of which {settings.max_new_tokens} are for what it writes.",
                 fix=f"Give prompts of 1 to {max(room, 0)} tokens, or lower max_new_tokens.",
+            )
+        switch = model.rope_switch
+        if switch is not None and len(prompt) <= switch < len(prompt) + settings.max_new_tokens:
+            raise SondeError(
+                f"Prompt {number} has {len(prompt)} tokens, and {model.info.name} changes its "
+                f"rotary frequencies at {switch}, which would make what is cached wrong.",
+                fix="Lower max_new_tokens, or give a prompt on the other side.",
             )
 
 

@@ -1,6 +1,5 @@
 """Load a model by name: find it, see that it fits, read or draw its weights, check it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from sonde.models.devices import device_of, dtype_of
 from sonde.models.memory import check_fits, config_of, estimate_config
 from sonde.models.model import Model, wrap
 from sonde.models.quantise import quantisation
+from sonde.models.self_check import checked
 from sonde.models.source import Embedded, Folder, GgufPath, Hub, Random, resolve
 from sonde.models.spec import ModelSpec, as_spec
 
@@ -46,7 +46,7 @@ def load(name: str | ModelSpec, **overrides: Any) -> Model:
             model = _gguf(spec, path, device, dtype)
         case Random():
             model = _random(spec, source, device, dtype)
-    return _checked(model) if spec.check else model
+    return checked(model) if spec.check else model
 
 
 def _embedded(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Model:
@@ -165,12 +165,3 @@ def _wrap(spec: ModelSpec, hf: Any, tokenizer: Any, revision: str, weights: str)
     """Wrap a model; packed weights are other weights, so packing is part of the fingerprint."""
     named = weights if spec.quantise is None else fingerprint([weights, spec.quantise])
     return wrap(hf, tokenizer, name=spec.name, revision=revision, fingerprint=named)
-
-
-def _checked(model: Model) -> Model:
-    """Run the self-check (kept from an earlier load where there was one) and note its refusals."""
-    from sonde.models.self_check import self_check
-
-    failed = [check for check in self_check(model).checks if not check.passed]
-    refused = {site: check.detail for check in failed for site in check.sites}
-    return replace(model, refused=refused)

@@ -67,6 +67,17 @@ class Model:
         """The blocks, by layer."""
         return getattr(self.decoder, self.family.blocks)
 
+    @property
+    def rope_switch(self) -> int | None:
+        """The length above which a whole batch is read with other rotary frequencies, if any.
+
+        LongRoPE (phi3's long-context models) chooses them by the longest row of a batch.
+        """
+        rope = getattr(self.hf.config.get_text_config(), "rope_parameters", None) or {}
+        if rope.get("rope_type") != "longrope":
+            return None
+        return rope["original_max_position_embeddings"]
+
     def module(self, layer: int, path: str) -> nn.Module:
         """Return a module of a block by its path inside the block; ``""`` is the block."""
         block = self.blocks[layer]

@@ -17,6 +17,7 @@ from sonde.models.forward import (
     forward,
     pad_batch,
 )
+from sonde.models.generate import GenerateSettings, generate
 from sonde.models.model import Model
 from sonde.models.tiny import tiny_model
 
@@ -181,3 +182,27 @@ def test_requests_that_cannot_be_met(model: Model, batch: TokenBatch) -> None:
         read(model, batch, POST, Add(POST, v, scope=Scope(rows=torch.ones(2).bool())))
     with pytest.raises(SondeError, match="600 tokens, and tiny qwen3 reads 512"):
         read(model, pad_batch([[1] * 600]), POST)
+
+
+def test_lengths_that_are_read_differently_do_not_share_a_batch() -> None:
+    """LongRoPE takes its frequencies by the longest row, so a shorter one would change."""
+    rope = {
+        "rope_type": "longrope",
+        "rope_theta": 10_000.0,
+        "short_factor": [1.0] * 4,
+        "long_factor": [4.0] * 4,
+        "original_max_position_embeddings": 16,
+        "factor": 32.0,
+    }
+    model = tiny_model("phi3", rope_parameters=rope, original_max_position_embeddings=16)
+    assert model.rope_switch == 16
+    short, long = list(range(10)), list(range(20))
+    with pytest.raises(SondeError, match="both sides of 16 tokens"):
+        read(model, pad_batch([short, long]), POST)
+    alone = read(model, pad_batch([long]), POST)[0, :10]
+    assert not torch.allclose(read(model, pad_batch([short]), POST)[0], alone, atol=1e-4)
+    settings = GenerateSettings(max_new_tokens=4)
+    together = generate(model, [short, long], settings).tokens
+    assert together == tuple(generate(model, [row], settings).tokens[0] for row in (short, long))
+    with pytest.raises(SondeError, match="changes its rotary frequencies at 16"):
+        generate(model, [short], GenerateSettings(max_new_tokens=7))
