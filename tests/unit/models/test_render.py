@@ -129,6 +129,23 @@ def test_tokens_that_end_turns_are_found_by_where_they_stand(family):
     assert set(rendered.spans.eot) <= set(stops)
 
 
+def test_a_token_that_asks_for_the_answer_ends_no_turn():
+    glm = (
+        "{% for message in messages %}{{ '<|im_start|>' + message['content'] }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<s>' }}{% endif %}"
+    )
+    rendered = render(byte_tokenizer(glm), Example("x", "Hi"))
+    assert rendered.text == "<|im_start|>Hi<s>"
+    assert rendered.spans.eot == ()
+
+
+def test_words_after_the_last_turn_that_depend_on_it_are_refused():
+    source = TEMPLATES["llama3"] + "{% if 'Hi' in messages[-1]['content'] %}!{% endif %}"
+    assert render(byte_tokenizer(source), Example("x", "Ho")).text.endswith("\n\n")
+    with pytest.raises(SondeError, match="changes the messages"):
+        render(byte_tokenizer(source), Example("x", "Hi"))
+
+
 def test_a_default_system_message_is_no_turn():
     rendered = render(byte_tokenizer("chatml"), Example("x", "Hi"))
     assert "helpful" in rendered.text
@@ -240,6 +257,7 @@ def test_a_template_that_answers_differently_than_it_asks_is_refused():
         ("| replace('\n', ' ')", "changes the messages"),
         ("+ message['content']", "2 times"),
         ("[:0]", "0 times"),
+        ("+ ('!' if 'Two' in message['content'] else '')", "changes the messages"),
     ],
 )
 def test_a_template_that_changes_what_was_said_is_refused(change, problem):
