@@ -106,7 +106,10 @@ def save_probe(probe: Probe, path: Path) -> Path:
         "mean": probe.mean,
         "scale": probe.scale,
     }
-    whole = {name: tensor.to("cpu", torch.float64).contiguous() for name, tensor in tensors.items()}
+    whole = {  # copies, because safetensors refuses tensors that share memory
+        name: tensor.detach().to("cpu", torch.float64).contiguous().clone()
+        for name, tensor in tensors.items()
+    }
     text = canonical_json(header_of(probe).model_dump(mode="json"))
     write_atomic(path, lambda aside: save_file(whole, aside, metadata={KEY: text}))
     return path

@@ -42,7 +42,7 @@ def bag_of_tokens(
     truth, fold = targets.values[first], folds[first]
     solver = _Counts(texts, truth, fold, classes=settings.kind != "ridge")
     metric = METRICS[settings.metric]
-    found = nested(solver, fold, truth[:, None], PENALTIES, metric)  # type: ignore[arg-type]
+    found = nested(solver, fold, truth[:, None], PENALTIES, metric)
     scored = Scored(
         example=targets.example[first],
         token=np.full(len(first), -1, np.int32),

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from sonde.probes.solver import Solver
+from sonde.probes.solver import Predictor
 from sonde.stats.metrics import Metric
 
 TIE = 1e-9  # scores this close are equal: a choice must not hang on rounding
@@ -39,7 +39,7 @@ class Nested:
 
 
 def nested(
-    solver: Solver,
+    solver: Predictor,
     folds: Int[np.ndarray, " row"],
     targets: Float[np.ndarray, "row target"],
     penalties: Sequence[float],
@@ -66,7 +66,7 @@ def nested(
 
 
 def _predictions(
-    solver: Solver, folds: Int[np.ndarray, " row"], penalties: Sequence[float]
+    solver: Predictor, folds: Int[np.ndarray, " row"], penalties: Sequence[float]
 ) -> tuple[Float[np.ndarray, "layer penalty row target"], list[np.ndarray]]:
     """Return outer predictions, and for each outer fold those of its inner fits (NaN in itself)."""
     n_folds = int(folds.max()) + 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,10 +12,8 @@ from torch import Tensor
 from sonde.activations.activations import Activations, Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
+from sonde.models.model import ModelInfo
 from sonde.stats.interval import Interval
-
-if TYPE_CHECKING:
-    from sonde.models.model import ModelInfo
 
 Kind = Literal["ridge", "logistic", "mean_difference"]
 
@@ -49,7 +47,7 @@ class Probe:
     n_rows: int = 0
 
     def __str__(self) -> str:
-        scores = ", ".join(f"{name} {value}" for name, value in self.metrics.items())
+        scores = ", ".join(f"{name} {value}" for name, value in sorted(self.metrics.items()))
         return f"{self.kind} probe of {self.hook} at {self.position}: {scores or 'not scored'}"
 
     @property
@@ -112,7 +110,7 @@ class Probe:
             )
         return self.score(acts.tensor(self.hook))
 
-    def check(self, info: "ModelInfo", *, allow_other_model: bool = False) -> None:
+    def check(self, info: ModelInfo, *, allow_other_model: bool = False) -> None:
         """Refuse a model that the probe was not fitted on.
 
         ``allow_other_model`` lets another model of the same width and depth pass.

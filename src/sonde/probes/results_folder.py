@@ -22,7 +22,6 @@ from sonde.probes.results import LayerResult, ProbeResults, Selection
 from sonde.probes.scored import Scored
 from sonde.probes.settings import ProbeSettings
 from sonde.probes.sweep import FailedLayer
-from sonde.stats.interval import Interval
 
 FORMAT = 1
 TABLE = "out_of_fold.parquet"
@@ -192,7 +191,7 @@ def _headers(metrics: Any) -> dict[str, IntervalHeader]:
 def _layer(
     folder: Path, layer: LayerFile, file: ResultsFile, series: dict[str, Scored], number: int
 ) -> LayerResult:
-    metrics: dict[str, Interval] = {name: it.interval() for name, it in layer.metrics.items()}
+    metrics = {name: layer.metrics[name].interval() for name in file.settings.metrics}
     return LayerResult(
         hook=parse_hook_point(layer.hook),
         position=layer.position,

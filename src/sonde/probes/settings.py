@@ -48,7 +48,7 @@ class RidgeSettings(PenaltySettings):
 
     kind: Literal["ridge"] = "ridge"
     metric: Literal["r2", "pearson"] = "r2"
-    penalties: tuple[float, ...] = (0.1, 1, 10, 100, 1e3, 1e4, 1e5, 1e6)
+    penalties: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
     metrics: ClassVar[tuple[str, ...]] = ("r2", "pearson")
 
 
@@ -61,7 +61,7 @@ class LogisticSettings(PenaltySettings):
 
     kind: Literal["logistic"] = "logistic"
     metric: Literal["auroc", "balanced_accuracy", "accuracy"] = "auroc"
-    penalties: tuple[float, ...] = (0.1, 1, 10, 100, 1e3, 1e4, 1e5)
+    penalties: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
     positive: str | None = None
     metrics: ClassVar[tuple[str, ...]] = ("auroc", "balanced_accuracy", "accuracy")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,14 +24,20 @@ class Linear:
     scale: Float[Tensor, "layer d_model"]
 
 
-class Solver(Protocol):
-    """A batch of layers with their targets and folds, prepared for fitting."""
+@runtime_checkable
+class Predictor(Protocol):
+    """A batch of layers with their targets and folds, ready to be cross-validated."""
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
     ) -> Float[Tensor, "layer penalty held target"]:
         """Fit without the folds ``left_out`` and predict their rows, in the order of the rows."""
         ...
+
+
+@runtime_checkable
+class Solver(Predictor, Protocol):
+    """A predictor that can also be fitted for good."""
 
     def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
         """Fit the first target on all rows, each layer with its own penalty."""

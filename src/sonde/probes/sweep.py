@@ -132,7 +132,7 @@ def _fault(rows: Tensor, example: np.ndarray) -> str:
         return f"its activations have {rows.ndim} axes; a probe reads [row, d_model]"
     bad = ~rows.isfinite().all(dim=1).numpy()
     if bad.any():
-        names = ", ".join(map(repr, example[bad][:3]))
+        names = ", ".join(map(repr, example[bad][:3].tolist()))
         return f"{int(bad.sum())} of {len(rows)} rows hold NaN or Inf, such as {names}"
     if not bool((rows != rows[0]).any()):
         return "its activations are the same in every row"

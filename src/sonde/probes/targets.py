@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from sonde.core.files import fingerprint
 from sonde.data.accounting import NAN, Joined, JoinReport, join
 from sonde.data.examples import Example, Label
 
-Labels: TypeAlias = Sequence[Example] | Mapping[str, Label] | np.ndarray
+# Examples, a mapping from example id to label, or one label for each row.
+Labels: TypeAlias = Sequence[Example] | Mapping[str, Label] | np.ndarray | Sequence[float | str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ def number_targets(acts: Activations, y: Labels) -> Targets:
             )
         values, labels = (joined.labels == classes[1]).astype(np.float64), (classes[0], classes[1])
     if not np.isfinite(values).all():
-        first = acts.rows.example[joined.index[~np.isfinite(values)][0]]
+        first = str(acts.rows.example[joined.index[~np.isfinite(values)][0]])
         raise SondeError(f"The label of example {first!r} is infinite.", fix="Give a number.")
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         raise SondeError(
@@ -104,23 +105,21 @@ def number_targets(acts: Activations, y: Labels) -> Targets:
 
 def _joined(acts: Activations, y: Labels) -> Joined:
     rows = acts.rows
-    if isinstance(y, np.ndarray):
-        return _aligned(rows, y)
+    if not isinstance(y, Mapping) and not _are_examples(y):
+        return _aligned(rows, np.asarray(y))
     known = {
         name: group
         for name, group in zip(rows.example.tolist(), rows.group.tolist(), strict=True)
         if group
     }
     if not isinstance(y, Mapping):
-        if y and not isinstance(y[0], Example):
-            raise SondeError(
-                f"The labels are a sequence of {type(y[0]).__name__}.",
-                fix="Give examples, a mapping from example id to label, or a numpy array with one "
-                "label for each row of the activations.",
-            )
         known |= {item.id: item.group for item in y if item.group}
     skipped = {item.example: item.reason for item in acts.skipped}
     return join(rows.example, y, skipped=skipped, groups=known)
+
+
+def _are_examples(y: Labels) -> TypeGuard[Sequence[Example]]:
+    return isinstance(y, Sequence) and len(y) > 0 and isinstance(y[0], Example)
 
 
 def _aligned(rows: RowTable, y: np.ndarray) -> Joined:
@@ -167,7 +166,7 @@ def _targets(
         labels=labels,
         report=joined.report,
         notes=(*notes, *mapped),
-        texts={} if isinstance(y, np.ndarray | Mapping) else {it.id: _text(it) for it in y},
+        texts={it.id: _text(it) for it in y} if _are_examples(y) else {},
     )
 
 

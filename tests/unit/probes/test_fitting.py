@@ -1,0 +1,223 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from planted import activations, as_examples, planted_classes, planted_numbers
+from sonde import probes
+from sonde.core.errors import SondeError
+from sonde.probes import LogisticSettings, RidgeSettings
+
+KINDS = [probes.ridge, probes.logistic, probes.mean_difference]
+QUICK = {"resamples": 200}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pairs", [False, True])
+def test_a_planted_direction_is_found_at_its_layer(kind, pairs):
+    acts, label, direction = planted_classes(n=120, strength=4.0, pairs=pairs)
+    found = kind(acts, label, **QUICK)
+    assert found.best.hook.layer == 1
+    assert {hook.layer for hook in found.selected_hooks} == {1}
+    assert float(found.best.direction @ torch.from_numpy(direction)) > 0.9
+    noise, signal = found.layers
+    assert signal.score.low > 0.5
+    chance = 0.0 if kind is probes.ridge else 0.5
+    assert noise.score.low < chance + 0.02
+    assert found.n == (60 if pairs else 120)
+    assert found.n_rows == 120
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pairs", [False, True])
+def test_the_control_is_at_chance(kind, pairs):
+    acts, label, _ = planted_classes(n=160, strength=6.0, pairs=pairs)
+    found = kind(acts, label, shuffles=3, **QUICK)
+    chance, far = (0.0, 0.25) if kind is probes.ridge else (0.5, 0.12)
+    for layer in found.layers:
+        assert abs(layer.control.value - chance) < far
+        assert layer.control.low <= chance + 0.05
+        assert len(layer.control_scored) == 3
+    assert abs(found.selection.control.value - chance) < far
+
+
+def test_a_leak_shows_as_the_gap_between_rows_and_groups():
+    """Groups have a label and a place of their own: rows of one on both sides give it away."""
+    rng = np.random.default_rng(0)
+    document = np.repeat(np.arange(30), 4)
+    label = rng.permutation(np.tile([0, 1], 15))[document]
+    x = rng.normal(size=(30, 60))[document] + 0.3 * rng.normal(size=(120, 60))
+    apart = activations([x], groups=[f"doc {one}" for one in document])
+    honest = probes.logistic(apart, label, **QUICK).layers[0].score
+    leaking = probes.logistic(activations([x]), label, **QUICK).layers[0].score
+    assert leaking.value > 0.95
+    assert honest.value < 0.7
+    assert (honest.n, leaking.n) == (30, 120)
+
+
+@given(
+    scale=st.floats(0.01, 100),
+    shift=st.floats(-50, 50),
+    coordinate=st.integers(0, 5),
+    kind=st.sampled_from([probes.ridge, probes.logistic]),
+    wide=st.booleans(),
+)
+@hypothesis_settings(max_examples=8)
+def test_scores_ignore_the_unit_and_origin_of_a_coordinate(scale, shift, coordinate, kind, wide):
+    rng = np.random.default_rng(0)
+    n, d = (24, 30) if wide else (40, 6)
+    x = torch.from_numpy(rng.normal(size=(n, d)))
+    label = np.tile([0, 1], n // 2)
+    x[:, 0] += 2 * torch.from_numpy(label)
+    moved = x.clone()
+    moved[:, coordinate] = moved[:, coordinate] * scale + shift
+    one, other = (
+        kind(_exact(rows), label, penalties=(1.0, 30.0), folds=3, resamples=5).layers[0]
+        for rows in (x, moved)
+    )
+    np.testing.assert_allclose(one.out_of_fold, other.out_of_fold, atol=1e-5)
+    assert one.score.value == pytest.approx(other.score.value, abs=1e-6)
+
+
+def _exact(rows):
+    acts = activations([rows])
+    return type(acts)({acts.hooks[0]: rows}, acts.rows, acts.origin)
+
+
+def test_the_probe_scores_raw_activations_as_its_fit_did():
+    acts, y, direction = planted_numbers(noise=0.01)
+    probe = probes.ridge(acts, y, **QUICK).best
+    x = acts.tensor(probe.hook)
+    np.testing.assert_allclose(probe.score(x), y, atol=0.1 * y.std())
+    assert float(probe.direction @ torch.from_numpy(direction)) > 0.99 * np.linalg.norm(direction)
+    standardised = (x.double() - probe.mean) / probe.scale
+    np.testing.assert_allclose(standardised.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(
+        standardised @ (probe.weight * probe.scale) + y.mean(), probe.score(x), atol=1e-6
+    )
+
+
+def test_positions_are_swept_too_and_share_their_folds():
+    acts, label, _ = planted_classes(n=60, strength=5.0, layers=1)
+    noise = np.random.default_rng(1).normal(size=(60, 12))
+    both = activations(
+        [np.concatenate([noise, acts.tensor(acts.hooks[0])])],
+        examples=[str(number) for number in range(60)] * 2,
+        positions=["prompt.mean"] * 60 + ["prompt[-1]"] * 60,
+    )
+    found = probes.logistic(both, np.tile(label, 2), **QUICK)
+    assert [layer.position for layer in found.layers] == ["prompt.mean", "prompt[-1]"]
+    assert set(found.selection.positions) == {"prompt[-1]"}
+    assert (found.layers[0].scored.fold == found.layers[1].scored.fold).all()
+    assert found.at("blocks.0.resid_post", "prompt[-1]").score.value > 0.9
+    with pytest.raises(SondeError, match="There are 2 results"):
+        found.at("blocks.0.resid_post")
+
+
+def test_a_layer_that_fails_is_listed_and_the_others_go_on():
+    acts, label, _ = planted_classes(layers=4)
+    hooks = acts.hooks
+    acts.tensors[hooks[0]][3, 2] = float("nan")
+    acts.tensors[hooks[1]][:] = 7.0
+    acts.tensors[hooks[2]] = torch.zeros(80, 2, 3)
+    found = probes.logistic(acts, label, **QUICK)
+    assert [layer.hook for layer in found.layers] == [hooks[3]]
+    reasons = [it.reason for it in found.failed]
+    assert "1 of 80 rows hold NaN or Inf, such as '3'" in reasons[0]
+    assert "same in every row" in reasons[1]
+    assert "3 axes" in reasons[2]
+    assert "3 of 4 layers failed." in found.warnings
+    acts.tensors[hooks[3]][0] = float("inf")
+    with pytest.raises(SondeError, match="No layer could be probed"):
+        probes.logistic(acts, label)
+
+
+def test_words_that_tell_all_show_in_the_baseline():
+    acts, label, _ = planted_classes(n=80, pairs=True)
+    texts = [f"the {'cat' if one else 'dog'} sat on mat {row}" for row, one in enumerate(label)]
+    told = probes.logistic(acts, as_examples(acts, label, texts), **QUICK)
+    assert told.baseline is not None
+    assert told.baseline.value == 1.0
+    assert told.best.metrics["bag_of_tokens"] == told.baseline
+    mute = probes.logistic(acts, as_examples(acts, label), **QUICK)
+    assert mute.baseline is not None
+    assert mute.baseline.value == pytest.approx(0.5, abs=0.2)
+    assert probes.logistic(acts, label, **QUICK).baseline is None
+
+
+def test_numbers_have_a_baseline_too():
+    acts, y, _ = planted_numbers(n=60)
+    texts = ["warm " * max(0, round(value)) for value in y - y.min()]
+    found = probes.ridge(acts, as_examples(acts, y, texts), **QUICK)
+    assert found.baseline is not None
+    assert found.baseline.value > 0.9
+
+
+def test_separable_classes_are_said_and_stay_finite():
+    acts, label, _ = planted_classes(strength=30.0)
+    layer = probes.logistic(acts, label, penalties=(1e-3, 1.0), **QUICK).layers[1]
+    assert any("perfectly separated" in text for text in layer.warnings)
+    assert layer.probe.weight.isfinite().all()
+    assert layer.score.value == 1.0
+
+
+def test_the_best_penalty_at_the_edge_is_a_warning():
+    acts, y, _ = planted_numbers(n=60, noise=0.01)
+    layer = probes.ridge(acts, y, penalties=(10.0, 100.0), **QUICK).layers[1]
+    assert layer.penalty == 10.0
+    assert "the lowest of the grid; try lower ones" in layer.warnings[0]
+    assert [penalty for penalty, _ in layer.by_penalty] == [10.0, 100.0]
+
+
+def test_equal_scores_take_the_strongest_penalty_and_are_no_edge():
+    acts, label, _ = planted_classes(strength=30.0)
+    layer = probes.logistic(acts, label, penalties=(0.1, 1.0, 10.0), **QUICK).layers[1]
+    assert layer.penalty == 10.0
+    assert not any("grid" in text for text in layer.warnings)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"penaltys": (1.0,)}, "penaltys is not a key here. Did you mean 'penalties'"),
+        ({"penalties": (0.0,)}, "above 0"),
+        ({"folds": 2}, "folds"),
+        ({"metric": "auroc"}, "metric"),
+    ],
+)
+def test_bad_settings_are_named(given, message):
+    acts, y, _ = planted_numbers()
+    with pytest.raises(SondeError, match=message):
+        probes.ridge(acts, y, **given)
+
+
+def test_too_few_groups_or_rows_of_a_class():
+    acts, label, _ = planted_classes(n=12)
+    with pytest.raises(SondeError, match="too few for 20 folds"):
+        probes.logistic(acts, label, folds=20)
+    rare = np.r_[[1, 1], np.zeros(10)]
+    with pytest.raises(SondeError, match="class '1' is in 2 groups and reaches only 2 of 5 folds"):
+        probes.logistic(acts, rare)
+
+
+def test_settings_as_an_object_equal_settings_as_keywords():
+    acts, label, _ = planted_classes()
+    settings = LogisticSettings(penalties=(1.0, 10.0), resamples=50)
+    one = probes.fit(acts, label, settings)
+    other = probes.logistic(acts, label, penalties=(10.0, 1.0), resamples=50)
+    assert one.settings == other.settings
+    assert one.table() == other.table()
+    assert probes.fit(acts, label.astype(float), RidgeSettings(resamples=50)).kind == "ridge"
+
+
+def test_the_result_reads_aloud():
+    acts, label, _ = planted_classes()
+    found = probes.logistic(acts, label, **QUICK)
+    text = str(found)
+    assert "80 of 80 labels joined." in text
+    assert "no texts were given" in text
+    row = found.table()[1]
+    assert row["hook"] == "blocks.1.resid_post"
+    assert row["auroc"] == found.layers[1].score.value

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from planted import activations, as_examples
+from sonde.core.errors import SondeError
+from sonde.data.examples import Example
+from sonde.probes.targets import class_targets, number_targets
+
+ACTS = activations([np.random.default_rng(0).normal(size=(4, 3))], examples=["a", "b", "c", "d"])
+
+
+def test_the_second_class_in_order_is_positive():
+    targets = class_targets(ACTS, {"a": "good", "b": "bad", "c": "good", "d": "bad"}, None)
+    assert targets.labels == ("bad", "good")
+    assert targets.values.tolist() == [1, 0, 1, 0]
+
+
+def test_positive_names_the_other():
+    labels = {"a": "good", "b": "bad", "c": "good", "d": "bad"}
+    assert class_targets(ACTS, labels, "bad").labels == ("good", "bad")
+    with pytest.raises(SondeError, match="Did you mean 'good'"):
+        class_targets(ACTS, labels, "goood")
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 1, 0], [False, True, True, False], [0.0, 1.0, 1.0, 0.0]])
+def test_zeros_and_ones_are_classes(labels):
+    targets = class_targets(ACTS, np.array(labels), None)
+    assert targets.labels == ("0", "1")
+    assert targets.values.tolist() == [0, 1, 1, 0]
+
+
+def test_rows_of_one_example_share_a_unit_and_groups_join_examples():
+    acts = activations(
+        [np.zeros((4, 2))], examples=["a", "a", "b", "c"], groups=["", "", "pair", "pair"]
+    )
+    targets = class_targets(acts, {"a": "x", "b": "y", "c": "x"}, None)
+    assert targets.unit.tolist() == ["a", "a", "pair", "pair"]
+
+
+def test_groups_of_the_examples_come_first():
+    examples = [Example(id=name, prompt="p", label=name > "b", group="all") for name in "abcd"]
+    assert set(class_targets(ACTS, examples, None).unit) == {"all"}
+
+
+def test_what_does_not_join_is_reported():
+    targets = number_targets(ACTS, {"a": 1.0, "b": 2.0, "c": float("nan"), "z": 3.0})
+    assert targets.example.tolist() == ["a", "b"]
+    assert "2 of 4 labels joined" in targets.notes[0]
+    assert "The label of example 'c' is NaN" in targets.notes[1]
+
+
+def test_nan_in_an_array_names_the_example():
+    targets = number_targets(ACTS, np.array([1.0, np.nan, 2.0, 3.0]))
+    assert targets.index.tolist() == [0, 2, 3]
+    assert any("'b' is NaN" in note for note in targets.notes)
+
+
+def test_two_texts_become_numbers_with_a_note():
+    targets = number_targets(ACTS, np.array(["lo", "hi", "hi", "lo"]))
+    assert targets.values.tolist() == [1, 0, 0, 1]
+    assert targets.labels == ("hi", "lo")
+    assert "'hi' was fitted as 0 and 'lo' as 1." in targets.notes
+
+
+@pytest.mark.parametrize(
+    ("make", "labels", "message"),
+    [
+        (class_targets, ["x", "x", "x", "x"], "1 class .'x'.; this probe separates two"),
+        (class_targets, ["x", "y", "z", "x"], "3 classes .'x', 'y', 'z'."),
+        (number_targets, [2.0, 2.0, 2.0, 2.0], "All 4 labels are 2: there is nothing to predict"),
+        (number_targets, ["x", "y", "z", "x"], "labels are text, such as 'x'"),
+        (number_targets, [1.0, np.inf, 2.0, 3.0], "label of example 'b' is infinite"),
+        (number_targets, [1.0, 2.0], "shape .2,.; the activations have 4 rows"),
+        (number_targets, [np.nan] * 4, "Every label is NaN"),
+    ],
+)
+def test_bad_labels_are_named(make, labels, message):
+    given = (None,) if make is class_targets else ()
+    with pytest.raises(SondeError, match=message):
+        make(ACTS, np.array(labels), *given)
+
+
+def test_a_plain_list_is_one_label_a_row():
+    assert number_targets(ACTS, [1.0, 2.0, 3.0, 4.0]).values.tolist() == [1, 2, 3, 4]
+
+
+def test_labels_that_join_nothing_show_both_kinds_of_id():
+    with pytest.raises(SondeError, match="ids such as 'row-1'"):
+        number_targets(ACTS, {"row-1": 1.0, "row-2": 2.0})
+
+
+def test_the_fingerprint_changes_with_a_label():
+    one, other = (
+        number_targets(ACTS, np.array([1.0, 2.0, 3.0, last])).fingerprint for last in (4.0, 5.0)
+    )
+    assert one != other
+
+
+def test_texts_come_from_examples():
+    targets = class_targets(ACTS, as_examples(ACTS, np.array([0, 1, 0, 1])), None)
+    assert targets.texts["b"].startswith("text 1")
