@@ -82,7 +82,7 @@ class Gather:
         for chosen, how in ((self.mean_rows, "mean"), (self.max_rows, "max")):
             if len(chosen):
                 pooled = torch.segment_reduce(
-                    tokens.float(), how, lengths=self.lengths.to(here), axis=0
+                    tokens.float(), how, lengths=self.lengths.to(here), axis=0, unsafe=True
                 )
                 rows = rows.index_copy(0, chosen.to(here), pooled[chosen.to(here)].to(rows.dtype))
         return rows

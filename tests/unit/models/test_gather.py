@@ -77,3 +77,12 @@ def test_padding_is_on_the_right() -> None:
         pad_batch([[1], []])
     with pytest.raises(SondeError, match="empty"):
         pad_batch([])
+
+
+@given(where=st.integers(0, 4), pool=st.sampled_from([Pool.MEAN, Pool.MAX]))
+def test_a_nan_is_never_pooled_away(where: int, pool: Pool) -> None:
+    x = torch.ones(1, 5, 2)
+    x[0, where, 1] = float("nan")
+    got = Gather.build([(0, range(5), pool)]).take(x)
+    assert got[0, 0] == 1
+    assert bool(got[0, 1].isnan())

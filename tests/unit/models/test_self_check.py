@@ -11,6 +11,7 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import FORWARD_ORDER, Site
 from sonde.models import self_check as module
 from sonde.models.evidence import relative_error, sum_error
+from sonde.models.loading import load
 from sonde.models.model import Model
 from sonde.models.self_check import checked, self_check
 from sonde.models.tiny import tiny_model
@@ -142,3 +143,12 @@ def test_errors_by_hand() -> None:
     assert sum_error(
         [torch.tensor([[1.0, -1.0]]), torch.tensor([[1.0, 1.0]])], torch.tensor([[2.0, 1.0]])
     ) == pytest.approx(1 / 3)
+
+
+def test_the_embedded_model_passes_and_its_first_token_is_a_sink(embedded_name: str) -> None:
+    model = load(embedded_name, check=False)
+    found = self_check(model, fresh=True)
+    assert found.passed, [check for check in found.checks if not check.passed]
+    (sinks,) = [check for check in found.checks if check.name == "attention sinks"]
+    assert "at position 0:" in sinks.detail
+    assert 100 < (sinks.numbers["largest ratio"] or 0) < 200
