@@ -25,10 +25,12 @@ _CODE = "*.py"
 class Listing:
     """The files of a repository at one commit, with their sizes in bytes.
 
-    ``folder`` is where the cache holds it when there was no network to ask.
+    ``revision`` is what was asked for; files are fetched by it, so that the cache remembers which
+    commit it stood for when there is no network. ``folder`` is where the cache holds them then.
     """
 
     repository: str
+    revision: str | None
     commit: str
     sizes: dict[str, int]
     folder: Path | None = None
@@ -57,24 +59,23 @@ def look_up(repository: str, revision: str | None) -> Listing:
     except (OfflineModeIsEnabled, HTTPError, OSError) as error:
         return _cached(repository, revision, error)
     sizes = {item.rfilename: item.size or 0 for item in info.siblings or []}
-    return Listing(repository, str(info.sha), sizes)
+    return Listing(repository, revision, str(info.sha), sizes)
 
 
 def _cached(repository: str, revision: str | None, reason: Exception) -> Listing:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub import try_to_load_from_cache
 
-    try:
-        folder = Path(snapshot_download(repository, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, OSError):
+    config = try_to_load_from_cache(repository, "config.json", revision=revision)
+    if not isinstance(config, str):
         wanted = f"{repository!r} at revision {revision!r}" if revision else f"{repository!r}"
         raise SondeError(
             f"{wanted} is not in the cache, and the hub cannot be reached ({_reason(reason)}).",
             fix="Connect to the network once, or give a local folder; smollm2-135m-instruct and "
             "random: models need no hub.",
         ) from reason
+    folder = Path(config).parent
     sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    return Listing(repository, folder.name, sizes, folder)
+    return Listing(repository, revision, folder.name, sizes, folder)
 
 
 def fetch_config(listing: Listing) -> Path:
@@ -102,8 +103,9 @@ def fetch_file(listing: Listing, name: str) -> Path:
         return listing.folder / name
     from huggingface_hub import hf_hub_download
 
-    with _translated(listing.repository, listing.commit), _network(listing.repository):
-        return Path(hf_hub_download(listing.repository, name, revision=listing.commit))
+    with _network(listing.repository), _translated(listing.repository, listing.revision):
+        path = hf_hub_download(listing.repository, name, revision=listing.revision)
+    return _at_commit(listing, Path(path).parent) / name
 
 
 def fetch(listing: Listing, *, code: bool = False) -> Path:
@@ -120,12 +122,28 @@ def fetch(listing: Listing, *, code: bool = False) -> Path:
     _check_disk(listing, [*weights, *wanted])
     from huggingface_hub import snapshot_download
 
-    with _translated(listing.repository, listing.commit), _network(listing.repository):
-        return Path(
-            snapshot_download(
-                listing.repository, revision=listing.commit, allow_patterns=[*weights, *wanted]
-            )
+    names = [*weights, *wanted]
+    with _network(listing.repository), _translated(listing.repository, listing.revision):
+        folder = Path(
+            snapshot_download(listing.repository, revision=listing.revision, allow_patterns=names)
         )
+    absent = [name for name in names if not (folder / name).is_file()]
+    if absent:  # the client hands back what it has when the hub stops answering
+        raise SondeError(
+            f"Fetching {listing.repository!r} from the hub stopped before {absent[0]}.",
+            fix="Run the same command again: what was fetched is kept.",
+        )
+    return _at_commit(listing, folder)
+
+
+def _at_commit(listing: Listing, folder: Path) -> Path:
+    """Return the folder of a snapshot, which the cache names by its commit, if it is the one."""
+    if folder.name != listing.commit:
+        raise SondeError(
+            f"{listing.repository!r} changed on the hub while it was fetched.",
+            fix="Run the same command again, or give a commit as revision.",
+        )
+    return folder
 
 
 def fetch_embeddings(listing: Listing, suffix: str) -> Path:
