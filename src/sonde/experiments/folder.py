@@ -14,7 +14,7 @@ from typing import Any
 
 from sonde.core.base import Config
 from sonde.core.errors import SondeError
-from sonde.core.files import jsonable, read_json, sha256_file, write_json
+from sonde.core.files import fingerprint, jsonable, read_json, sha256_file, write_json
 from sonde.experiments.stage import DONE
 
 TIMING = "timing.json"
@@ -33,6 +33,12 @@ class Done(Config):
     results: tuple[dict[str, Any], ...] = ()
     files: dict[str, str]  # path within the folder -> SHA-256
     sonde_version: str
+    seal: str = ""  # a hash of all other fields
+
+    def sealed(self) -> "Done":
+        """Return the same with its seal."""
+        content = self.model_dump(mode="json", exclude={"seal"})
+        return self.model_copy(update={"seal": fingerprint(content)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,25 @@ class ResultFolder:
         """The marker, or None while there is none.
 
         Raises:
-            SondeError: the marker cannot be read.
+            SondeError: the marker cannot be read, or was altered.
         """
         marker = self.path / DONE
         if not marker.exists():
             return None
         content = read_json(marker)
         try:
-            return Done.model_validate(content)
+            done = Done.model_validate(content)
         except ValueError:
             raise SondeError(
                 f"{marker} is not the marker of a finished stage.",
                 fix=f"Delete {self.path} and run again.",
             ) from None
+        if done.sealed() != done:
+            raise SondeError(
+                f"{marker} was altered after it was written.",
+                fix=f"Delete {self.path} and run again.",
+            )
+        return done
 
     def begin(self, *, keep: bool) -> None:
         """Make the folder ready for a run; what a killed run left is kept only on request."""
@@ -79,7 +91,7 @@ class ResultFolder:
             for name in self._names()
             if name not in OUTSIDE and not _in_store(name, store)
         }
-        done = Done.model_validate(jsonable({**content, "files": hashes}))
+        done = Done.model_validate(jsonable({**content, "files": hashes})).sealed()
         write_json(self.path / TIMING, dict(timing))
         write_json(self.path / DONE, done.model_dump(mode="json"))
         return done

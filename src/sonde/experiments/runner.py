@@ -95,7 +95,8 @@ class _Work:
         with recorder.run_recorded():
             for name in planned.order:
                 reports[name] = self._stage(name, planned, reports, recorder)
-        return VariantReport(planned.label, tuple(reports.values()), recorder.run)
+        in_file_order = tuple(reports[name] for name in planned.experiment.stages)
+        return VariantReport(planned.label, in_file_order, recorder.run)
 
     def _stage(
         self,
