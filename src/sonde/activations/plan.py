@@ -96,8 +96,8 @@ class BatchPlan:
 
 def plan_batches(
     lengths: np.ndarray,
-    *,
     token_budget: int,
+    *,
     rows: np.ndarray | None = None,
     rows_per_shard: int | None = None,
 ) -> BatchPlan:

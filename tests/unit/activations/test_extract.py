@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from tiny_runs import HOOK, break_rows, limited_memory, sentences, tiny_model
 
-from conftest import sentences, tiny_model
 from sonde.activations import ExtractSettings, extract, stream
-from sonde.activations import passes as passes_module
 from sonde.activations.budgets import learnt_budget
 from sonde.core.edits import Add, Scope
 from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
 from sonde.data.examples import Example, Message
 from sonde.models.forward import forward, pad_batch
-
-HOOK = parse_hook_point("blocks.1.resid_post")
 
 
 def alone(model, example, hook=HOOK):
@@ -110,20 +107,6 @@ def test_an_edit_of_its_own_for_each_row_is_refused(model, data, edit):
         extract(model, data, edits=[edit])
 
 
-def break_rows(monkeypatch, hook, bad: set[int], value: float):
-    """Make some rows of a hook point non-finite after the real pass, by example number."""
-    real = passes_module.Passes._pass
-
-    def broken(self, members):
-        tensors = real(self, members)
-        for place, member in enumerate(members):
-            if int(member) in bad:
-                tensors[hook][place, 3] = value
-        return tensors
-
-    monkeypatch.setattr(passes_module.Passes, "_pass", broken)
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_rows_that_are_not_finite_are_dropped_and_listed(model, data, monkeypatch, value):
     whole = extract(model, data)
@@ -153,21 +136,6 @@ def test_float16_overflow_is_found_and_explained(data):
         model.hf.get_input_embeddings().weight *= 1e6
     with pytest.raises(SondeError, match=r"65,504"):
         extract(model, data, dtype="float16", layers=0, positions="user[0]")
-
-
-def limited_memory(monkeypatch, limit: int, error: BaseException):
-    """A machine on which a pass of more than ``limit`` padded tokens runs out of memory."""
-    real = passes_module.forward
-    failed = []
-
-    def forward_or_fail(model, batch, **rest):
-        if batch.ids.numel() > limit:
-            failed.append(batch.ids.numel())
-            raise error
-        return real(model, batch, **rest)
-
-    monkeypatch.setattr(passes_module, "forward", forward_or_fail)
-    return failed
 
 
 @pytest.mark.parametrize(

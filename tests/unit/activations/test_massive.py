@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from tiny_runs import sentences, tiny_model
 
-from conftest import sentences, tiny_model
 from sonde.activations import extract, massive_dimensions, stream
 from sonde.activations.massive import MassiveDimensions
 from sonde.activations.survey import Kept

@@ -10,9 +10,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_extract import HOOK, break_rows, limited_memory
+from tiny_runs import HOOK, break_rows, limited_memory, sentences, tiny_model
 
-from conftest import sentences, tiny_model
 from sonde.activations import ActivationStore, extract, verify_store, writer
 from sonde.activations import manifest as manifest_module
 from sonde.activations import shards as shards_module
