@@ -1,4 +1,4 @@
-"""Texts whose token ids llama.cpp and sonde must agree on, and prompts whose logits they compare."""
+"""Texts whose token ids llama.cpp and sonde agree on, and prompts whose logits they compare."""
 
 TEXTS = (
     "Hello, world!",
