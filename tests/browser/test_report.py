@@ -69,6 +69,24 @@ def test_the_browser_colours_as_the_server_does(page, layer):
     assert readings[0] == readings[1]
 
 
+def test_shades_are_coloured_alike_too():
+    view = view_of(REPORT)
+    shaded = tuple(
+        replace(
+            text,
+            shades=tuple(
+                tuple(None if one is None else 2 * one - 1 for one in row) for row in text.scores
+            ),
+        )
+        for text in view.texts
+    )
+    view = replace(view, texts=shaded, shade="middle: the median token")
+    report = replace(REPORT, sections=(view,))
+    moved = drive(render(report), fragment="#layer=5")
+    assert token_styles(moved.html) == token_styles(render(started_at(report, 5)))
+    assert json.loads(moved.told("seen")) == []
+
+
 def test_the_slider_and_the_list_of_texts_write_the_address(page):
     driver = """(tell) => {
       const range = document.querySelector("input[type=range]");

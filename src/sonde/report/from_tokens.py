@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,10 @@ if TYPE_CHECKING:  # a report is read and written without torch
 NOTE = (
     "Each token has the score that the block's probe gives it. The colours come from the probe "
     "fitted on all rows; how a text is read comes from the fold that left it out."
+)
+CENTRED = (
+    " The probe was fitted at one place, and elsewhere all tokens may lie on one side of it, so "
+    "colours compare a token with the block’s median token; tooltips have the score itself."
 )
 # A mean difference's scores have no bounds; this share of them stays inside the scale.
 INSIDE = 0.98
@@ -55,6 +60,12 @@ def token_view_from(
         _text(example, rendered[example.id], acts, layers, [scores[it.hook.layer] for it in layers])
         for example in examples
     ]
+    one_place = parse_position(best.position).index is not None
+    if one_place:
+        raw = [_raw(layer.probe, acts) for layer in layers]
+        texts = centred(
+            texts, [_by_token(acts, text.name, len(text.tokens), raw) for text in texts]
+        )
     negative, positive = results.labels or ("below", "above")
     return TokenView(
         layers=tuple(layer.hook.layer for layer in layers),
@@ -67,7 +78,73 @@ def token_view_from(
         score=f"probability of {positive}" if best.probe.kind == "logistic" else "score",
         quality=tuple(layer.score.value for layer in layers),
         metric=METRIC_NAMES.get(results.metric, results.metric),
-        note=NOTE,
+        note=NOTE + CENTRED * one_place,
+        shade="middle: the block’s median token" if one_place else "",
+    )
+
+
+def centred(
+    texts: Sequence[TokenText], raw: Sequence[Float[np.ndarray, "layer token"]]
+) -> list[TokenText]:
+    """Shade each token by its distance from its layer's median token, in units of the spread.
+
+    A probe reads other tokens than those it was fitted on with an offset that says nothing of the
+    text. The median and the spread (the 95th percentile of distances) are those of the texts' own
+    words, without the template's tokens. ``raw`` has what each text's tokens are compared by:
+    log-odds rather than probabilities, which may all be 1.
+    """
+    own = [
+        np.array([token not in set(text.template) for token in range(len(text.tokens))])
+        for text in texts
+    ]
+    words = np.concatenate([one[:, mine] for one, mine in zip(raw, own, strict=True)], axis=1)
+    found = [_shade_unit(row) for row in words]
+    middle = np.array([one for one, _ in found])[:, None]
+    unit = np.array([one for _, one in found])[:, None]
+    return [
+        replace(text, shades=_plain(np.clip((scores - middle) / unit, -1.0, 1.0)))
+        for text, scores in zip(texts, raw, strict=True)
+    ]
+
+
+def _raw(probe: "Probe", acts: "Activations") -> Float[np.ndarray, " row"]:
+    if probe.kind == "logistic":
+        return probe.logit(acts.tensor(probe.hook)).numpy()
+    return probe.score(acts.tensor(probe.hook)).numpy()
+
+
+def _by_token(
+    acts: "Activations",
+    example: str,
+    tokens: int,
+    values: Sequence[Float[np.ndarray, " row"]],
+) -> Float[np.ndarray, "layer token"]:
+    """Bring the rows of one example into the order of its tokens; NaN where there is none."""
+    row_of = _row_of(acts, example)
+    found = np.full((len(values), tokens), np.nan)
+    for token, row in row_of.items():
+        found[:, token] = [layer[row] for layer in values]
+    return found
+
+
+def _row_of(acts: "Activations", example: str) -> dict[int, int]:
+    """Return the row of each token of an example."""
+    rows = acts.rows
+    here = np.flatnonzero(rows.example == example)
+    return {int(rows.token[row]): int(row) for row in here if rows.n_tokens[row] == 1}
+
+
+def _shade_unit(row: Float[np.ndarray, " token"]) -> tuple[float, float]:
+    finite = row[np.isfinite(row)]
+    if not len(finite):
+        return 0.0, 1.0
+    middle = float(np.median(finite))
+    return middle, float(np.quantile(np.abs(finite - middle), 0.95)) or 1.0
+
+
+def _plain(rows: Float[np.ndarray, "layer token"]) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(
+        tuple(float(value) if math.isfinite(value) else None for value in row) for row in rows
     )
 
 
@@ -96,26 +173,18 @@ def _text(
     layers: Sequence["LayerResult"],
     scores: Sequence[Float[np.ndarray, " row"]],
 ) -> TokenText:
-    rows = acts.rows
-    here = np.flatnonzero(rows.example == example.id)
-    row_of = {int(rows.token[row]): int(row) for row in here if rows.n_tokens[row] == 1}
-    wanted = len(rendered.ids)
-    if not row_of:
+    if not _row_of(acts, example.id):
         raise SondeError(
             f"There are no token activations of example {example.id!r}.",
             fix="Extract these examples with positions='all.each'.",
         )
-    found = tuple(
-        tuple(_at(layer_scores, row_of.get(token)) for token in range(wanted))
-        for layer_scores in scores
-    )
     labels = layers[0].probe.labels
     known = len(labels) == 2 and str(example.label) in labels
     text = rendered.text
     return TokenText(
         tokens=tuple(text[start:end] for start, end in rendered.offsets.tolist()),
         ids=tuple(int(token) for token in rendered.ids),
-        scores=found,
+        scores=_plain(_by_token(acts, example.id, len(rendered.ids), scores)),
         label="" if example.label is None else str(example.label),
         positive=str(example.label) == labels[1] if known else None,
         read_at=_read_at(layers[0].position, rendered),
@@ -123,10 +192,6 @@ def _text(
         template=_template(rendered),
         name=example.id,
     )
-
-
-def _at(scores: Float[np.ndarray, " row"], row: int | None) -> float | None:
-    return float(scores[row]) if row is not None and math.isfinite(scores[row]) else None
 
 
 def _outcome(layer: "LayerResult", example: str) -> float | None:

@@ -23,6 +23,7 @@ from sonde.data.examples import Example
 from sonde.models.render import Rendered
 from sonde.report import (
     Report,
+    TokenText,
     accounting_from,
     answer_from,
     curves_from,
@@ -31,6 +32,7 @@ from sonde.report import (
     render,
     token_view_from,
 )
+from sonde.report.from_tokens import centred
 
 ORIGIN = Origin(model="tiny", revision="r1", model_fingerprint="f00d" * 4)
 LAYERS, WIDTH, EXAMPLES, TOKENS = (0, 4), 6, 40, 5
@@ -169,6 +171,35 @@ def test_a_text_is_read_by_the_fold_that_left_it_out(results, every_token, rende
     text = token_view_from(results, every_token, rendered, examples[:3]).texts[2]
     logit = results.layers[1].scored.predicted[results.layers[1].scored.example == "s2"][0]
     assert text.outcome[1] == pytest.approx(1 / (1 + math.exp(-logit)))
+
+
+def test_a_probe_of_one_place_shades_against_the_layers_median_token(
+    results, every_token, rendered, examples
+):
+    """The offset that a probe has away from its place says nothing, and must not be shown."""
+    view = token_view_from(results, every_token, rendered, examples[:6])
+    assert view.shade
+    own = [
+        (text.shades[1][at], at)
+        for text in view.texts
+        for at in range(TOKENS)
+        if at not in text.template
+    ]
+    shades = sorted(shade for shade, _ in own)
+    assert shades[len(shades) // 2 - 1] <= 0 <= shades[len(shades) // 2]
+    assert -1 <= shades[0] < shades[-1] <= 1
+    # The same order as the probabilities, whatever the offset.
+    pairs = [(text.scores[1][at], text.shades[1][at]) for text in view.texts for at in (1, 2, 3)]
+    assert [shade for _, shade in sorted(pairs)] == sorted(shade for _, shade in pairs)
+
+
+def test_shades_do_not_feel_an_offset():
+    plain = TokenText(("a", "b", "c"), (1, 2, 3), ((0.1, 0.2, 0.3),))
+    raw = np.array([[-2.0, 0.0, 1.0]])
+    near, far = (centred([plain], [raw + offset])[0].shades[0] for offset in (0.0, 1e3))
+    assert near == pytest.approx(far)
+    # Distances from the median 0 are 2, 0 and 1; their 95th percentile is 1.9.
+    assert near == pytest.approx((-1.0, 0.0, 1 / 1.9))
 
 
 @pytest.mark.parametrize("kind", ["ridge", "mean_difference"])

@@ -14,20 +14,25 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
   const value = (whole) => (whole === null ? null : whole / data.unit);
   const written = (score) =>
     score === null ? "–" : score.toFixed(data.digits).replace(/^(-?)0\./, "$1.").replace("-", "−");
-  function step(score) {
-    const reach = score >= data.threshold ? data.high - data.threshold : data.threshold - data.low;
-    const size = Math.floor(Math.min(1, Math.abs(score - data.threshold) / reach) * data.steps + 0.5);
-    return score >= data.threshold ? size : -size;
+  const scores = { low: data.low, middle: data.threshold, high: data.high };
+  const shades = { low: -1, middle: 0, high: 1 };
+  function step(shown, { low, middle, high }) {
+    const reach = shown >= middle ? high - middle : middle - low;
+    const size = Math.floor(Math.min(1, Math.abs(shown - middle) / reach) * data.steps + 0.5);
+    return shown >= middle ? size : -size;
   }
 
   function paint() {
     for (const { item, tokens, text, number } of items) {
-      const row = text.scores[state.at];
+      const shaded = text.shades.length > 0;
+      const row = (shaded ? text.shades : text.scores)[state.at];
+      const scale = shaded ? shades : scores;
       tokens.forEach((token, index) => {
-        const score = value(row[index]);
+        const whole = row[index];
+        const shown = whole === null ? null : whole / (shaded ? 100 : data.unit);
         const kept = ["tpl", "read", "at"].filter((name) => token.classList.contains(name));
-        const colour = score === null ? "bx" : "b" + step(score);
-        const above = score !== null && score >= data.threshold ? ["up"] : [];
+        const colour = shown === null ? "bx" : "b" + step(shown, scale);
+        const above = shown !== null && shown >= scale.middle ? ["up"] : [];
         token.className = ["t", colour, ...above, ...kept].join(" ");
       });
       read(item, text, number);
@@ -108,15 +113,15 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
   function tell(entry, index) {
     const token = entry.tokens[index], box = token.getClientRects()[0];
     if (!box) return;
-    const scores = entry.text.scores.map((row) => value(row[index]));
+    const byLayer = entry.text.scores.map((row) => value(row[index]));
     const rows = [
-      [data.score, written(scores[state.at]), "s0"],
+      [data.score, written(byLayer[state.at]), "s0"],
       ["token id", String(entry.text.ids[index]), ""],
       ["token", `${index + 1} of ${entry.tokens.length}`, ""],
       ["layer", `block ${data.layers[state.at]}`, ""],
     ];
     sonde.tip.show(JSON.stringify(entry.text.tokens[index]), rows,
-      { x: box.left + box.width / 2 - 8, y: box.top }, spark(scores));
+      { x: box.left + box.width / 2 - 8, y: box.top }, spark(byLayer));
   }
   for (const entry of items) {
     const passage = entry.item.querySelector(".tokens");

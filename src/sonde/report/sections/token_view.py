@@ -24,7 +24,8 @@ class TokenText:
     ``positive`` is the true class, ``label`` its name. ``read_at`` is the token that the probe was
     fitted on. ``outcome`` is the score of the whole text, an entry a layer, best from the fold that
     left the text out; without it the score at ``read_at`` stands. ``template`` lists the tokens
-    that the chat template added.
+    that the chat template added. ``shades``, ``[layer][token]`` from -1 to 1, are what the colours
+    show where the scores themselves would all lie at one end.
     """
 
     tokens: tuple[str, ...]
@@ -36,6 +37,7 @@ class TokenText:
     outcome: tuple[float | None, ...] = ()
     template: tuple[int, ...] = ()
     name: str = ""
+    shades: tuple[tuple[float | None, ...], ...] = ()
 
     def outcome_at(self, layer: int) -> float | None:
         """Return the score of the whole text at the ``layer``-th layer shown."""
@@ -49,7 +51,8 @@ class TokenView:
     """Texts under one probe a layer. Scores run from ``low`` over ``threshold`` to ``high``.
 
     ``classes`` names what lies below and above the threshold; ``quality`` is the probe's score by
-    layer, drawn above the slider; ``start`` is the layer shown first.
+    layer, drawn above the slider; ``start`` is the layer shown first. ``shade`` says what the
+    colours show where texts have shades.
     """
 
     layers: tuple[int, ...]
@@ -63,6 +66,7 @@ class TokenView:
     quality: tuple[float | None, ...] = ()
     metric: str = "AUROC"
     note: str = ""
+    shade: str = ""
     title: str = "Token by token"
     kind: ClassVar[str] = "token_view"
 
@@ -104,6 +108,8 @@ def _check(number: int, text: TokenText, layers: int) -> None:
             f"{len(text.scores)} layers with {sorted(shape)} tokens.",
             fix=f"Scores are [layer][token]: {layers} layers of {wanted} tokens.",
         )
+    if text.shades and (len(text.shades), {len(row) for row in text.shades}) != (layers, {wanted}):
+        raise SondeError(f"The shades of text {number} do not have the shape of its scores.")
     if text.outcome and len(text.outcome) != layers:
         raise SondeError(f"Text {number} has {len(text.outcome)} outcomes for {layers} layers.")
     if text.read_at is not None and not 0 <= text.read_at < wanted:
@@ -127,13 +133,13 @@ def prepare(section: TokenView) -> dict[str, Any]:
 
 
 def _text(section: TokenView, number: int, text: TokenText) -> dict[str, Any]:
-    row = [section.kept(score) for score in text.scores[section.start_at]]
+    steps = _steps(section, text)
     template = set(text.template)
     tokens = [
         svg.node(
             "span",
             *_pieces(token, at in template),
-            class_=_style(section, text, at, row[at], at in template),
+            class_=_style(text, at, steps[at], at in template),
         )
         for at, token in enumerate(text.tokens)
     ]
@@ -159,12 +165,25 @@ def _pieces(token: str, template: bool) -> list[str | Markup]:
     return pieces
 
 
-def _style(
-    section: TokenView, text: TokenText, at: int, score: float | None, template: bool
-) -> str:
-    step = bin_of(score, section.low, section.threshold, section.high)
-    above = score is not None and score >= section.threshold
-    words = ["t", "bx" if step is None else f"b{step}"]
+def _steps(section: TokenView, text: TokenText) -> list[tuple[int | None, bool]]:
+    """Return the colour's step of each token, and whether it lies above the middle."""
+    at = section.start_at
+    if text.shades:
+        whole = [_hundredths(value) for value in text.shades[at]]
+        shades = [None if value is None else value / 100 for value in whole]
+        return [(bin_of(one, -1, 0, 1), one is not None and one >= 0) for one in shades]
+    scores = [section.kept(score) for score in text.scores[at]]
+    low, middle, high = section.low, section.threshold, section.high
+    return [(bin_of(one, low, middle, high), one is not None and one >= middle) for one in scores]
+
+
+def _hundredths(value: float | None) -> int | None:
+    return None if value is None or not math.isfinite(value) else round(value * 100)
+
+
+def _style(text: TokenText, at: int, step: tuple[int | None, bool], template: bool) -> str:
+    shown, above = step
+    words = ["t", "bx" if shown is None else f"b{shown}"]
     words += ["up"] * above + ["tpl"] * template + ["read"] * (at == text.read_at)
     return " ".join(words)
 
@@ -233,6 +252,7 @@ def _data(section: TokenView) -> dict[str, Any]:
                 "tokens": list(text.tokens),
                 "ids": list(text.ids),
                 "scores": [[whole(value) for value in row] for row in text.scores],
+                "shades": [[_hundredths(value) for value in row] for row in text.shades],
                 "outcome": [whole(text.outcome_at(at)) for at in range(len(section.layers))],
                 "positive": text.positive,
             }
