@@ -42,7 +42,7 @@ def layer_results(
             if baseline:
                 evidence["bag_of_tokens"] = baseline.score
             probe = _probe(acts, targets, settings, one, evidence)
-            warnings = _warnings(acts, targets, settings, one, probe)
+            warnings = _warnings(settings, one, probe)
             results.append(_result(one, settings, probe, scored[number], warnings))
     return tuple(results)
 
@@ -109,9 +109,7 @@ def _probe(
     )
 
 
-def _warnings(
-    acts: Activations, targets: Targets, settings: ProbeSettings, one: Swept, probe: Probe
-) -> tuple[str, ...]:
+def _warnings(settings: ProbeSettings, one: Swept, probe: Probe) -> tuple[str, ...]:
     found: list[str] = []
     if one.at_edge:
         low = one.final == 0
@@ -119,12 +117,9 @@ def _warnings(
             f"the best penalty, {probe.penalty:g}, is the {'lowest' if low else 'highest'} of the "
             f"grid; try {'lower' if low else 'higher'} ones"
         )
-    if settings.kind == "logistic":
-        rows = acts.tensor(one.place.hook)[torch.from_numpy(targets.index[one.rows])]
-        said = probe.logit(rows).numpy() > 0
-        if (said == (one.targets[:, 0] > 0.5)).all():
-            found.append(
-                "the classes are perfectly separated on the training rows; only the penalty keeps "
-                "the weights finite"
-            )
+    if settings.kind == "logistic" and one.separated:
+        found.append(
+            "the classes are perfectly separated on the training rows; only the penalty keeps "
+            "the weights finite"
+        )
     return tuple(found)

@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sonde.probes.newton import Problem, fit_logistic
+from sonde.core.errors import SondeError
+from sonde.probes.newton import Fit, Problem, fit_logistic
 from sonde.probes.solver import EPS, Linear, Solver, folded, moments, outside
 
 SWEEP_TOLERANCE = 1e-7  # the last step is still taken, which squares what is left
-FINAL_TOLERANCE = 1e-20  # the Newton decrement is known far below the rounding of the objective
+FINAL_TOLERANCE = 1e-16
 
 
 def logistic_solver(
@@ -66,11 +67,22 @@ def _fit(
     """
     if z.shape[1] > z.shape[2]:
         spectrum, axes = torch.linalg.eigh(z.mT @ z)
-        fit = fit_logistic(Problem(z @ axes, spectrum.clamp(min=0), y, penalty), tolerance)
+        fit = _solved(Problem(z @ axes, spectrum.clamp(min=0), y, penalty), tolerance)
         return fit.theta @ axes.mT, fit.bias
     spectrum, axes = torch.linalg.eigh(z @ z.mT)
     present = spectrum > spectrum[:, -1:] * z.shape[1] * EPS
     root = torch.where(present, spectrum.clamp(min=0).sqrt(), 0.0)
-    fit = fit_logistic(Problem(axes * root[:, None], root.square(), y, penalty), tolerance)
+    fit = _solved(Problem(axes * root[:, None], root.square(), y, penalty), tolerance)
     dual = torch.where(present, 1 / root.clamp(min=1e-300), 0.0)[:, None] * fit.theta
     return (dual @ axes.mT) @ z, fit.bias
+
+
+def _solved(problem: Problem, tolerance: float) -> Fit:
+    fit = fit_logistic(problem, tolerance)
+    if not fit.converged:
+        raise SondeError(
+            f"A logistic fit did not converge; its smallest penalty is "
+            f"{float(problem.penalty.min()):g}.",
+            fix="Leave the smallest penalties out.",
+        )
+    return fit

@@ -62,7 +62,7 @@ class Probe:
             raise SondeError("The probe's weight is zero: it has no direction.")
         return self.weight / length
 
-    def score(self, x: Float[Tensor, "row d_model"]) -> Float[Tensor, " row"]:
+    def score(self, x: Float[Tensor, "row *d_model"]) -> Float[Tensor, " row"]:
         """Return what the probe says of raw activations, as float64.
 
         Logistic: the probability of ``labels[1]``. Ridge: the predicted number. Mean difference:
@@ -74,7 +74,7 @@ class Probe:
         linear = self._linear(x)
         return torch.sigmoid(linear) if self.kind == "logistic" else linear
 
-    def logit(self, x: Float[Tensor, "row d_model"]) -> Float[Tensor, " row"]:
+    def logit(self, x: Float[Tensor, "row *d_model"]) -> Float[Tensor, " row"]:
         """Return the log-odds of ``labels[1]``.
 
         Raises:
@@ -85,13 +85,14 @@ class Probe:
         return self._linear(x)
 
     def _linear(self, x: Tensor) -> Tensor:
-        if x.ndim != 2 or x.shape[1] != len(self.weight):
+        rows = x.flatten(1) if x.ndim > 2 else x  # heads follow one another
+        if rows.ndim != 2 or rows.shape[1] != len(self.weight):
             raise SondeError(
                 f"Activations of shape {list(x.shape)} do not fit the probe, which takes "
                 f"[row, {len(self.weight)}].",
                 fix=f"Give the activations at {self.hook} of the model {self.origin.model!r}.",
             )
-        return x.to(torch.float64) @ self.weight.to(x.device) + self.bias
+        return rows.to(torch.float64) @ self.weight.to(x.device) + self.bias
 
     def apply(self, acts: Activations, *, allow_other_model: bool = False) -> Float[Tensor, " row"]:
         """Score every row of the activations at the probe's hook point, whatever its position.

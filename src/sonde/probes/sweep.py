@@ -56,6 +56,7 @@ class Swept:
     by_penalty: Float[np.ndarray, " penalty"]
     final: int
     at_edge: bool
+    separated: bool  # the final fit has every training row on its label's side of 0
     weight: Float[np.ndarray, " d_model"]
     bias: float
     mean: Float[np.ndarray, " d_model"]
@@ -113,6 +114,7 @@ def _batches(
     index = torch.from_numpy(targets.index[job.rows])
     for hook in acts.hooks:
         rows = acts.tensor(hook)[index].to(torch.float64)
+        rows = rows.flatten(1) if rows.ndim > 2 else rows  # heads follow one another
         fault = _fault(rows, targets.example[job.rows]) or job.fault
         if fault:
             failed.append(FailedLayer(hook, job.position, fault))
@@ -129,7 +131,7 @@ def _batches(
 
 def _fault(rows: Tensor, example: np.ndarray) -> str:
     if rows.ndim != 2:
-        return f"its activations have {rows.ndim} axes; a probe reads [row, d_model]"
+        return f"its activations have shape {list(rows.shape)}; a probe reads [row, d_model]"
     bad = ~rows.isfinite().all(dim=1).numpy()
     if bad.any():
         names = ", ".join(map(repr, example[bad][:3].tolist()))
@@ -169,12 +171,16 @@ class _Job:
         found = nested(solver, self.folds, self.targets, penalties, metric)
         grid = torch.tensor(penalties, dtype=torch.float64)
         final = solver.final(grid[torch.from_numpy(found.final[:, 0])])
+        said = torch.einsum("lrd,ld->lr", x, final.weight) + final.bias[:, None]
+        separated = ((said > 0).numpy() == (self.targets[:, 0] > 0.5)).all(axis=1)
         return [
-            self._swept(Place(hook, self.position), layer, found, final)
+            self._swept(Place(hook, self.position), layer, found, final, bool(separated[layer]))
             for layer, hook in enumerate(hooks)
         ]
 
-    def _swept(self, place: Place, layer: int, found: Nested, final: Linear) -> Swept:
+    def _swept(
+        self, place: Place, layer: int, found: Nested, final: Linear, separated: bool
+    ) -> Swept:
         return Swept(
             place=place,
             rows=self.rows,
@@ -185,6 +191,7 @@ class _Job:
             by_penalty=found.by_penalty[layer, :, 0],
             final=int(found.final[layer, 0]),
             at_edge=bool(found.at_edge[layer]),
+            separated=separated,
             weight=final.weight[layer].numpy(),
             bias=float(final.bias[layer]),
             mean=final.mean[layer].numpy(),

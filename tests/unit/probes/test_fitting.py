@@ -121,17 +121,27 @@ def test_a_layer_that_fails_is_listed_and_the_others_go_on():
     hooks = acts.hooks
     acts.tensors[hooks[0]][3, 2] = float("nan")
     acts.tensors[hooks[1]][:] = 7.0
-    acts.tensors[hooks[2]] = torch.zeros(80, 2, 3)
+    acts.tensors[hooks[2]] = torch.zeros(80)
     found = probes.logistic(acts, label, **QUICK)
     assert [layer.hook for layer in found.layers] == [hooks[3]]
     reasons = [it.reason for it in found.failed]
     assert "1 of 80 rows hold NaN or Inf, such as '3'" in reasons[0]
     assert "same in every row" in reasons[1]
-    assert "3 axes" in reasons[2]
+    assert "have shape [80]; a probe reads [row, d_model]" in reasons[2]
     assert "3 of 4 layers failed." in found.warnings
     acts.tensors[hooks[3]][0] = float("inf")
     with pytest.raises(SondeError, match="No layer could be probed"):
         probes.logistic(acts, label)
+
+
+def test_heads_are_probed_one_after_another():
+    acts, label, _ = planted_classes(strength=5.0, layers=1)
+    flat = probes.logistic(acts, label, **QUICK).best
+    rows = acts.tensor(acts.hooks[0])
+    heads = type(acts)({acts.hooks[0]: rows.reshape(80, 3, 4)}, acts.rows, acts.origin)
+    probe = probes.logistic(heads, label, **QUICK).best
+    assert torch.equal(probe.weight, flat.weight)
+    assert torch.equal(probe.apply(heads), flat.apply(acts))
 
 
 def test_words_that_tell_all_show_in_the_baseline():
