@@ -1,11 +1,29 @@
 """The commands, and what each one takes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+
+class Stopped(BaseException):
+    """Ctrl-C, in a form that typer hands on instead of ending the process without a word."""
+
+
+class Commands(TyperGroup):
+    """The commands; Ctrl-C inside one reaches ``main``."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped from None
+
 
 app = typer.Typer(
+    cls=Commands,
     name="sonde",
     help="Read, test and steer what a language model represents.",
     no_args_is_help=True,

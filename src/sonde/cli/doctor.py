@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import typer
 
@@ -48,7 +49,7 @@ def _words(name: str, value: object) -> str:
     if name == "memory" and isinstance(value, int):
         return bytes_in_words(value)
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"  # pyright: ignore[reportUnknownArgumentType]
+        return ", ".join(map(str, cast("list[object]", value))) or "none"
     return str(value)
 
 
@@ -92,7 +93,7 @@ def _embedded() -> Finding:
 def _tried(name: str, work: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, work())
-    except Exception as error:  # noqa: BLE001 - a doctor reports whatever is wrong
+    except Exception as error:
         return Finding(name, False, f"{type(error).__name__}: {error}")
 
 

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    from sonde.cli.app import app
+    from sonde.cli.app import Stopped, app
 
     try:
         app(args=None if arguments is None else list(arguments), prog_name="sonde")
@@ -29,7 +29,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SondeError as error:
         print_error(error)
         return USER_ERROR
-    except KeyboardInterrupt:
+    except (Stopped, KeyboardInterrupt):
         _to_stderr("\nStopped. Finished stages and shards are kept: run the same command to go on.")
         return STOPPED
     except BrokenPipeError:

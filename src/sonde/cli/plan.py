@@ -88,8 +88,7 @@ def _print_sums(plans: Sequence[VariantPlan], machine: Hardware, out: Path) -> N
     heading("Together")
     say(f"Time: about {seconds_in_words(sum(stage.seconds for stage in working))}")
     verdict = "fits" if peak <= machine.memory else "DOES NOT FIT"
-    say(
-        f"Memory: {bytes_in_words(peak)} at the peak, of {bytes_in_words(machine.memory)}: {verdict}"
-    )
+    most = bytes_in_words(machine.memory)
+    say(f"Memory: {bytes_in_words(peak)} at the peak, of {most}: {verdict}")
     enough = "" if disk <= free else ": NOT ENOUGH"
     say(f"Disk: {bytes_in_words(disk)}, of {bytes_in_words(free)} free{enough}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sonde.cli.console import bytes_in_words, heading, say, table
 from sonde.cli.results import print_summary
@@ -78,12 +78,12 @@ def _experiment(path: Path) -> None:
 
 def _flat(value: Any) -> str:
     if isinstance(value, Mapping):
-        pairs: Mapping[str, Any] = value
+        pairs = cast("Mapping[str, Any]", value)
         return ", ".join(
             f"{name} {_flat(item)}" for name, item in pairs.items() if item is not None
         )
     if isinstance(value, list | tuple):
-        items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+        items = list(cast("list[Any]", value))
         shown = [str(item) for item in items]
         return ", ".join(shown) if len(shown) <= 6 else f"{', '.join(shown[:3])} … {shown[-1]}"
     return str(value)

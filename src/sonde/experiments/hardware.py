@@ -103,7 +103,7 @@ def this_machine() -> Hardware:
     copy = _shortest(lambda: target.copy_(source), on_gpu)
     if on_gpu:
         name = torch.cuda.get_device_name()
-        memory = torch.cuda.get_device_properties(0).total_memory
+        memory = int(torch.cuda.mem_get_info(0)[1])
     else:
         name, memory = f"{_cpu_name()} ({torch.get_num_threads()} threads)", _memory()
     flops = MEASURED * 2 * size**3 / product

@@ -4,7 +4,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sonde.core.files import fingerprint
 from sonde.experiments.stage import resolved_path
@@ -37,7 +37,7 @@ def model_identity(spec: ModelSpec) -> dict[str, Any]:
         SondeError: nothing goes by the model's name, or the hub cannot say which commit it is.
     """
     return {
-        "weights": _weights(spec),
+        "weights": _weights(cast("Any", spec)),
         "dtype": resolved_dtype(spec),
         "quantise": spec.quantise,
         "seed": spec.seed if spec.name.startswith(RANDOM) else None,
@@ -58,7 +58,7 @@ def resolved_dtype(spec: ModelSpec) -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Whether it is worth asking torch, which takes seconds to import: NVIDIA, WSL or AMD's file."""
+    """Whether a device file of NVIDIA, WSL or AMD makes it worth asking torch, slow to import."""
     if sys.platform != "linux":
         return True
     devices = ("nvidia[0-9]*", "dxg", "kfd")

@@ -9,8 +9,8 @@ def ordered(needs: Mapping[str, Sequence[str]], models: Mapping[str, str]) -> tu
     """Return the names so that each comes after what it needs.
 
     Among those that are ready, one that uses the model in memory comes first, or one that leads to
-    such a stage, so that a model is loaded once; otherwise the order of the file decides. ``models`` names the model of each stage
-    that uses one.
+    such a stage, so that a model is loaded once; otherwise the order of the file decides.
+    ``models`` names the model of each stage that uses one.
 
     Raises:
         SondeError: stages need each other in a circle.

@@ -35,10 +35,14 @@ class Destination(Protocol):
     """Where the results and the ledger lie."""
 
     @property
-    def out(self) -> Path: ...
+    def out(self) -> Path:
+        """The folder of all results."""
+        ...
 
     @property
-    def ledger(self) -> str | None: ...
+    def ledger(self) -> str | None:
+        """A path or URL; None is the default of that folder."""
+        ...
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Recorder:
     def stage_recorded(
         self, name: str, content: Mapping[str, Any], key: str, folder: Path
     ) -> Generator[EndStage]:
-        """Record a stage that runs, and how it ends; the block calls what it is given at its end."""
+        """Record a stage that runs, and how it ends; the block calls what it is given when done."""
         ledger, run = self._begin()
         start = StageStart(name, content["kind"], key, str(folder), content)
         number = ledger.begin_stage(run, start)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sonde.activations.settings import Template
 from sonde.core.folders import cache_folder
@@ -47,13 +47,17 @@ class Sizes:
         return tokens * (self.per_token + hooks * self.d_model * BYTES[self.dtype])
 
 
-@cache
 def sizes_of(spec: ModelSpec, auto: str) -> Sizes:
     """Return a model's sizes, from its configuration; ``auto`` is the dtype that auto stands for.
 
     Raises:
         SondeError: the model is not known, or its configuration cannot be had.
     """
+    return _sizes(cast("Any", spec), auto)
+
+
+@cache
+def _sizes(spec: ModelSpec, auto: str) -> Sizes:
     import torch
 
     from sonde.models.memory import config_of, estimate_config
@@ -104,14 +108,14 @@ def count_tokens(
         around = 0 if template == "none" else TEMPLATE_TOKENS
         lengths = (round(_characters(one) / CHARACTERS_A_TOKEN) + around for one in examples)
         return TokenCount(tuple(lengths), f"(estimated: {CHARACTERS_A_TOKEN} characters a token)")
-    from sonde.models.render import RenderSettings, iter_rendered
+    from sonde.models.render import NotRendered, RenderSettings, iter_rendered
 
     chosen = list(examples) if len(examples) <= COUNTED else _spread(examples)
     settings = RenderSettings(template=template, too_long="truncate_right")
     found = [
         len(one.ids)
         for one in iter_rendered(tokenizer, chosen, settings)
-        if hasattr(one, "ids")  # an example left out has none
+        if not isinstance(one, NotRendered)
     ]
     if len(chosen) == len(examples):
         return TokenCount(tuple(found), "(counted)")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -47,7 +47,7 @@ class Experiment(Config):
     def _stages_are_there(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and not given:
             raise ValueError("an experiment has at least one stage")
-        return given
+        return cast("Any", given)
 
     @model_validator(mode="after")
     def _names_are_free(self) -> "Experiment":

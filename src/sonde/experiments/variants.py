@@ -75,7 +75,7 @@ def variants(content: Mapping[str, Any]) -> tuple[Variant, ...]:
         SondeError: a swept path leads nowhere, or its values are not a list with entries.
     """
     base = {key: value for key, value in content.items() if key != "sweep"}
-    sweep = content.get("sweep") or {}
+    sweep: Any = content.get("sweep") or {}
     if not isinstance(sweep, Mapping):
         raise SondeError(
             f"sweep is not a mapping but {sweep!r}.", fix="Write `sweep: {seed: [0, 1, 2]}`."

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import yaml
 
@@ -66,7 +66,7 @@ def parse_yaml(text: str, path: Path) -> YamlFile:
         SondeError: as in ``read_yaml``.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node: yaml.Node | None = cast("Any", yaml).compose(text, Loader=yaml.SafeLoader)
         lines: dict[Place, int] = {}
         if node is not None:
             _collect(node, (), lines, path)
@@ -78,7 +78,7 @@ def parse_yaml(text: str, path: Path) -> YamlFile:
             f"{path} is not an experiment: its top is not a mapping.",
             fix="Begin with lines such as `name: first-probe` and `stages:`.",
         )
-    return YamlFile(path, text, content, lines)
+    return YamlFile(path, text, cast("dict[str, Any]", content), lines)
 
 
 def parse_value(text: str) -> Any:

@@ -75,7 +75,7 @@ class Ledger:
 
     def begin_stage(self, run: int, start: StageStart) -> int:
         """Record that a stage's turn has come; return its number."""
-        row = {
+        row: dict[str, Any] = {
             **_columns(start),
             "run_id": run,
             "state": RUNNING,

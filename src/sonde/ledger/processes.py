@@ -1,4 +1,4 @@
-"""Is the process that began a run still there?"""
+"""Whether the process that began a run is still there."""
 
 import os
 import socket

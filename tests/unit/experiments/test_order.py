@@ -22,7 +22,7 @@ def test_what_leads_to_the_loaded_model_comes_before_other_work():
 
 
 def test_a_circle_is_named():
-    with pytest.raises(SondeError, match="a → b → a|b → a → b"):
+    with pytest.raises(SondeError, match=r"a → b → a|b → a → b"):
         ordered({"start": [], "a": ["b"], "b": ["a"]}, {})
 
 

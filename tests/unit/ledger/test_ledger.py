@@ -1,7 +1,7 @@
-import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,7 +79,7 @@ def test_a_run_whose_process_is_gone_was_interrupted(tmp_path, ledger):
         "ledger = Ledger.open(sys.argv[1]); run = ledger.begin_run(START);"
         "ledger.begin_stage(run, StageStart('acts', 'extract', 'k', '/x')); os._exit(9)"
     )
-    here = os.path.dirname(__file__)
+    here = str(Path(__file__).parent)
     subprocess.run([sys.executable, "-c", script, str(path), here], check=False)
     mine = ledger.begin_run(START)
     assert [(run.id, run.state) for run in ledger.list()] == [
@@ -129,7 +129,7 @@ def test_sqlite_writes_ahead_and_survives_writers_at_once(tmp_path, ledger):
         "import sys; sys.path.insert(0, sys.argv[2]); from test_ledger import START, Ledger;"
         "ledger = Ledger.open(sys.argv[1]); [ledger.begin_run(START) for _ in range(15)]"
     )
-    arguments = [sys.executable, "-c", script, str(path), os.path.dirname(__file__)]
+    arguments = [sys.executable, "-c", script, str(path), str(Path(__file__).parent)]
     writers = [subprocess.Popen(arguments) for _ in range(2)]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert len(ledger.list(limit=100)) == 30

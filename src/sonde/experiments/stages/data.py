@@ -92,7 +92,7 @@ def _stored(example: Example) -> dict[str, Any]:
     return stored
 
 
-def _example(stored: Mapping[str, Any]) -> Example:
-    prompt: str | Sequence[Sequence[str]] = stored["prompt"]
+def _example(stored: dict[str, Any]) -> Example:
+    prompt: str | Sequence[Sequence[str]] = stored.pop("prompt")
     turns = prompt if isinstance(prompt, str) else tuple(Message(*turn) for turn in prompt)
-    return Example(**{**stored, "prompt": turns})
+    return Example(prompt=turns, **stored)

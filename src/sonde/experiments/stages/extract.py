@@ -23,7 +23,7 @@ class ExtractStage(ModelStage, ExtractSettings):
     kind: Literal["extract"] = Field(default="extract", description="Keep activations on disk.")
     data: str = Field(description="The stage whose examples the model reads.")
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "activations"
     resumes: ClassVar[bool] = True
     store: ClassVar[str] = STORE

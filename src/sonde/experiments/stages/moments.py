@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -71,9 +71,9 @@ class MomentsStage(ModelStage, ExtractSettings):
 
     def open(self, folder: Path) -> dict[str, Any]:
         """Return the tensors by name: ``<hook point>/<class>/mean`` and so on."""
-        from safetensors.torch import load_file
+        from safetensors import torch as files
 
-        return load_file(folder / FILE)
+        return cast("Any", files).load_file(folder / FILE)
 
     def _batches(self, context: Context, examples: "tuple[Example, ...]") -> Iterable[Any]:
         if self.activations is not None:
@@ -102,8 +102,9 @@ def _tensors(found: "ClassMoments") -> dict[str, Any]:
 
 
 def _save(tensors: dict[str, Any], path: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors import torch as files
 
+    save_file = cast("Any", files).save_file
     write_atomic(path, lambda aside: save_file(tensors, aside))
 
 

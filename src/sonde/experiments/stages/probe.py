@@ -1,7 +1,7 @@
 """``probe``: fit a probe at every layer that was read, with control, baseline and intervals."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
@@ -36,9 +36,11 @@ class ProbeStage(Stage):
     @field_validator("method", mode="before")
     @classmethod
     def _a_name_is_enough(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "kind" not in given:
-            return {"kind": "logistic", **given}
-        return {"kind": given} if isinstance(given, str) else given
+        if isinstance(given, str):
+            return {"kind": given}
+        if isinstance(given, dict):
+            return {"kind": "logistic", **cast("dict[str, Any]", given)}
+        return given
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the activations and the labels."""

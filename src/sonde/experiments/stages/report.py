@@ -28,7 +28,7 @@ class ReportStage(Stage):
         description="An extract stage with `positions: all` whose texts are coloured by the probe.",
     )
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "report"
     reads_texts: ClassVar[tuple[str, ...]] = ("name", "question")
 

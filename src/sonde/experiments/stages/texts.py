@@ -2,38 +2,22 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from sonde.activations.settings import ExtractSettings
 from sonde.core.files import canonical_json, write_text
 from sonde.core.positions import Pool, TokenSpans
-from sonde.data.examples import Example, Label
+from sonde.data.examples import Example
 
 if TYPE_CHECKING:
     from sonde.models.model import Model
+    from sonde.models.render import Rendered
 
 FILE = "texts.jsonl"
 KEPT = 1000  # texts; a page shows far fewer
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedText:
-    """An example as the model saw it."""
-
-    id: str
-    text: str
-    label: Label
-    spans: TokenSpans
-
-    @property
-    def template_tokens(self) -> tuple[int, ...]:
-        """The tokens outside every message: those that the chat template added."""
-        if not self.spans.turns:
-            return ()
-        own = {token for turn in self.spans.turns for token in range(*turn)}
-        return tuple(token for token in range(self.spans.n_tokens) if token not in own)
 
 
 def keeps_each(settings: ExtractSettings) -> bool:
@@ -48,33 +32,48 @@ def write_texts(
     model: "Model", examples: Sequence[Example], settings: ExtractSettings, folder: Path
 ) -> None:
     """Render the first examples once more and keep their texts."""
-    from sonde.models.render import RenderSettings, iter_rendered
+    from sonde.models.render import NotRendered, RenderSettings, iter_rendered
 
     how = RenderSettings(template=settings.template, too_long=settings.too_long)
     chosen = examples[:KEPT]
     rendered = iter_rendered(model.tokenizer, chosen, how, model.info.context)
     lines: list[str] = []
     for example, found in zip(chosen, rendered, strict=True):
-        spans: TokenSpans | None = getattr(found, "spans", None)
-        if spans is None:
-            continue  # left out, as the store says
-        stored = {name: getattr(spans, name) for name in TokenSpans.__dataclass_fields__}
-        text = getattr(found, "text", "")
-        row = {"id": example.id, "text": text, "label": example.label, "spans": stored}
+        if isinstance(found, NotRendered):
+            continue  # the store says why
+        spans = {name: getattr(found.spans, name) for name in TokenSpans.__dataclass_fields__}
+        row = {
+            "id": example.id,
+            "label": example.label,
+            "text": found.text,
+            "ids": found.ids.tolist(),
+            "offsets": found.offsets.tolist(),
+            "spans": spans,
+        }
         lines.append(canonical_json(row))
     write_text(folder / FILE, "\n".join(lines) + "\n")
 
 
-def read_texts(folder: Path) -> tuple[RenderedText, ...]:
-    """Return the texts kept beside a store; none where tokens were not kept."""
+def read_texts(folder: Path) -> "tuple[list[Example], dict[str, Rendered]]":
+    """Return the examples kept beside a store, and each as tokens; none where it has no tokens."""
+    from sonde.models.render import Rendered
+
     path = folder / FILE
     if not path.is_file():
-        return ()
+        return [], {}
     with path.open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines if line.strip()]
-    return tuple(
-        RenderedText(row["id"], row["text"], row["label"], _spans(row["spans"])) for row in rows
-    )
+        rows: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
+    examples = [Example(row["id"], row["text"], label=row["label"]) for row in rows]
+    rendered = {
+        cast(str, row["id"]): Rendered(
+            text=row["text"],
+            ids=np.array(row["ids"], np.int32),
+            offsets=np.array(row["offsets"], np.int32).reshape(-1, 2),
+            spans=_spans(row["spans"]),
+        )
+        for row in rows
+    }
+    return examples, rendered
 
 
 def _spans(stored: dict[str, Any]) -> TokenSpans:

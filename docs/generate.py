@@ -1,0 +1,198 @@
+"""Write the reference pages that follow from the code; ``--check`` only compares them.
+
+python docs/generate.py            write docs/reference/experiment-file.md and cli.md
+python docs/generate.py --check    exit with 1 if a page is not what the code says
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sonde.cli.app import app
+from sonde.experiments.spec import Experiment
+from sonde.experiments.stages import AnyStage
+from sonde.models.spec import ModelSpec
+from sonde.probes.settings import ProbeSettings
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made by docs/generate.py from the code. Change the code, then run `make docs`. -->\n"
+# Classes whose description is not about settings.
+PLUMBING = (
+    "pydantic.main",
+    "sonde.core.base",
+    "sonde.experiments.stage",
+    "sonde.experiments.stages.with_model",
+    "builtins",
+)
+
+
+def main() -> None:
+    """Write or compare every page."""
+    pages = {"experiment-file.md": experiment_file(), "cli.md": command_line()}
+    stale = [name for name, text in pages.items() if _read(REFERENCE / name) != text]
+    if "--check" in sys.argv[1:]:
+        if stale:
+            sys.exit(f"Not what the code says: {', '.join(stale)}. Run `make docs`.")
+        print("The generated pages are up to date.")
+        return
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        (REFERENCE / name).write_text(pages[name], encoding="utf-8")
+    print(f"Written: {', '.join(stale) or 'nothing, all were up to date'}")
+
+
+def experiment_file() -> str:
+    """Return the page about the experiment file."""
+    parts = [
+        "# The experiment file",
+        NOTE,
+        "One YAML file describes an experiment: a name, a question, a model, and named stages that "
+        "refer to each other. `sonde run` runs the stages that are not done yet; the result of "
+        "each lies under `runs/<name>/<stage>/<key>/`, where the key is a hash of the stage's own "
+        "settings, the content of its files, the keys of its inputs and, where they matter, the "
+        "model's weights and the seed. `sonde plan` says beforehand what that will need.",
+        "```yaml\n" + _demo() + "```",
+        "Relative paths start at the folder of the file. `--set PATH=VALUE` changes one value for "
+        "one run: the path starts at the top (`model.dtype`) or at a stage (`acts.layers`).",
+        "## At the top",
+        _fields(Experiment, skip=()),
+        "### `model`",
+        _doc(ModelSpec),
+        _fields(ModelSpec, skip=()),
+        "### `sweep`",
+        "A mapping from paths to lists of values; every combination is a variant, and stages that "
+        "do not differ between variants run once.",
+        "```yaml\nsweep:\n  seed: [0, 1, 2]\n  acts.positions: ['prompt[-1]', user.mean]\n```",
+        "### `when`",
+        "Every stage may have a gate: it runs only if the condition holds on the summaries of "
+        "earlier stages. A condition compares values with numbers (`<`, `<=`, `>`, `>=`, `==`, "
+        "`!=`), joined by `and` and `or`, with parentheses. What reads a skipped stage is skipped "
+        "too; a report does without.",
+        "```yaml\nwhen: truth.selected.low > 0.6 and acts.rows >= 100\n```",
+        "`sonde show` on a stage's folder prints the summary that conditions can read.",
+    ]
+    for stage in _stages():
+        kind = stage.model_fields["kind"].default
+        parts += [f"## kind: `{kind}`", _doc(stage), _fields(stage, skip=("kind", "when"))]
+        if kind == "probe":
+            for method in get_args(get_args(ProbeSettings)[0]):
+                name = method.model_fields["kind"].default
+                parts += [f"### method: `{name}`", _doc(method), _fields(method, skip=("kind",))]
+    return "\n\n".join(parts) + "\n"
+
+
+def command_line() -> str:
+    """Return the page about the commands."""
+    root: Any = typer.main.get_command(app)
+    parts = ["# The command line", NOTE, str(root.help)]
+    for path, command in _commands(root, "sonde"):
+        parts += [f"## `{path}`", str(command.help)]
+        rows = [_parameter(one) for one in command.params if one.name != "help"]
+        if rows:
+            parts.append(_table(("", "", ""), rows))
+    parts.append(
+        "## Exit codes\n\n0: done. 1: a check failed (`doctor`, `verify`, `plan`), or a fault in "
+        "sonde. 2: a mistake in what was given; the message says how to mend it. 130: stopped by "
+        "Ctrl-C; finished work is kept."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def _parameter(one: Any) -> tuple[str, str, str]:
+    is_option = one.param_type_name == "option"
+    name = (
+        ", ".join(f"`{text}`" for text in one.opts)
+        if is_option
+        else f"`{(one.metavar or one.name).upper()}`"
+    )
+    default = one.default if is_option and not callable(one.default) else None
+    shown = "" if default in (None, False, ()) else f"default `{default}`"
+    return name, str(getattr(one, "help", "") or ""), shown
+
+
+def _stages() -> tuple[type[BaseModel], ...]:
+    return get_args(get_args(AnyStage)[0])
+
+
+def _fields(model: type[BaseModel], skip: tuple[str, ...]) -> str:
+    rows = [
+        (f"`{name}`", _type(field), _default(field), field.description or "")
+        for name, field in model.model_fields.items()
+        if name not in skip
+    ]
+    return _table(("key", "value", "default", ""), rows)
+
+
+def _type(field: FieldInfo) -> str:
+    text = (
+        str(field.annotation)
+        if not isinstance(field.annotation, type)
+        else field.annotation.__name__
+    )
+    for noise in (
+        "typing.",
+        "sonde.models.spec.",
+        "sonde.data.read.",
+        "NoneType",
+        "<class '",
+        "'>",
+    ):
+        text = text.replace(noise, "")
+    if "Settings" in text:
+        return "a name or mapping"
+    if "Stage" in text:
+        return "mapping of stages"
+    return f"`{text}`".replace("|", "\\|")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    if field.default_factory is not None or field.default is PydanticUndefined:
+        return ""
+    if field.default is None:
+        return ""
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{value}`"
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(' '.join(cell.split()) for cell in row)} |" for row in lines)
+
+
+def _doc(model: type[BaseModel]) -> str:
+    """Return a class's description, and that of the settings it takes over."""
+    homes = [base for base in model.__mro__[1:] if base.__module__ not in PLUMBING]
+    texts = [model.__doc__ or "", *(base.__doc__ or "" for base in homes if base is not object)]
+    plain = ("\n".join(line.strip() for line in text.strip().splitlines()) for text in texts)
+    return "\n\n".join(plain).replace("``", "`")
+
+
+def _demo() -> str:
+    import sonde.experiments
+
+    folder = Path(sonde.experiments.__file__).parent
+    return (folder / "demo.yaml").read_text(encoding="utf-8")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+if __name__ == "__main__":
+    main()
