@@ -12,6 +12,8 @@ from torch import Tensor
 
 from sonde.activations import manifest as m
 from sonde.activations.activations import Origin, RowTable, Skipped
+from sonde.activations.plan import BatchPlan, plan_from_json
+from sonde.activations.sealed import read_sealed
 from sonde.activations.shards import read_shard
 from sonde.activations.tables import read_rows, read_skipped
 from sonde.core.errors import SondeError
@@ -90,6 +92,11 @@ class ActivationStore:
     def truncated(self) -> int:
         """How many examples were shortened to fit the model's context."""
         return self.manifest.truncated
+
+    @cached_property
+    def plan(self) -> BatchPlan:
+        """The batches as they were run: tokens, padding, what did not fit in memory."""
+        return plan_from_json(read_sealed(self._file(m.PLAN), m.REMAKE))
 
     @cached_property
     def _rows(self) -> tuple[RowTable, np.ndarray]:

@@ -1,8 +1,8 @@
 """Sections from a sweep of probes: curves, accounting and warnings."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from sonde.core.errors import SondeError
 from sonde.report.sections import (
@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.data.accounting import JoinReport
     from sonde.probes.results import LayerResult, ProbeResults
 
+# One sweep, several, or several under names of the caller's own.
+Results: TypeAlias = "ProbeResults | Sequence[ProbeResults] | Mapping[str, ProbeResults]"
+
 METRIC_NAMES = {
     "auroc": "AUROC",
     "balanced_accuracy": "balanced accuracy",
@@ -32,15 +35,17 @@ METRIC_NAMES = {
 }
 
 
-def curves_from(results: "ProbeResults | Sequence[ProbeResults]", *, note: str = "") -> LayerCurves:
-    """Draw one curve for each kind of probe, site and position.
+def curves_from(results: Results, *, note: str = "") -> LayerCurves:
+    """Draw one curve for each of the results, site and position.
 
-    Layers that one of them lacks, or that failed, are gaps.
+    Results without names of their own are called by their kind. Layers that one of them lacks, or
+    that failed, are gaps.
 
     Raises:
         SondeError: the results have different metrics, which cannot share an axis.
     """
-    several = _several(results)
+    named_results = _several(results)
+    several = [one for _, one in named_results]
     metrics = list(dict.fromkeys(one.metric for one in several))
     if len(metrics) != 1:
         raise SondeError(
@@ -50,7 +55,7 @@ def curves_from(results: "ProbeResults | Sequence[ProbeResults]", *, note: str =
     layers = tuple(sorted({layer.hook.layer for one in several for layer in one.layers}))
     curves = [
         _curve(one, series, layers, name)
-        for one, named in zip(several, _names(several), strict=True)
+        for one, named in zip(several, _names(named_results), strict=True)
         for name, series in named
     ]
     metric = metrics[0]
@@ -63,17 +68,23 @@ def curves_from(results: "ProbeResults | Sequence[ProbeResults]", *, note: str =
     )
 
 
-def _several(results: "ProbeResults | Sequence[ProbeResults]") -> "tuple[ProbeResults, ...]":
-    return tuple(results) if isinstance(results, Sequence) else (results,)
+def _several(results: Results) -> "list[tuple[str, ProbeResults]]":
+    """Return results with their names; the kind is the name where none was given."""
+    if isinstance(results, Mapping):
+        return list(results.items())
+    many = results if isinstance(results, Sequence) else (results,)
+    return [(one.kind.replace("_", " "), one) for one in many]
 
 
-def _names(several: Sequence["ProbeResults"]) -> "list[list[tuple[str, list[LayerResult]]]]":
+def _names(
+    several: "Sequence[tuple[str, ProbeResults]]",
+) -> "list[list[tuple[str, list[LayerResult]]]]":
     """Split by site and position, and name by what differs only."""
     split: "list[list[tuple[tuple[str, str, str], list[LayerResult]]]]" = []
-    for one in several:
+    for name, one in several:
         groups: "dict[tuple[str, str, str], list[LayerResult]]" = {}
         for layer in one.layers:
-            key = (one.kind.replace("_", " "), str(layer.hook.site), layer.position)
+            key = (name, str(layer.hook.site), layer.position)
             groups.setdefault(key, []).append(layer)
         split.append(list(groups.items()))
     keys = [key for groups in split for key, _ in groups]
@@ -107,13 +118,15 @@ def accounting_from(
     join: "JoinReport",
     *,
     read: int,
+    unread: Mapping[str, int] | None = None,
     skipped: Sequence["Skipped"] = (),
     tokens: int | None = None,
     padding: float | None = None,
 ) -> Accounting:
     """Follow the examples from reading over extraction to the join with labels.
 
-    ``read`` counts the examples that were read, ``skipped`` those that extraction left out.
+    ``read`` counts the examples that were read, ``unread`` by reason the rows of the file that
+    became none, ``skipped`` those that extraction left out.
 
     Raises:
         SondeError: the counts do not add up.
@@ -126,9 +139,12 @@ def accounting_from(
     strangers = sum(
         len(ids) for reason, ids in join.labels_lost.items() if reason == "never extracted"
     )
+    lost = tuple(Loss(reason, number) for reason, number in (unread or {}).items())
+    first = (Step("rows of the file", read + sum(loss.number for loss in lost)),) if lost else ()
     return Accounting(
         (
-            Step("read", read),
+            *first,
+            Step("read", read, lost),
             Step(
                 "extracted",
                 join.activations,
@@ -142,14 +158,11 @@ def accounting_from(
     )
 
 
-def notices_from(
-    results: "ProbeResults | Sequence[ProbeResults]", more: Sequence[Notice] = ()
-) -> Notices:
+def notices_from(results: Results, more: Sequence[Notice] = ()) -> Notices:
     """Collect warnings: layers that failed, controls that do too well, penalties at the edge."""
-    several = _several(results)
     found = list(more)
-    for one in several:
-        name = one.kind.replace("_", " ").capitalize()
+    for given, one in _several(results):
+        name = given[:1].upper() + given[1:]
         found += [Notice(f"{name}: {warning}", level="note") for warning in one.warnings]
         found += _failed(one, name)
         found += _controls(one, name)
