@@ -1,0 +1,21 @@
+"""Texts with their labels: reading them, joining them with activations, the shipped sets."""
+
+from sonde.data.accounting import Joined, JoinReport, join
+from sonde.data.examples import Example, Message, as_examples
+from sonde.data.read import Columns, DataSpec, read_data, read_examples
+from sonde.data.sets import shipped, shipped_sets
+
+__all__ = [
+    "Columns",
+    "DataSpec",
+    "Example",
+    "JoinReport",
+    "Joined",
+    "Message",
+    "as_examples",
+    "join",
+    "read_data",
+    "read_examples",
+    "shipped",
+    "shipped_sets",
+]
