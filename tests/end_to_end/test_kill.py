@@ -1,5 +1,6 @@
 """`sonde run` killed at ten random moments, then run again, ends as if it had not been killed."""
 
+import importlib
 import multiprocessing
 import os
 import random
@@ -14,6 +15,21 @@ from sonde.ledger.ledger import Ledger
 
 FORK = multiprocessing.get_context("fork")
 KILLS = 10
+# Imported before the forks, which would each take seconds for it.
+USED = (
+    "sonde.cli.run",
+    "sonde.activations",
+    "sonde.models.loading",
+    "sonde.models.self_check",
+    "sonde.probes.fitting",
+    "sonde.probes.results_folder",
+    "sonde.report",
+    "sonde.experiments.stages.report_page",
+    "transformers.models.llama.modeling_llama",
+    "sklearn.linear_model",
+    "safetensors.torch",
+    "pyarrow.parquet",
+)
 PASSING = {"timing.json"}  # holds times, which no result is made of
 
 EXPERIMENT = """\
@@ -26,12 +42,12 @@ stages:
     data: sentences
     layers: all
     positions: ["prompt[-1]", user.mean]
-    token_budget: 256
+    token_budget: 512
   truth:
     kind: probe
     activations: acts
     labels: sentences
-    method: {kind: mean_difference, folds: 3, resamples: 50}
+    method: {kind: mean_difference, folds: 3, resamples: 50, baseline: false}
   page: {kind: report}
 """
 
@@ -40,7 +56,7 @@ stages:
 def spec(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("killed")
     rows = ["id,text,label,pair"]
-    for number in range(240):
+    for number in range(120):
         words = " ".join(["so"] * (number % 9))
         label = ("good", "bad")[number % 2]
         rows.append(f"i{number},It was {words} {label} on day {number}.,{label},p{number // 2}")
@@ -83,7 +99,8 @@ def contents(out: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(spec, tmp_path_factory) -> tuple[dict[str, bytes], float]:
     """The results of a run that nothing interrupted, and how long one takes."""
-    finished(spec, tmp_path_factory.mktemp("warm"))  # the first run imports what it needs
+    for name in USED:
+        importlib.import_module(name)
     out = tmp_path_factory.mktemp("whole")
     seconds = finished(spec, out)
     assert verify(out / "killed") == []
