@@ -9,6 +9,7 @@ from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
 from sonde.models import checkpoint, embedded, hub
 from sonde.models.devices import device_of, dtype_of
+from sonde.models.families import family_of
 from sonde.models.memory import check_fits, config_of, estimate_config
 from sonde.models.model import Model, wrap
 from sonde.models.quantise import quantisation
@@ -71,18 +72,24 @@ def _folder(spec: ModelSpec, path: Path, device: torch.device, dtype: torch.dtyp
 def _hub(spec: ModelSpec, repository: str, device: torch.device, dtype: torch.dtype) -> Model:
     listing = hub.look_up(repository, spec.revision)
     config = checkpoint.config_from_folder(hub.fetch_config(listing), spec.remote_code)
-    check_fits(spec, config, device, dtype)  # before gigabytes are fetched for nothing
+    _check(spec, config, device, dtype)  # before gigabytes are fetched for nothing
     folder = hub.fetch(listing, code=spec.remote_code)
     hf = _weights(spec, config, folder, device, dtype)
     tokenizer = checkpoint.load_tokenizer(folder, spec.remote_code)
     return _wrap(spec, hf, tokenizer, listing.commit, fingerprint([repository, listing.commit]))
 
 
+def _check(spec: ModelSpec, config: Any, device: torch.device, dtype: torch.dtype) -> None:
+    """Refuse a model of no known family, or one that does not fit, before its weights are read."""
+    family_of(config)
+    check_fits(spec, config, device, dtype)
+
+
 def _weights(
     spec: ModelSpec, config: Any, folder: Path, device: torch.device, dtype: torch.dtype
 ) -> Any:
     """Read a folder's weights onto their devices, after seeing that they fit."""
-    check_fits(spec, config, device, dtype)
+    _check(spec, config, device, dtype)
     placement: dict[str, Any] = {"dtype": dtype}
     if spec.quantise is not None:
         placement["quantization_config"] = quantisation(spec.quantise, device, dtype)
@@ -102,7 +109,7 @@ def _gguf(spec: ModelSpec, path: Path, device: torch.device, dtype: torch.dtype)
     _refuse_spreading(spec, "a GGUF file")
     file = read_gguf(path)
     config = gguf_config(file)
-    check_fits(spec, config, device, dtype)
+    _check(spec, config, device, dtype)
     tokenizer = gguf_tokenizer(file.metadata, str(path))
     hf = gguf_model(file, config, dtype=dtype, device=device)
     return _wrap(spec, hf, tokenizer, LOCAL, fingerprint(checkpoint.digest(path)))
@@ -113,7 +120,7 @@ def _random(spec: ModelSpec, source: Random, device: torch.device, dtype: torch.
 
     _refuse_spreading(spec, "random weights")
     config = config_of(spec)
-    check_fits(spec, config, device, dtype)
+    _check(spec, config, device, dtype)
     kept = _real_embeddings(spec, source, config) if spec.keep else None
     hf = draw(config, family=source.family, dtype=dtype, device=device, seed=spec.seed)
     if kept is not None:

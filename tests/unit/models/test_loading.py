@@ -144,6 +144,13 @@ def test_a_folder_without_tokenizer_or_weights_is_an_error(folder):
         load(str(folder), device="cpu")
 
 
+@pytest.mark.parametrize("prefix", ["", "random:"])
+def test_an_unknown_family_is_refused_before_weights_are_looked_for(tmp_path, prefix):
+    (tmp_path / "config.json").write_text('{"model_type": "opt"}')
+    with pytest.raises(SondeError, match="type 'opt' are not supported"):
+        load(f"{prefix}{tmp_path}")
+
+
 def test_remote_code_is_off_unless_asked_for(folder):
     keys = {"model_type": "mystery", "auto_map": {"AutoModelForCausalLM": "modeling_mystery.M"}}
     (folder / "config.json").write_text(json.dumps(keys))
