@@ -45,16 +45,11 @@ def as_examples(data: Sequence[Example] | Sequence[str]) -> tuple[Example, ...]:
     """Accept plain texts where examples are expected: their ids are their numbers.
 
     Raises:
-        SondeError: there is no example, or two share an id.
+        SondeError: there is no example, one is neither a text nor an example, or two share an id.
     """
     if isinstance(data, str):
         raise SondeError("A single text was given where a list is expected.", fix="Write [text].")
-    examples = tuple(
-        Example(id=str(number), prompt=item, row=f"text {number}")
-        if isinstance(item, str)
-        else item
-        for number, item in enumerate(data)
-    )
+    examples = tuple(_as_example(number, item) for number, item in enumerate(data))
     if not examples:
         raise SondeError("The data set is empty.", fix="Give at least one example.")
     seen: dict[str, Example] = {}
@@ -66,6 +61,17 @@ def as_examples(data: Sequence[Example] | Sequence[str]) -> tuple[Example, ...]:
                 fix="Ids join activations with labels, so each must be unique.",
             )
     return examples
+
+
+def _as_example(number: int, item: Example | str) -> Example:
+    if isinstance(item, str):
+        return Example(id=str(number), prompt=item, row=f"text {number}")
+    if not isinstance(item, Example):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SondeError(
+            f"text {number} is neither a text nor an example: {str(item)[:80]}",
+            fix='Give str, or Example(id="…", prompt="…").',
+        )
+    return item
 
 
 def data_fingerprint(examples: Sequence[Example]) -> str:

@@ -30,6 +30,12 @@ def test_shared_ids_an_empty_list_and_a_single_text_are_errors():
         as_examples("one")
 
 
+@pytest.mark.parametrize("strange", [None, 3, float("nan"), ["one"]])
+def test_what_is_no_text_is_named_by_its_number(strange):
+    with pytest.raises(SondeError, match=r"^text 1 is neither a text nor an example"):
+        as_examples(["one", strange])
+
+
 @pytest.mark.parametrize(
     "change",
     [
