@@ -40,6 +40,15 @@ class ExtractSettings(Config):
         many = isinstance(given, Sequence)
         return tuple(str(hook) for hook in given) if many else str(given)
 
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _layers_are_no_flags(cls, given: Any) -> Any:
+        """Refuse true and false, which Python and YAML's yes and no would pass off as 1 and 0."""
+        several = isinstance(given, Sequence) and not isinstance(given, str)
+        if any(isinstance(layer, bool) for layer in (given if several else [given])):
+            raise ValueError("a layer is a number such as 12, not true or false")
+        return given
+
     @property
     def wanted(self) -> tuple[Position, ...]:
         """The positions, parsed.

@@ -229,3 +229,9 @@ def test_many_lengths_keep_every_example(model):
     data = sentences(200, seed=3)
     found = extract(model, data, layers=0)
     assert found.rows.example.tolist() == [example.id for example in data]
+
+
+@pytest.mark.parametrize("layers", [True, [0, True]])
+def test_a_flag_is_no_layer(model, data, layers):
+    with pytest.raises(SondeError, match=r"layers: .*a layer is a number such as 12"):
+        extract(model, data, layers=layers)
