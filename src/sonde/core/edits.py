@@ -55,6 +55,15 @@ class Add:
     scale: PerRow = 1.0
     scope: Scope = field(default_factory=Scope)
 
+    def __post_init__(self) -> None:
+        _check_tensor(self.vector)
+        scale = torch.as_tensor(self.scale)
+        if not (bool(self.vector.isfinite().all()) and bool(scale.isfinite().all())):
+            raise SondeError(
+                f"An edit at {self.hook} adds NaN or Inf.",
+                fix="Check the vector and the scale: a division by a norm of zero gives NaN.",
+            )
+
     def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Return the edited activations."""
         return x + (_rows(self.scale, x) * _vector(self.vector, x)).to(x.dtype)
@@ -90,11 +99,7 @@ class Clamp:
 
     def __post_init__(self) -> None:
         _check_direction(self.direction)
-        if bool((torch.as_tensor(self.low) > torch.as_tensor(self.high)).any()):
-            raise SondeError(
-                f"A clamp's low end {self.low} lies above its high end {self.high}.",
-                fix="Give low <= high; equal ends set the projection to that value.",
-            )
+        _check_ends(self.low, self.high)
 
     def apply(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         """Return the edited activations."""
@@ -179,7 +184,16 @@ def select_rows(edit: Edit, rows: Int[Tensor, "chosen"], n_rows: int) -> Edit:
     return replace(edit, **changed, scope=replace(edit.scope, **masks))
 
 
+def _check_tensor(given: object) -> None:
+    if not isinstance(given, Tensor):
+        raise SondeError(
+            f"An edit was given a {type(given).__name__} where a tensor is expected.",
+            fix="Write torch.as_tensor(…) around it.",
+        )
+
+
 def _check_direction(direction: Tensor) -> None:
+    _check_tensor(direction)
     length = direction.float().norm(dim=-1)
     if not bool(((length > 0) & length.isfinite()).all()):
         raise SondeError("An edit's direction is zero or not finite, so it has no direction.")
@@ -187,7 +201,8 @@ def _check_direction(direction: Tensor) -> None:
 
 def _vector(vector: Tensor, x: Tensor) -> Tensor:
     """Broadcast ``[d_model]`` or ``[batch, d_model]`` against ``[batch, pos, d_model]``."""
-    if vector.shape[-1] != x.shape[-1] or vector.ndim > 2:
+    _check_tensor(vector)
+    if vector.ndim not in (1, 2) or vector.shape[-1] != x.shape[-1]:
         raise SondeError(
             f"An edit's vector has shape {list(vector.shape)}, and the activations there have "
             f"width {x.shape[-1]}.",
@@ -200,6 +215,20 @@ def _vector(vector: Tensor, x: Tensor) -> Tensor:
         )
     vector = vector.to(device=x.device, dtype=torch.float32)
     return vector if vector.ndim == 1 else vector[:, None, :]
+
+
+def _check_ends(low: float | Tensor, high: float | Tensor) -> None:
+    lows, highs = torch.as_tensor(low), torch.as_tensor(high)
+    if lows.ndim and highs.ndim and lows.shape != highs.shape:
+        raise SondeError(
+            f"A clamp has {list(lows.shape)} low ends and {list(highs.shape)} high ends.",
+            fix="Give one of each for each row of the batch, or one for all.",
+        )
+    if not bool((lows.to(highs.device) <= highs).all()):  # NaN is in no order
+        raise SondeError(
+            f"A clamp's low end {low} does not lie below its high end {high}.",
+            fix="Give low <= high; equal ends set the projection to that value.",
+        )
 
 
 def _unit(direction: Tensor, x: Tensor) -> Tensor:

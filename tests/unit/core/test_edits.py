@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from sonde.core.edits import Ablate, Add, Affine, Clamp, Edit, Replace, Scope, select_rows
+from sonde.core.edits import (
+    Ablate,
+    Add,
+    Affine,
+    Clamp,
+    Edit,
+    Replace,
+    Scope,
+    _check_ends,  # pyright: ignore[reportPrivateUsage]
+    _check_tensor,  # pyright: ignore[reportPrivateUsage]
+    select_rows,
+)
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 
@@ -89,6 +100,27 @@ def test_a_direction_must_have_one(direction: torch.Tensor) -> None:
 def test_a_clamp_has_its_ends_in_order() -> None:
     with pytest.raises(SondeError, match="low end"):
         Clamp(HOOK, UP, 2.0, 1.0)
+    with pytest.raises(SondeError, match="low end"):
+        Clamp(HOOK, UP, float("nan"), 1.0)
+    with pytest.raises(SondeError, match=r"\[2\] low ends and \[3\] high ends"):
+        _check_ends(torch.zeros(2), torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("vector", "scale"), [(UP / 0.0, 1.0), (UP, float("nan")), (UP, torch.tensor([1.0, torch.inf]))]
+)
+def test_nothing_adds_nan(vector: torch.Tensor, scale: float | torch.Tensor) -> None:
+    with pytest.raises(SondeError, match="adds NaN or Inf"):
+        Add(HOOK, vector, scale)
+
+
+def test_what_annotations_would_refuse_is_a_users_mistake_without_them() -> None:
+    with pytest.raises(SondeError, match=r"ndarray where a tensor.*torch\.as_tensor"):
+        _check_tensor(UP.numpy())
+    edit = Add(HOOK, UP)
+    object.__setattr__(edit, "vector", torch.tensor(1.0))
+    with pytest.raises(SondeError, match=r"shape \[\]"):
+        edit.apply(X)
 
 
 @pytest.mark.parametrize(
