@@ -32,6 +32,7 @@ from sonde.core.hooks import HookPoint, Site, parse_hook_point, parse_site
 _LAYER_KEY = re.compile(
     r"(?:(?:resid|acts?|activations?)[_.-])?(?:layers?|blocks?|l|h)?[_.-]?(\d+)", re.IGNORECASE
 )
+FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _ID_KEY = re.compile(r"(?:\w+_)?(?:ids?|uids?|names?|keys?)", re.IGNORECASE)
 
 
@@ -146,20 +147,26 @@ def _hook(file: Path, key: str, settings: ImportSettings) -> HookPoint:
 
 
 def _matrix(file: Path, key: str, value: Any, hook: HookPoint) -> Tensor:
-    tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+    tensor = _tensor(value)
     wanted = 3 if hook.site is Site.HEAD_OUT else 2
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or tensor.ndim != wanted:
-        kind = (
-            f"{tensor.dtype} of shape {list(tensor.shape)}"
-            if isinstance(tensor, Tensor)
-            else type(value).__name__
-        )
+    if tensor is None or tensor.dtype not in FLOATS or tensor.ndim != wanted:
+        known = isinstance(value, np.ndarray | Tensor)
+        kind = f"{value.dtype} of shape {list(value.shape)}" if known else type(value).__name__
         shape = "[row, n_heads, d_head]" if wanted == 3 else "[row, d_model]"
         raise SondeError(
             f"{file}: {key!r} is {kind}, and activations at {hook} are floats of shape {shape}.",
-            fix=f'Leave it out with ignore=["{key}"], or reshape it.',
+            fix=f'Leave it out with ignore=["{key}"], or save it so.',
         )
+    if not tensor.numel():
+        raise SondeError(f"{file}: {key!r} is empty: its shape is {list(tensor.shape)}.")
     return tensor
+
+
+def _tensor(value: Any) -> Tensor | None:
+    """Return numbers as a dense tensor without gradient, None where they are something else."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return torch.from_numpy(value.astype(value.dtype.newbyteorder("="), copy=False))
+    return value.detach().to_dense() if isinstance(value, Tensor) else None
 
 
 def _common_rows(file: Path, tensors: Mapping[str, tuple[HookPoint, Tensor]]) -> int:
@@ -175,7 +182,7 @@ def _common_rows(file: Path, tensors: Mapping[str, tuple[HookPoint, Tensor]]) ->
 
 def _names(file: Path, given: Any, rows: int, repeated: bool) -> np.ndarray:
     values = given.tolist() if isinstance(given, np.ndarray | Tensor) else list(given)
-    names = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+    names = [_name(file, row, value) for row, value in enumerate(values)]
     if len(names) != rows:
         raise SondeError(
             f"{file}: there are {len(names):,} ids for {rows:,} rows.",
@@ -190,6 +197,19 @@ def _names(file: Path, given: Any, rows: int, repeated: bool) -> np.ndarray:
                 fix="Choose repeated=True if several rows belong to one example.",
             )
     return np.array(names, dtype=np.str_)
+
+
+def _name(file: Path, row: int, value: Any) -> str:
+    """Return an id as text; 12.0 is 12, because a column with a gap turns into such numbers."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    name = value.decode() if isinstance(value, bytes) else str(value)
+    if isinstance(value, list | None) or name.strip() in ("", "nan"):
+        raise SondeError(
+            f"{file}: the id of row {row} is {value!r}.",
+            fix="Give one id for each row, as a list of texts or whole numbers.",
+        )
+    return name
 
 
 def _finite(

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,6 +49,9 @@ def _read_npz(path: Path) -> Mapping[str, Any]:
 
 
 def _read_npy(path: Path) -> Mapping[str, Any]:
+    with path.open("rb") as file:
+        if not file.read(6).startswith(b"\x93NUMPY"):
+            raise SondeError(f"{path} is not an .npy file: it does not begin like one.")
     return {WHOLE: _safely(path, WHOLE, lambda: np.load(path, allow_pickle=False))}
 
 
@@ -67,9 +71,10 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0]
+        kind = re.search(r"Unsupported \w+: GLOBAL (\S+)", str(error))  # torch advises unsafe ways
+        reason = f"it holds {kind[1]}" if kind else str(error).strip().split("\n")[0]
         raise SondeError(
-            f"{path} holds more than tensors, or is damaged, and was not read: {reason}",
+            f"{path} holds more than tensors, or is damaged, and was not read: {reason}.",
             fix="Where the file was made, save a dictionary of tensors, or a .safetensors file.",
         ) from None
     if isinstance(found, Tensor):

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from sonde.activations import ActivationStore, import_activations, verify_store
 from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint
 
 IDS = [f"task{number}" for number in range(6)]
 
@@ -120,7 +121,7 @@ def test_pickled_objects_are_refused_and_never_run(tmp_path, x, capsys):
         ({"ids": IDS, "task_ids": IDS}, {}, "several arrays of ids"),
         ({"ids": IDS, "labels": np.zeros(6)}, {}, "not clear where 'labels' was read"),
         ({"ids": IDS, "layer_12": np.zeros((5, 4))}, {}, "different numbers of rows"),
-        ({"ids": IDS, "layer_12": np.zeros(6)}, {}, "'layer_12' is torch.float64 of shape"),
+        ({"ids": IDS, "layer_12": np.zeros(6)}, {}, "'layer_12' is float64 of shape"),
         ({"ids": IDS, "11": np.zeros((6, 4))}, {}, "are both at blocks.11.resid_post"),
         ({"ids": IDS}, {"ids_key": "x"}, "not a key"),
         ({"ids": IDS}, {"ignore": ["labels"]}, "has no array 'labels'"),
@@ -147,3 +148,43 @@ def test_files_that_cannot_be_read_are_named(tmp_path, name):
         (tmp_path / name).write_bytes(b"not what the name says")
     with pytest.raises(SondeError, match=name):
         import_activations(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"layer_1": np.full((6, 4), "x")}, "<U1 of shape"),
+        ({"layer_1": np.zeros((6, 0), np.float32)}, r"is empty: its shape is \[6, 0\]"),
+        ({"layer_1": np.zeros((0, 4), np.float32), "ids": []}, "is empty"),
+        ({"ids": np.array(IDS)[:, None]}, r"id of row 0 is \['task0'\]"),
+        ({"ids": np.array([1, 2, np.nan, 4, 5, 6])}, "id of row 2 is nan"),
+        ({"ids": np.array([*IDS[:5], ""])}, "id of row 5 is ''"),
+    ],
+)
+def test_arrays_and_ids_that_say_nothing(tmp_path, x, arrays, words):
+    path = tmp_path / "x.npz"
+    np.savez(path, **({"layer_1": x[11], "ids": np.array(IDS)} | arrays))
+    with pytest.raises(SondeError, match=words):
+        import_activations(path)
+
+
+def test_whole_numbers_other_byte_orders_and_sparse_tensors_are_understood(tmp_path, x):
+    ids = list(map(str, range(6)))
+    np.savez(
+        tmp_path / "x.npz", ids=np.arange(6.0), **{str(k): v.astype(">f4") for k, v in x.items()}
+    )
+    check(import_activations(tmp_path / "x.npz"), x, ids)
+    sparse = {k: torch.from_numpy(v).to_sparse().requires_grad_() for k, v in x.items()}
+    torch.save({**sparse, "ids": torch.arange(6)}, tmp_path / "x.pt")
+    check(import_activations(tmp_path / "x.pt"), x, ids)
+
+
+def test_other_files_are_told_from_pickled_ones(tmp_path, x):
+    (tmp_path / "x.npy").write_bytes(b"{}")
+    with pytest.raises(SondeError, match=r"is not an \.npy file"):
+        import_activations(tmp_path / "x.npy", ids=IDS)
+    torch.save({"layer_1": torch.from_numpy(x[11]), "x": HookPoint}, tmp_path / "x.pt")
+    with pytest.raises(
+        SondeError, match=r"was not read: it holds sonde\.core\.hooks\.HookPoint\. W"
+    ):
+        import_activations(tmp_path / "x.pt", ids=IDS)
