@@ -48,16 +48,15 @@ def ratio(slow: Outcome, fast: Outcome) -> float:
 
 
 def contest(contestants: list[Contestant], task: dict, *, rounds: int) -> dict[str, Outcome]:
-    """Run every contestant once to warm up and then ``rounds`` times, one after another."""
+    """Run every contestant ``rounds`` times, one after another; each has warmed up before."""
     with TemporaryDirectory() as folder:
         workers = [_start(item, task, Path(folder)) for item in contestants]
         try:
             seconds: dict[str, list[float]] = {item.name: [] for item in contestants}
-            for round_number in range(rounds + 1):
+            for _ in range(rounds):
                 for item, worker in zip(contestants, workers, strict=True):
                     took = _ask(worker, item.name)
-                    if round_number:
-                        seconds[item.name].append(took)
+                    seconds[item.name].append(took)
                     print(f"  {item.name}: {took:.1f} s", flush=True)
             return {
                 item.name: Outcome(item.name, tuple(seconds[item.name]), _result(item, folder))

@@ -11,18 +11,25 @@ model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32).
 decoder = model.get_decoder()
 decoder.layers = decoder.layers[: max(job["layers"]) + 1]
 decoder.config.num_hidden_layers = len(decoder.layers)
-encoded = tokenizer(job["texts"], add_special_tokens=False)["input_ids"]
-total = sum(map(len, encoded))
-length = round(total / len(encoded))
-flat = torch.tensor([token for ids in encoded for token in ids])
-sequences = flat[: total // length * length].view(-1, length)
-batch = max(1, job["token_budget"] // length)
 
 
 @torch.inference_mode()
-def run() -> None:
+def run(texts: list[str]) -> None:
+    decoder_only(sequences_of(len(texts)))
+
+
+def sequences_of(count: int) -> torch.Tensor:
+    """Lay the tokens of the first texts into rows of their mean length."""
+    tokens = [token for ids in encoded[:count] for token in ids]
+    length = round(len(tokens) / count)
+    return torch.tensor(tokens[: len(tokens) // length * length]).view(-1, length)
+
+
+def decoder_only(sequences: torch.Tensor) -> None:
+    batch = max(1, job["token_budget"] // sequences.shape[1])
     for start in range(0, len(sequences), batch):
         decoder(input_ids=sequences[start : start + batch], use_cache=False)
 
 
-serve(run, job["answer"])
+encoded = tokenizer(job["texts"], add_special_tokens=False)["input_ids"]
+serve(run, job)

@@ -17,12 +17,12 @@ tokenizer.padding_side = "right"  # it sets the left side, as generation needs
 
 
 @torch.no_grad()
-def run() -> np.ndarray:
+def run(texts: list[str]) -> np.ndarray:
     rows = []
-    for texts in batches(job["texts"]):
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+    for some in batches(texts):
+        inputs = tokenizer(some, return_tensors="pt", padding=True, add_special_tokens=False)
         last = inputs["attention_mask"].sum(1) - 1
-        at = torch.arange(len(texts))
+        at = torch.arange(len(some))
         with model.trace(dict(inputs)) as tracer:
             kept = list().save()
             for layer in job["layers"]:
@@ -32,4 +32,4 @@ def run() -> np.ndarray:
     return torch.cat(rows).numpy()
 
 
-serve(run, job["answer"])
+serve(run, job)

@@ -11,10 +11,10 @@ torch.set_num_threads(job["threads"])
 model = sonde.load(job["model"], check=False)
 
 
-def run() -> np.ndarray:
+def run(texts: list[str]) -> np.ndarray:
     acts = sonde.extract(
         model,
-        job["texts"],
+        texts,
         hooks="resid_post",
         layers=job["layers"],
         positions="prompt[-1]",
@@ -25,4 +25,4 @@ def run() -> np.ndarray:
     return np.stack([acts.tensor(hook).numpy()[order] for hook in acts.hooks], 1)
 
 
-serve(run, job["answer"])
+serve(run, job)

@@ -23,10 +23,10 @@ names = [f"blocks.{layer}.hook_resid_post" for layer in job["layers"]]
 
 
 @torch.no_grad()
-def run() -> np.ndarray:
+def run(texts: list[str]) -> np.ndarray:
     rows = []
-    for texts in batches(job["texts"]):
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+    for some in batches(texts):
+        inputs = tokenizer(some, return_tensors="pt", padding=True, add_special_tokens=False)
         _, cache = model.run_with_cache(
             inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
@@ -34,9 +34,9 @@ def run() -> np.ndarray:
             names_filter=names,
         )
         last = inputs["attention_mask"].sum(1) - 1
-        at = torch.arange(len(texts))
+        at = torch.arange(len(some))
         rows.append(torch.stack([cache[name][at, last] for name in names], 1))
     return torch.cat(rows).numpy()
 
 
-serve(run, job["answer"])
+serve(run, job)

@@ -14,15 +14,15 @@ tokenizer.padding_side = "right"
 
 
 @torch.no_grad()
-def run() -> np.ndarray:
+def run(texts: list[str]) -> np.ndarray:
     rows = []
-    for texts in batches(job["texts"]):
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+    for some in batches(texts):
+        inputs = tokenizer(some, return_tensors="pt", padding=True, add_special_tokens=False)
         hidden = model(**inputs, output_hidden_states=True).hidden_states
         last = inputs["attention_mask"].sum(1) - 1
-        at = torch.arange(len(texts))
+        at = torch.arange(len(some))
         rows.append(torch.stack([hidden[layer + 1][at, last] for layer in job["layers"]], 1))
     return torch.cat(rows).numpy()
 
 
-serve(run, job["answer"])
+serve(run, job)

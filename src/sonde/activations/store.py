@@ -94,8 +94,10 @@ class ActivationStore:
         return self.manifest.truncated
 
     @cached_property
-    def plan(self) -> BatchPlan:
-        """The batches as they were run: tokens, padding, what did not fit in memory."""
+    def plan(self) -> BatchPlan | None:
+        """The batches as they were run; None where the activations were not extracted here."""
+        if m.PLAN not in self.manifest.expected():
+            return None
         return plan_from_json(read_sealed(self._file(m.PLAN), m.REMAKE))
 
     @cached_property
