@@ -97,6 +97,18 @@ def judge(condition: Condition, summaries: Mapping[str, Mapping[str, Any]]) -> G
     )
 
 
+def judge_stage(name: str, when: str, summaries: Mapping[str, Mapping[str, Any]]) -> GateVerdict:
+    """Evaluate the gate of the stage ``name``, as ``judge`` does.
+
+    Raises:
+        SondeError: as ``parse_gate`` and ``judge``, naming the stage.
+    """
+    try:
+        return judge(parse_gate(when), summaries)
+    except SondeError as error:
+        raise SondeError(f"stages.{name}.when: {error.what}", fix=error.fix) from None
+
+
 def look_up(summary: Mapping[str, Any], path: str, *, name: str) -> Any:
     """Find a value by its dotted path; keys may hold dots themselves (``blocks.3.resid_post``).
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sonde.core.errors import SondeError
 from sonde.experiments.facts import Facts
 from sonde.experiments.folder import ResultFolder
-from sonde.experiments.gates import judge, parse_gate, stages_in
+from sonde.experiments.gates import judge_stage, parse_gate, stages_in
 from sonde.experiments.hardware import Hardware
 from sonde.experiments.keys import key_of, made_of
 from sonde.experiments.sizes import Sizes, sizes_of
@@ -72,7 +72,7 @@ def _variant(planned: Planned, root: Path, hardware: Hardware, seen: set[Path]) 
         )
     models: dict[str, Sizes] = {}
     for stage in plans.values():
-        if stage.works and stage.model is not None and not stage.problems:
+        if stage.works and stage.model is not None and stage.estimate.basis:
             models[stage.model.name] = sizes_of(stage.model, hardware.dtype)
     return VariantPlan(planned.label, tuple(plans.values()), models)
 
@@ -103,8 +103,10 @@ def _stage(name: str, known: _Known, hardware: Hardware) -> StagePlan:
         found = _done(name, kind, known) if does == "run" and not problems else None
         if found is not None:
             return found
-        if not problems:
-            estimate = stage.estimate(known.facts)
+    except SondeError as error:
+        problems.append(str(error))
+    try:  # the cost is worth knowing where the weights are still missing
+        estimate = stage.estimate(known.facts)
     except SondeError as error:
         problems.append(str(error))
     seconds = FIXED_SECONDS + estimate.seconds + hardware.seconds(estimate.flops, estimate.traffic)
@@ -144,8 +146,11 @@ def _will_run(name: str, known: _Known) -> tuple[str, str]:
             return "gate", f"if {reference.stage} runs"
     if not stage.when:
         return "run", ""
-    gate = parse_gate(stage.when)
-    if all(other in known.summaries for other in stages_in(gate)):
-        verdict = judge(gate, known.summaries)
+    read = stages_in(parse_gate(stage.when))
+    for other in read:
+        if known.plans[other].does == "skip":
+            return "skip", f"because {other} is skipped, which its gate reads"
+    if all(other in known.summaries for other in read):
+        verdict = judge_stage(name, stage.when, known.summaries)
         return ("run", verdict.why) if verdict.open else ("skip", f"because {verdict.why}")
     return "gate", f"if {stage.when}"

@@ -11,7 +11,7 @@ from sonde.core.errors import SondeError, nearest
 from sonde.core.files import write_json
 from sonde.experiments.engines.local import LocalEngine
 from sonde.experiments.folder import Done, ResultFolder
-from sonde.experiments.gates import judge, parse_gate, stages_in
+from sonde.experiments.gates import judge_stage, parse_gate, stages_in
 from sonde.experiments.keys import key_of, made_of
 from sonde.experiments.recording import Recorder
 from sonde.experiments.spec import Planned, Specification
@@ -211,15 +211,11 @@ def _reason_to_skip(name: str, planned: Planned, reports: Mapping[str, StageRepo
             return f"because {reference.stage} was skipped"
     if not stage.when:
         return ""
-    gate = parse_gate(stage.when)
-    for other in stages_in(gate):
+    for other in stages_in(parse_gate(stage.when)):
         if reports[other].finished.skipped:
             return f"because {other} was skipped, which its gate reads"
     summaries = {other: report.finished.summary for other, report in reports.items()}
-    try:
-        verdict = judge(gate, summaries)
-    except SondeError as error:
-        raise SondeError(f"stages.{name}.when: {error.what}", fix=error.fix) from None
+    verdict = judge_stage(name, stage.when, summaries)
     return "" if verdict.open else f"because {verdict.why}"
 
 
