@@ -67,6 +67,10 @@ class Skipped:
 class Activations(Protocol):
     """What probes and reports need of activations, in memory or on disk."""
 
+    def __len__(self) -> int:
+        """Count the rows."""
+        ...
+
     @property
     def hooks(self) -> tuple[HookPoint, ...]:
         """The hook points, in the order of the forward pass."""
@@ -87,6 +91,11 @@ class Activations(Protocol):
         """Inputs that gave no activations, and why."""
         ...
 
+    @property
+    def truncated(self) -> int:
+        """How many examples were shortened to fit the model's context."""
+        ...
+
     def tensor(self, hook: HookPoint | str) -> Float[Tensor, "row ..."]:
         """Return the activations at one hook point, ``[row, d_model]``."""
         ...
@@ -101,6 +110,12 @@ class ActivationsInMemory:
     origin: Origin
     skipped: tuple[Skipped, ...] = ()
     truncated: int = 0  # how many examples were shortened to fit the model's context
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"ActivationsInMemory({len(self)} rows, {len(self.hooks)} hooks)"
 
     @property
     def hooks(self) -> tuple[HookPoint, ...]:

@@ -235,3 +235,9 @@ def test_many_lengths_keep_every_example(model):
 def test_a_flag_is_no_layer(model, data, layers):
     with pytest.raises(SondeError, match=r"layers: .*a layer is a number such as 12"):
         extract(model, data, layers=layers)
+
+
+def test_activations_introduce_themselves_in_a_line(model):
+    found = extract(model, ["one", "two"], layers=[0, 1])
+    assert len(found) == 2
+    assert repr(found) == "ActivationsInMemory(2 rows, 2 hooks)"
