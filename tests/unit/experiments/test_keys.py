@@ -5,6 +5,7 @@ import pytest
 from sonde.core.errors import SondeError
 from sonde.experiments.keys import all_keys
 from sonde.experiments.spec import read_specification
+from sonde.experiments.stages.probe import ProbeStage
 
 
 def keys(path, *overrides):
@@ -49,3 +50,10 @@ def test_a_file_counts_by_content_and_not_by_place(experiment, tmp_path):
 def test_a_missing_file_is_named_with_its_stage(experiment):
     with pytest.raises(SondeError, match=r"stages\.sentences\.path.*nothing\.csv"):
         keys(experiment, "sentences.path=nothing.csv")
+
+
+def test_a_new_version_of_a_stage_takes_no_old_result(experiment, monkeypatch):
+    before = keys(experiment)
+    monkeypatch.setattr(ProbeStage, "version", ProbeStage.version + 1)
+    after = keys(experiment)
+    assert {name for name in before if before[name] != after[name]} == {"truth"}
