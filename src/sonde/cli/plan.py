@@ -32,7 +32,7 @@ def show_plan(path: Path, changes: Sequence[str], out: Path, hardware: str | Non
     for variant in plans:
         _print_variant(variant)
     problems = tuple(dict.fromkeys(text for variant in plans for text in variant.problems))
-    _print_sums(plans, machine, out)
+    problems += _print_sums(plans, machine, out)
     if problems:
         heading("In the way")
         for problem in problems:
@@ -69,7 +69,8 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
     )
 
 
-def _print_sums(plans: Sequence[VariantPlan], machine: Hardware, out: Path) -> None:
+def _print_sums(plans: Sequence[VariantPlan], machine: Hardware, out: Path) -> tuple[str, ...]:
+    """Print what all variants need together; return what the machine lacks, with advice."""
     working = [stage for variant in plans for stage in variant.stages if stage.works]
     disk = sum(stage.estimate.disk for stage in working)
     there = next(folder for folder in [out.resolve(), *out.resolve().parents] if folder.exists())
@@ -92,3 +93,15 @@ def _print_sums(plans: Sequence[VariantPlan], machine: Hardware, out: Path) -> N
     say(f"Memory: {bytes_in_words(peak)} at the peak, of {most}: {verdict}")
     enough = "" if disk <= free else ": NOT ENOUGH"
     say(f"Disk: {bytes_in_words(disk)}, of {bytes_in_words(free)} free{enough}")
+    lacks: list[str] = []
+    if peak > machine.memory:
+        lacks.append(
+            "Memory: the largest model does not fit. Choose a smaller model or dtype, quantise it "
+            "(model.quantise=4), or plan for larger hardware (--hardware)."
+        )
+    if disk > free:
+        lacks.append(
+            "Disk: the activations do not fit. Read fewer layers or positions, or write elsewhere "
+            "(--out)."
+        )
+    return tuple(lacks)
