@@ -45,7 +45,7 @@ def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
     if summary["baseline"]:
         say(f"Bag of tokens, without the model:       {words(summary['baseline'])}")
     say(summary["join"])
-    for warning in summary["warnings"]:
+    for warning in (text for text in summary["warnings"] if text != summary["join"]):
         say(f"Note: {warning}")
 
 
