@@ -174,6 +174,15 @@ def test_after_too_many_nonfinite_rows_a_higher_limit_goes_on(tmp_path, model, d
     assert len(store) == len(data) - 2
 
 
+def test_rows_dropped_before_an_interruption_still_count(tmp_path, model, data, monkeypatch):
+    break_rows(monkeypatch, HOOK, {4}, float("nan"))
+    store = store_at(tmp_path, model, data, positions="prompt[-1]", max_nonfinite=0.1)
+    whole = next(shard for shard in store.manifest.shards if shard and not shard.dropped)
+    (tmp_path / next(iter(whole.files))).unlink()
+    with pytest.raises(SondeError, match=r"1 of .* rows hold NaN or Inf"):
+        store_at(tmp_path, model, data, positions="prompt[-1]", max_nonfinite=0.0)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
