@@ -105,8 +105,9 @@ class Stage(Config):
     ``version`` changes when the same settings give another result, so that old results are not
     taken for new ones. ``gives`` is what other stages can read of it. ``resumes`` says that a
     half-made folder is continued rather than begun again. ``store`` is a folder of the result that
-    has a manifest with checksums of its own. ``reads_texts`` are the experiment's texts that show
-    up in the result.
+    has a manifest with checksums of its own. A ``light`` stage needs so little memory that the
+    model stays loaded beside it. ``reads_texts`` are the experiment's texts that show up in the
+    result.
     """
 
     when: str | None = Field(
@@ -119,6 +120,7 @@ class Stage(Config):
     resumes: ClassVar[bool] = False
     uses_seed: ClassVar[bool] = False
     store: ClassVar[str] = ""
+    light: ClassVar[bool] = False
     reads_texts: ClassVar[tuple[str, ...]] = ()
 
     def inputs(self) -> tuple[Reference, ...]:

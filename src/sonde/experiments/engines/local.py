@@ -20,10 +20,9 @@ class LocalEngine:
         self._model: Model | None = None
 
     def run(self, stage: Stage, context: Context, spec: "ModelSpec | None") -> Outcome:
-        """Run a stage; a model that it does not use is unloaded first."""
-        if spec != self._spec:
+        """Run a stage; a model that it does not use is unloaded first, unless it is light."""
+        if spec != self._spec and not stage.light:
             self.unload()
-            self._spec = spec
         return stage.run(context)
 
     def load_model(self, spec: "ModelSpec") -> "Model":

@@ -28,6 +28,7 @@ class DataStage(Stage, DataSpec):
 
     version: ClassVar[int] = 1
     gives: ClassVar[str] = "examples"
+    light: ClassVar[bool] = True
 
     def files(self, base: Path) -> Mapping[str, Path]:
         """Return the data file, unless the data comes from the hub."""
