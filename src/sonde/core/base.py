@@ -23,9 +23,7 @@ def dotted(path: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in path) or "the whole"
 
 
-def validated(
-    kind: type[AnyConfig], given: Any, *, where: str, place: Place = dotted
-) -> AnyConfig:
+def validated(kind: type[AnyConfig], given: Any, *, where: str, place: Place = dotted) -> AnyConfig:
     """Validate ``given`` as ``kind``; ``where`` names the file or place for the error message.
 
     ``place`` turns the path of a value into words, where more than the path is known of it.
