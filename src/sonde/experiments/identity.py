@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
 from sonde.experiments.stage import resolved_path
 from sonde.models.spec import ModelSpec
@@ -37,7 +38,7 @@ def model_identity(spec: ModelSpec) -> dict[str, Any]:
         SondeError: nothing goes by the model's name, or the hub cannot say which commit it is.
     """
     return {
-        "weights": _weights(cast("Any", spec)),
+        "weights": _known(_weights(cast("Any", spec))),
         "dtype": resolved_dtype(spec),
         "quantise": spec.quantise,
         "seed": spec.seed if spec.name.startswith(RANDOM) else None,
@@ -65,9 +66,26 @@ def _may_have_gpu() -> bool:
     return any(True for pattern in devices for _ in Path("/dev").glob(pattern))
 
 
+def _known(found: dict[str, str] | SondeError) -> dict[str, str]:
+    if isinstance(found, SondeError):
+        raise found
+    return found
+
+
 @cache
-def _weights(spec: ModelSpec) -> dict[str, str]:
-    """Return what names the weights: found once a process, because a hub must be asked."""
+def _weights(spec: ModelSpec) -> dict[str, str] | SondeError:
+    """Return what names the weights, or why nothing does.
+
+    Asked once a process, because a hub may be far: one that does not answer takes seconds to say
+    so, and every stage would ask again.
+    """
+    try:
+        return _asked(spec)
+    except SondeError as error:
+        return error
+
+
+def _asked(spec: ModelSpec) -> dict[str, str]:
     from sonde.models import embedded, source
 
     found = source.resolve(spec)

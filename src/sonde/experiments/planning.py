@@ -15,6 +15,7 @@ from sonde.experiments.spec import Planned, Specification
 from sonde.experiments.stage import Estimate
 from sonde.models.spec import ModelSpec
 
+LOADED_A_SECOND = 5e8  # bytes of weights, from a disk that is not in the file cache
 FIXED_SECONDS = 1.0  # of any stage: files are opened, tables written
 
 
@@ -110,6 +111,9 @@ def _stage(name: str, known: _Known, hardware: Hardware) -> StagePlan:
     except SondeError as error:
         problems.append(str(error))
     seconds = FIXED_SECONDS + estimate.seconds + hardware.seconds(estimate.flops, estimate.traffic)
+    is_loaded = any(before.works and before.model == model for before in known.plans.values())
+    if model is not None and not problems and not is_loaded:
+        seconds += sizes_of(model, hardware.dtype).weights / LOADED_A_SECOND
     named = tuple(f"{name}: {problem}" for problem in dict.fromkeys(problems))
     return StagePlan(name, kind, does, note, model, estimate, seconds, named)
 
