@@ -1,12 +1,13 @@
 """What to extract: hook points, positions and the policies for examples that do not fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
+from sonde.core.hooks import parse_site
 from sonde.core.positions import Position, parse_position
 
 Template = Literal["auto", "chat", "none"]
@@ -40,6 +41,22 @@ class ExtractSettings(Config):
         many = isinstance(given, Sequence)
         return tuple(str(hook) for hook in given) if many else str(given)
 
+    @field_validator("hooks")
+    @classmethod
+    def _sites_exist(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """Check plain sites before a model is loaded; dotted names may be the model's own."""
+        for hook in (given,) if isinstance(given, str) else given:
+            if "." not in hook:
+                _as_value_error(lambda hook=hook: parse_site(hook))
+        return given
+
+    @field_validator("positions")
+    @classmethod
+    def _positions_are_readable(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (given,) if isinstance(given, str) else given:
+            _as_value_error(lambda text=text: parse_position(text))
+        return given
+
     @field_validator("layers", mode="before")
     @classmethod
     def _layers_are_no_flags(cls, given: Any) -> Any:
@@ -66,6 +83,14 @@ class ExtractSettings(Config):
                 fix="Give each position once.",
             )
         return wanted
+
+
+def _as_value_error(parse: Callable[[], object]) -> None:
+    """Let pydantic say where a value stands that does not parse."""
+    try:
+        parse()
+    except SondeError as error:
+        raise ValueError(str(error)) from None
 
 
 def extract_settings(

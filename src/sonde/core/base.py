@@ -34,10 +34,10 @@ def validated(kind: type[AnyConfig], given: Any, *, where: str, place: Place = d
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        raise SondeError(
-            f"{where} is not valid: "
-            + "; ".join(_readable(item, kind, place) for item in error.errors()),
-        ) from None
+        # An unknown key comes first: it often is the one that another line calls missing.
+        items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        said = " ".join(_readable(item, kind, place) for item in items)
+        raise SondeError(f"{where} is not valid: {said}") from None
 
 
 def _readable(item: Any, kind: type[BaseModel], place: Place) -> str:
@@ -48,7 +48,12 @@ def _readable(item: Any, kind: type[BaseModel], place: Place) -> str:
         return f"{path} is not a key here.{hint}"
     if item["type"] == "missing":
         return f"{path} is missing."
-    return f"{path}: {item['msg']} (given: {item['input']!r})."
+    if item["type"] == "union_tag_invalid":
+        given, tags = item["ctx"]["tag"], item["ctx"]["expected_tags"].replace("'", "")
+        hint = nearest(given, tags.split(", ")) or f" Kinds are {tags}."
+        return f"{path}: there is no kind {given!r}.{hint}"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{path}: {message} (given: {item['input']!r})."
 
 
 def _keys_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
