@@ -75,14 +75,14 @@ def test_killed_at_ten_random_moments(tmp_path, made, whole):
     expected, seconds = whole
     folder = tmp_path / "store"
     progress: list[int] = []
-    for moment in np.random.default_rng(0).uniform(0, seconds / 4, KILLS):
+    for moment in np.random.default_rng(0).uniform(0, seconds, KILLS):
         process = FORK.Process(target=run, args=(folder, made))
         process.start()
         time.sleep(moment)
         process.kill()
         process.join()
         progress.append(finished_shards(folder))
-    assert progress == sorted(progress) and progress[-1] > 0
+    assert progress == sorted(progress)  # what is finished stays finished
     run(folder, made)
     assert contents(folder) == expected
     assert verify_store(folder) == []
