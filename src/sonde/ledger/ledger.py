@@ -1,33 +1,36 @@
-"""The ledger: every run, its stages and its results, in one database."""
+"""The ledger: every run, its stages, its results and its claims, in one database."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Engine, select
 
 from sonde.core.errors import SondeError
-from sonde.core.files import jsonable
-from sonde.ledger.database import connect, reading
-from sonde.ledger.processes import is_gone, this_process
+from sonde.ledger import claims, details, listing, results, runs, stages, supersession
+from sonde.ledger.database import connect, reading, writing
+from sonde.ledger.intervals import against_read
+from sonde.ledger.listing import Page
 from sonde.ledger.records import (
-    DONE,
-    INTERRUPTED,
-    REUSED,
-    RUNNING,
-    Measured,
-    ResultRow,
+    ClaimStart,
+    Registration,
     RunDetail,
+    RunFilter,
     RunRow,
     RunStart,
     StageEnd,
     StageStart,
+    Status,
+    Verdict,
+    VerdictRow,
 )
-from sonde.ledger.schema import results, runs, stages
-from sonde.stats.interval import Interval
+from sonde.ledger.schema import stages as stages_table
+from sonde.ledger.unit_scores import kept_units, read_units
+
+if TYPE_CHECKING:
+    from sonde.stats.scores import Scores
 
 VARIABLE = "SONDE_LEDGER"
 FILE = "ledger.sqlite"
@@ -53,76 +56,133 @@ class Ledger:
         """
         return cls(connect(str(where), create=create))
 
+    # --- writing runs
+
     def begin_run(self, start: RunStart) -> int:
         """Record that a run has begun; return its number."""
-        row = {
-            **_columns(start),
-            "dirty": None if start.dirty is None else int(start.dirty),
-            "state": RUNNING,
-            "reason": "",
-            "started": _now(),
-            "process": this_process(),
-        }
-        with self.engine.begin() as connection:
-            made = connection.execute(insert(runs).values(**row))
-        return _number(made.inserted_primary_key)
+        with writing(self.engine) as connection:
+            return runs.begin_run(connection, start)
 
-    def end_run(self, run: int, state: str, *, reason: str = "", seconds: float = 0.0) -> None:
-        """Record how a run ended."""
-        change = {"state": state, "reason": reason, "ended": _now(), "seconds": seconds}
-        with self.engine.begin() as connection:
-            connection.execute(update(runs).where(runs.c.id == run).values(**change))
+    def beat(self, run: int) -> None:
+        """Record that the process of a run is still there; call it at least every few minutes."""
+        with writing(self.engine) as connection:
+            runs.beat(connection, run)
+
+    def end_run(
+        self,
+        run: int,
+        state: str,
+        *,
+        reason: str = "",
+        seconds: float = 0.0,
+        cost: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record how a run ended, and what it cost."""
+        with writing(self.engine) as connection:
+            runs.end_run(connection, run, runs.Ending(state, reason, seconds, cost or {}))
 
     def begin_stage(self, run: int, start: StageStart) -> int:
         """Record that a stage's turn has come; return its number."""
-        row: dict[str, Any] = {
-            **_columns(start),
-            "run_id": run,
-            "state": RUNNING,
-            "reason": "",
-            "started": _now(),
-            "outputs": {},
-            "summary": {},
-        }
-        with self.engine.begin() as connection:
-            made = connection.execute(insert(stages).values(**row))
-        return _number(made.inserted_primary_key)
+        with writing(self.engine) as connection:
+            return stages.begin_stage(connection, run, start)
 
     def end_stage(self, stage: int, end: StageEnd) -> None:
-        """Record how a stage ended, with its results."""
-        change = {
-            "state": end.state,
-            "reason": end.reason,
-            "seconds": end.seconds,
-            "outputs": dict(end.outputs),
-            "summary": jsonable(dict(end.summary)),
-        }
-        with self.engine.begin() as connection:
-            connection.execute(update(stages).where(stages.c.id == stage).values(**change))
-            rows = [_result_columns(stage, result) for result in end.results]
-            if rows:
-                connection.execute(insert(results), rows)
+        """Record how a stage ended, with its results and the scores of their units.
+
+        Raises:
+            SondeError: a file of units is missing, or a result has neither a score nor a reason.
+        """
+        files = read_units(end.folder, end.results)
+        with writing(self.engine) as connection:
+            stages.end_stage(connection, stage, end, files)
+
+    def record_statuses(self, run: int, statuses: Sequence[Status]) -> None:
+        """Record what a run's results are beside what was known.
+
+        Raises:
+            SondeError: a result is none of the run's, or a status does not exist.
+        """
+        with writing(self.engine) as connection:
+            runs.known_run(connection, run)
+            found = details.results_of(connection, run)
+            results.insert_statuses(connection, run, found, statuses)
+
+    def set_status(self, result: int, status: str, why: str) -> None:
+        """Record by hand what a result is; it holds for every run that shows the result.
+
+        Raises:
+            SondeError: there is no such result or status.
+        """
+        with writing(self.engine) as connection:
+            row = results.known_result(connection, result)
+            given = Status("", row["name"], status, why)
+            results.insert_status(connection, result, given, None)
+
+    def supersede(self, old: int, new: int, why: str) -> None:
+        """Record that a run replaces another, or makes up for one that gave no result.
+
+        Raises:
+            SondeError: a run is missing, the old one still runs, the new one is not done, no reason
+                is given, or the two would replace each other.
+        """
+        with writing(self.engine) as connection:
+            supersession.supersede(connection, old, new, why)
+
+    # --- claims
+
+    def register(self, starts: Sequence[ClaimStart]) -> tuple[Registration, ...]:
+        """Register claims; one that is registered already gives its first registration back.
+
+        Raises:
+            SondeError: one belongs to a smoke run, which may make no claim.
+        """
+        with writing(self.engine) as connection:
+            return claims.register(connection, starts)
+
+    def registrations(self, experiment: str) -> tuple[Registration, ...]:
+        """Return the claims of an experiment in the order in which they were registered."""
+        with reading(self.engine) as connection:
+            return claims.registrations(connection, experiment)
+
+    def record_verdicts(self, run: int, verdicts: Sequence[Verdict]) -> None:
+        """Record what a run says of registered claims.
+
+        Raises:
+            SondeError: it is a smoke run or none, a claim is not registered, or a verdict is none.
+        """
+        with writing(self.engine) as connection:
+            claims.record_verdicts(connection, run, verdicts)
+
+    def verdicts(
+        self, experiment: str | None = None, run: int | None = None
+    ) -> tuple[VerdictRow, ...]:
+        """Return the verdicts on an experiment's claims, of a run, or all, oldest first."""
+        with reading(self.engine) as connection:
+            return claims.verdicts_where(connection, experiment=experiment, run=run)
+
+    # --- reading
 
     def list(
-        self, *, name: str | None = None, state: str | None = None, limit: int = 50
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        sort: str = "id",
+        reverse: bool = False,
+        limit: int | None = 50,
+        offset: int = 0,
     ) -> tuple[RunRow, ...]:
-        """Return the newest runs first, perhaps only those of a name or a state."""
-        query = select(runs).order_by(runs.c.id.desc())
-        if name is not None:
-            query = query.where(runs.c.name == name)
-        if state is not None:
-            kept = RUNNING if state == INTERRUPTED else state
-            query = query.where(runs.c.state == kept)
-        found: list[RunRow] = []
+        """Return runs in the order of ``sort``, perhaps only those that match.
+
+        By ``id`` and ``started`` the newest comes first, by ``name`` A before Z, by ``seconds`` the
+        longest, by ``value`` (of the first result) the highest; ``reverse`` turns the order round.
+        Runs without the value that is sorted by come last.
+
+        Raises:
+            SondeError: the state, purpose or sort does not exist, or a time is none.
+        """
         with reading(self.engine) as connection:
-            for row in connection.execute(query).mappings():
-                shown = shown_state(row)
-                if state is None or shown == state:
-                    found.append(_run_row(row, shown))
-                if len(found) == limit:
-                    break
-        headlines = _headlines(self.engine, [row.id for row in found])
-        return tuple(replace(row, headline=headlines.get(row.id, "")) for row in found)
+            page = Page(sort, reverse, limit, offset)
+            return listing.list_runs(connection, wanted or RunFilter(), page)
 
     def show(self, run: int) -> RunDetail:
         """Return everything about one run.
@@ -130,142 +190,54 @@ class Ledger:
         Raises:
             SondeError: there is no such run.
         """
+        return self.details([run])[0]
+
+    def details(self, numbers: Sequence[int]) -> tuple[RunDetail, ...]:
+        """Return everything about some runs, in the order of their numbers.
+
+        Raises:
+            SondeError: there is no such run.
+        """
         with reading(self.engine) as connection:
-            row = connection.execute(select(runs).where(runs.c.id == run)).mappings().first()
-            if row is None:
-                raise SondeError(
-                    f"The ledger has no run {run}.", fix="See them with `sonde ledger list`."
-                )
-            query = select(stages).where(stages.c.run_id == run).order_by(stages.c.id)
-            parts = connection.execute(query).mappings().all()
-            state = shown_state(row)
-            return RunDetail(
-                {**row, "state": state},
-                tuple(_shown_stage(part, state) for part in parts),
-                tuple(found for part in parts for found in _results_of(connection, part)),
-            )
+            return details.details_of(connection, numbers)
+
+    def scores(self, result: int, part: str = "") -> "tuple[Scores, ...]":
+        """Return the scores of each unit from which a result was computed.
+
+        ``part`` names a control or a baseline of the result; one that averages several series gives
+        as many scores.
+
+        Raises:
+            SondeError: the result, the part or its scores are not there.
+        """
+        from sonde.ledger.units import read_scores
+
+        with reading(self.engine) as connection:
+            row = results.known_result(connection, result)
+            series = _series_of(row, part)
+            stage = stages_table.c.id == row["stage_id"]
+            folder = connection.execute(select(stages_table.c.folder).where(stage)).scalar()
+            path = Path(str(folder)) / row["units"]
+            source = kept_units(connection, row["units_hash"], path)
+        return tuple(read_scores(source, one, row["metric"]) for one in series)
 
 
-def shown_state(run: RowMapping | Mapping[str, Any]) -> str:
-    """Return a run's state; one that runs in a process that is gone was interrupted."""
-    if run["state"] == RUNNING and is_gone(run["process"]):
-        return INTERRUPTED
-    return run["state"]
-
-
-def _headlines(engine: Engine, ids: list[int]) -> dict[int, str]:
-    """Return the first result of each run, in words."""
-    query = (
-        select(results, stages.c.name.label("stage"), stages.c.run_id)
-        .join(stages)
-        .where(stages.c.run_id.in_(ids))
-        .order_by(results.c.id)
-    )
-    found: dict[int, str] = {}
-    with reading(engine) as connection:
-        for row in connection.execute(query).mappings():
-            result = _result_row(row)
-            words = f"{result.stage}: {result.metric} {result.score}"
-            found.setdefault(row["run_id"], words)
-    return found
-
-
-def _results_of(connection: Connection, stage: RowMapping) -> list[ResultRow]:
-    """Return a stage's results; a reused one has those of the stage that made them."""
-    made = stage["id"]
-    if stage["state"] == REUSED:
-        query = select(func.max(stages.c.id)).where(
-            stages.c.key == stage["key"], stages.c.state == DONE
+def _series_of(result: Mapping[str, Any], part: str) -> tuple[str, ...]:
+    parts = {**against_read(result["baselines"]), **against_read(result["controls"])}
+    if part and part not in parts:
+        raise SondeError(
+            f"The result {result['name']} has no control or baseline {part!r}.",
+            fix=f"It has {', '.join(parts) or 'none'}.",
         )
-        made = connection.execute(query).scalar()
-    query = (
-        select(results, stages.c.name.label("stage"))
-        .join(stages)
-        .where(stages.c.id == made)
-        .order_by(results.c.id)
-    )
-    return [_result_row(row) for row in connection.execute(query).mappings()]
-
-
-def _shown_stage(stage: RowMapping, run_state: str) -> Mapping[str, Any]:
-    interrupted = stage["state"] == RUNNING and run_state != RUNNING
-    return {**stage, "state": INTERRUPTED if interrupted else stage["state"]}
-
-
-def _columns(start: RunStart | StageStart) -> dict[str, Any]:
-    # Not dataclasses.asdict, which copies the mappings inside and fails on read-only ones.
-    row = {field: getattr(start, field) for field in type(start).__dataclass_fields__}
-    return {
-        name: jsonable(value) if isinstance(value, Mapping | tuple) else value
-        for name, value in row.items()
-    }
-
-
-def _result_columns(stage: int, result: Measured) -> dict[str, Any]:
-    score = result.score
-    numbers: dict[str, Any] = {"value": score.value, "low": score.low, "high": score.high}
-    return {
-        "stage_id": stage,
-        "name": result.name,
-        "metric": result.metric,
-        **jsonable(numbers),
-        "level": score.level,
-        "n": score.n,
-        "control": _stored(result.control),
-        "baseline": _stored(result.baseline),
-        "units": result.units,
-        "note": result.note,
-    }
-
-
-def _stored(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    fields = ("value", "low", "high", "n", "level")
-    return jsonable({name: getattr(interval, name) for name in fields})
-
-
-def _interval(stored: Mapping[str, Any] | None) -> Interval | None:
-    if stored is None:
-        return None
-    value, low, high = (
-        float("nan") if stored[name] is None else float(stored[name])
-        for name in ("value", "low", "high")
-    )
-    return Interval(value, low, high, int(stored["n"]), float(stored["level"]))
-
-
-def _result_row(row: RowMapping) -> ResultRow:
-    score = _interval(dict(row))
-    assert score is not None
-    return ResultRow(
-        row["stage"],
-        row["name"],
-        row["metric"],
-        score,
-        _interval(row["control"]),
-        _interval(row["baseline"]),
-        row["units"],
-        row["note"],
-    )
-
-
-def _run_row(row: RowMapping, state: str) -> RunRow:
-    return RunRow(
-        row["id"],
-        row["name"],
-        row["variant"],
-        state,
-        row["reason"],
-        row["started"],
-        row["seconds"],
-        "",
-    )
-
-
-def _number(key: Any) -> int:
-    return int(key[0])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    if result["not_applicable"]:
+        raise SondeError(
+            f"The result {result['name']} is not applicable: {result['not_applicable']}."
+        )
+    series = parts[part].series if part else tuple(filter(None, [result["series"]]))
+    if not series or not result["units_hash"]:
+        raise SondeError(
+            f"The ledger has no scores of single units for "
+            f"{result['name']}{f'/{part}' if part else ''}.",
+            fix="Run its stage again with this version of sonde; `--force STAGE` redoes it.",
+        )
+    return series

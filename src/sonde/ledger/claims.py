@@ -1,0 +1,167 @@
+"""Claims as they were registered, and what runs said of them. No row is ever changed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select, text
+
+from sonde.core.errors import SondeError, nearest
+from sonde.ledger.clock import now
+from sonde.ledger.intervals import interval_read, interval_stored, number
+from sonde.ledger.records import (
+    SMOKE,
+    VERDICTS,
+    ClaimStart,
+    Registration,
+    Verdict,
+    VerdictRow,
+)
+from sonde.ledger.runs import known_run
+from sonde.ledger.schema import claims, names_of, verdicts
+
+LOCK = 7367  # any number that the migrations' lock does not have
+
+
+def register(connection: Connection, starts: Sequence[ClaimStart]) -> tuple[Registration, ...]:
+    """Register claims; one that is registered already gives its first registration back.
+
+    Raises:
+        SondeError: one belongs to a smoke run, which may make no claim.
+    """
+    for start in starts:
+        if start.purpose == SMOKE:
+            raise _no_claim(f"The experiment {start.experiment} has the purpose smoke")
+    # SQLite's writers come one after the other anyway; a server's are made to, so that two that
+    # register one claim at once get one row, and each change follows the one before it.
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    return tuple(_registered(connection, start) for start in starts)
+
+
+def registrations(connection: Connection, experiment: str) -> tuple[Registration, ...]:
+    """Return the claims of an experiment in the order in which they were registered."""
+    query = select(claims).where(claims.c.experiment == experiment).order_by(claims.c.id)
+    return tuple(map(_registration, connection.execute(query).mappings()))
+
+
+def record_verdicts(connection: Connection, run: int, given: Sequence[Verdict]) -> None:
+    """Add what a run says of claims.
+
+    Raises:
+        SondeError: the run is a smoke run or none, a claim is not registered, or a verdict is none.
+    """
+    row = known_run(connection, run)
+    if row["purpose"] == SMOKE:
+        raise _no_claim(f"Run {run} has the purpose smoke")
+    for verdict in given:
+        if verdict.verdict not in VERDICTS:
+            raise SondeError(
+                f"{verdict.verdict!r} is not a verdict.{nearest(verdict.verdict, VERDICTS)}",
+                fix=f"Verdicts are {', '.join(VERDICTS)}.",
+            )
+        known = select(claims.c.experiment).where(claims.c.id == verdict.claim)
+        experiment = connection.execute(known).scalar()
+        if experiment is None:
+            raise SondeError(
+                f"The ledger has no registered claim {verdict.claim}.",
+                fix="Register a claim before a run judges it.",
+            )
+        if experiment != row["name"]:
+            raise SondeError(
+                f"Claim {verdict.claim} belongs to the experiment {experiment}, and run {run} to "
+                f"{row['name']}.",
+            )
+        connection.execute(insert(verdicts).values(run_id=run, **_verdict_columns(verdict)))
+
+
+def verdicts_where(
+    connection: Connection, *, experiment: str | None = None, run: int | None = None
+) -> tuple[VerdictRow, ...]:
+    """Return the verdicts on an experiment's claims, of a run, or all, oldest first."""
+    query = (
+        select(verdicts, claims.c.experiment, claims.c.name)
+        .join(claims, claims.c.id == verdicts.c.claim_id)
+        .order_by(verdicts.c.id)
+    )
+    if experiment is not None:
+        query = query.where(claims.c.experiment == experiment)
+    if run is not None:
+        query = query.where(verdicts.c.run_id == run)
+    return tuple(map(_verdict_row, connection.execute(query).mappings()))
+
+
+def _registered(connection: Connection, start: ClaimStart) -> Registration:
+    def of_this_name(what: Any) -> Select[Any]:
+        return select(what).where(
+            claims.c.experiment == start.experiment,
+            claims.c.name == start.name,
+            claims.c.variant == start.variant,
+        )
+
+    query = of_this_name(claims).where(claims.c.hash == start.hash)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        before = connection.execute(of_this_name(func.max(claims.c.id))).scalar()
+        given = {name: getattr(start, name) for name in names_of(claims) if hasattr(start, name)}
+        columns = {
+            **given,
+            "after_results": int(start.after_results),
+            "registered": now(),
+            "replaces": before,
+        }
+        connection.execute(insert(claims).values(**columns))
+        row = connection.execute(query).mappings().one()
+    return _registration(row)
+
+
+def _registration(row: RowMapping) -> Registration:
+    return Registration(
+        id=row["id"],
+        experiment=row["experiment"],
+        name=row["name"],
+        hash=row["hash"],
+        registered=row["registered"],
+        content=row["content"],
+        spec_hash=row["spec_hash"],
+        after_results=bool(row["after_results"]),
+        replaces=row["replaces"],
+        variant=row["variant"],
+    )
+
+
+# Fields that a verdict and its row share as they are.
+_WORDS = ("variant", "verdict", "statement", "design", "n", "why", "advice", "inputs")
+_NUMBERS = ("boundary", "p", "p_adjusted")
+
+
+def _verdict_columns(verdict: Verdict) -> dict[str, Any]:
+    return {
+        **{name: getattr(verdict, name) for name in _WORDS},
+        **{name: number(getattr(verdict, name)) for name in _NUMBERS},
+        "claim_id": verdict.claim,
+        "effect": interval_stored(verdict.effect),
+        "post_hoc": int(verdict.post_hoc),
+        "recorded": now(),
+    }
+
+
+def _verdict_row(row: RowMapping) -> VerdictRow:
+    same: Mapping[str, Any] = {name: row[name] for name in (*_WORDS, *_NUMBERS)}
+    return VerdictRow(
+        **cast("dict[str, Any]", same),
+        claim=row["claim_id"],
+        effect=interval_read(row["effect"]),
+        post_hoc=bool(row["post_hoc"]),
+        id=row["id"],
+        run=row["run_id"],
+        experiment=row["experiment"],
+        name=row["name"],
+        recorded=row["recorded"],
+    )
+
+
+def _no_claim(what: str) -> SondeError:
+    return SondeError(
+        f"{what}: it checks that everything works, and may make no claim.",
+        fix="Set `purpose: exploratory`, or take the claims out.",
+    )

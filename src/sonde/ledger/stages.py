@@ -1,0 +1,102 @@
+"""Writing stages: their beginning, and their end with its results."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from sonde.core.errors import SondeError
+from sonde.ledger.clock import now
+from sonde.ledger.records import DONE, REUSED, RUNNING, Measured, StageEnd, StageStart
+from sonde.ledger.results import result_columns
+from sonde.ledger.runs import add_text, known_run
+from sonde.ledger.schema import results, runs, stages
+from sonde.ledger.unit_scores import UnitsFile, keep_units
+
+
+def begin_stage(connection: Connection, run: int, start: StageStart) -> int:
+    """Insert a stage whose turn has come; return its number.
+
+    Raises:
+        SondeError: there is no such run.
+    """
+    known_run(connection, run)
+    row: dict[str, Any] = {
+        **{name: getattr(start, name) for name in type(start).__dataclass_fields__},
+        "run_id": run,
+        "state": RUNNING,
+        "reason": "",
+        "started": now(),
+        "outputs": {},
+        "summary": {},
+        "cost": {},
+    }
+    made = connection.execute(insert(stages).values(**row)).inserted_primary_key
+    return int(cast("Any", made)[0])
+
+
+def end_stage(
+    connection: Connection, stage: int, end: StageEnd, files: Sequence[UnitsFile]
+) -> None:
+    """Note how a stage ended, with its results and the files of their units.
+
+    Raises:
+        SondeError: there is no such stage.
+    """
+    change = {
+        "state": end.state,
+        "reason": end.reason,
+        "seconds": end.seconds,
+        "outputs": end.outputs,
+        "summary": end.summary,
+        "cost": end.cost,
+    }
+    connection.execute(update(stages).where(stages.c.id == stage).values(**change))
+    row = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
+    if row is None:
+        raise SondeError(f"The ledger has no stage {stage}.")
+    keep_units(connection, files)
+    hashes = {file.name: file.hash for file in files}
+    rows = [result_columns(stage, one, hashes.get(one.units)) for one in end.results]
+    if rows:
+        connection.execute(insert(results), rows)
+    _set_headline(connection, row)
+    add_text(connection, row["run_id"], end.reason, *_words_of(end.results))
+
+
+def maker_of(connection: Connection, stage: RowMapping) -> int | None:
+    """Return the number of the stage that made a stage's results: itself, if it was not reused.
+
+    None where the ledger does not know the stage that a reused one goes back to.
+    """
+    if stage["state"] != REUSED:
+        return stage["id"]
+    made = (
+        select(stages.c.id)
+        .where(stages.c.key == stage["key"], stages.c.state == DONE, stages.c.id < stage["id"])
+        .order_by(stages.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(made).scalar()
+
+
+def _set_headline(connection: Connection, stage: RowMapping) -> None:
+    """Let the run be listed with its first result that has a score, or else with its first."""
+    columns = (results.c.id, results.c.value, results.c.not_applicable)
+    found = connection.execute(
+        select(*columns)
+        .where(results.c.stage_id == maker_of(connection, stage))
+        .order_by(results.c.not_applicable != "", results.c.id)
+        .limit(1)
+    ).first()
+    if found is None:
+        return
+    run = runs.c.id == stage["run_id"]
+    current = select(runs.c.headline).where(run).scalar_subquery()
+    before = connection.execute(select(*columns).where(results.c.id == current)).first()
+    if before is None or (before.not_applicable and not found.not_applicable):
+        connection.execute(update(runs).where(run).values(headline=found.id, value=found.value))
+
+
+def _words_of(measured: Sequence[Measured]) -> list[str]:
+    return [words for one in measured for words in (one.note, one.not_applicable)]

@@ -1,0 +1,49 @@
+"""The state in which a run is shown, which says more than the one that is recorded.
+
+Recorded is what the run itself knew. That its process is gone, or that another run has taken its
+place, is known only to who looks.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, not_, or_
+
+from sonde.ledger.processes import Onlooker
+from sonde.ledger.records import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    RESOLVED,
+    RUNNING,
+    SKIPPED,
+    SUPERSEDED,
+)
+from sonde.ledger.schema import runs, supersessions
+
+
+def shown_state(run: Mapping[str, Any], replaced: bool, onlooker: Onlooker) -> str:
+    """Return a run's state.
+
+    One that runs in a process that is gone was interrupted. One that another replaces is
+    superseded where it had a result, and resolved where it had none.
+    """
+    if replaced:
+        return SUPERSEDED if run["state"] == DONE else RESOLVED
+    if run["state"] == RUNNING and onlooker.sees_gone(run):
+        return INTERRUPTED
+    return run["state"]
+
+
+def may_be_shown(state: str) -> ColumnElement[bool]:
+    """Return what the database can say of a run that is shown in a state.
+
+    A recorded ``running`` may turn out to be shown as ``running`` or as ``interrupted``.
+    """
+    replaced = exists().where(supersessions.c.old_run == runs.c.id)
+    if state == SUPERSEDED:
+        return and_(runs.c.state == DONE, replaced)
+    if state == RESOLVED:
+        return and_(runs.c.state.in_((FAILED, SKIPPED, INTERRUPTED, RUNNING)), replaced)
+    recorded = (INTERRUPTED, RUNNING) if state == INTERRUPTED else (state,)
+    return and_(or_(*(runs.c.state == one for one in recorded)), not_(replaced))
