@@ -1,0 +1,1 @@
+"""Claims of an experiment file: written before the run, registered, judged after it."""

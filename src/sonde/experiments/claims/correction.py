@@ -1,0 +1,75 @@
+"""Correction of confirmatory verdicts for how many questions were asked."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from statistics import NormalDist
+from typing import TypeVar
+
+from sonde.experiments.claims.judging import Finding
+from sonde.experiments.claims.specification import Correction
+from sonde.experiments.claims.wording import advised
+
+Key = TypeVar("Key")
+NAMES = {"holm": "Holm", "benjamini_hochberg": "Benjamini–Hochberg"}
+POWER = 0.8
+
+
+def corrected(
+    findings: Mapping[Key, Finding], levels: Mapping[Key, float], correction: Correction
+) -> dict[Key, Finding]:
+    """Adjust the p-values of a family, and take back what does not stand the correction.
+
+    Findings without a p-value were not tested, so they are no members of the family. A verdict
+    stands where its adjusted p-value is below 1 − level.
+    """
+    family = [key for key, finding in findings.items() if finding.p is not None]
+    if correction == "none" or not family:
+        return dict(findings)
+    import numpy as np
+
+    from sonde.stats.multiplicity import benjamini_hochberg, holm
+
+    adjust = holm if correction == "holm" else benjamini_hochberg
+    adjusted = adjust(np.array([findings[key].p for key in family], np.float64))
+    changed = {
+        key: _with_adjusted(findings[key], float(p), levels[key], (correction, len(family)))
+        for key, p in zip(family, adjusted, strict=True)
+    }
+    return {key: changed.get(key, finding) for key, finding in findings.items()}
+
+
+def _with_adjusted(
+    finding: Finding, adjusted: float, level: float, made: tuple[Correction, int]
+) -> Finding:
+    alpha = 1 - level
+    # Equal p-values at alpha itself come from rounding; one question is its own family.
+    if finding.verdict == "inconclusive" or adjusted < alpha or made[1] == 1:
+        return replace(finding, p_adjusted=adjusted)
+    correction, count = made
+    assert finding.p is not None
+    said = f"{finding.why[:-1]}; alone it is {finding.verdict} ({p_in_words(finding.p)}), "
+    said += (
+        f"but not after {NAMES[correction]}'s correction over {count} questions (adjusted "
+        f"{p_in_words(adjusted)})."
+    )
+    needed = _units_needed(finding.p, alpha * finding.p / adjusted, finding.n)
+    advice = f"Ask fewer confirmatory questions. {advised(needed, finding.n)}"
+    return replace(finding, verdict="inconclusive", why=said, advice=advice, p_adjusted=adjusted)
+
+
+def _units_needed(p: float, alpha: float, n: int) -> float:
+    """Return the units with which a stricter two-sided alpha would be met with power 0.8.
+
+    n ((z(1 - alpha / 2) + z(power)) / z(1 - p / 2))²: z grows with the square root of n.
+    """
+    normal = NormalDist()
+    reached = -normal.inv_cdf(p / 2)
+    wanted = -normal.inv_cdf(alpha / 2) + normal.inv_cdf(POWER)
+    return n * (wanted / reached) ** 2
+
+
+def p_in_words(p: float) -> str:
+    """Write a p-value: ``p = 0.013``, ``p < 0.0001``."""
+    if p < 1e-4:
+        return "p < 0.0001"
+    return f"p = {p:.4f}" if p < 0.01 else f"p = {p:.3f}"
