@@ -1,21 +1,22 @@
 """Activations: extract them, keep them, take their moments, find their massive dimensions."""
 
-from sonde.activations.activations import (
-    Activations,
-    ActivationsInMemory,
-    Origin,
-    RowTable,
-    Skipped,
-)
-from sonde.activations.extract import extract
-from sonde.activations.foreign import ImportSettings, import_activations
-from sonde.activations.massive import MassiveDimensions, MassiveSettings, massive_dimensions
-from sonde.activations.moments import ClassMoments, Moments, mean_difference, stream_moments
-from sonde.activations.saving import save_activations
-from sonde.activations.settings import ExtractSettings
-from sonde.activations.store import ActivationStore
-from sonde.activations.stream import ActivationStream, stream
-from sonde.activations.verify import Problem, verify_store
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sonde.activations.activations import Activations, ActivationsInMemory, RowTable, Skipped
+    from sonde.activations.extraction import extract
+    from sonde.activations.foreign import import_activations
+    from sonde.activations.foreign_settings import ImportSettings
+    from sonde.activations.massive import massive_dimensions
+    from sonde.activations.massive_report import MassiveDimensions, MassiveSettings
+    from sonde.activations.moments import ClassMoments, Moments, mean_difference, stream_moments
+    from sonde.activations.origin import Origin
+    from sonde.activations.saving import save_activations
+    from sonde.activations.settings import ExtractSettings
+    from sonde.activations.store import ActivationStore
+    from sonde.activations.streaming import ActivationStream, stream
+    from sonde.activations.verify import Problem, verify_store
 
 __all__ = [
     "ActivationStore",
@@ -41,3 +42,40 @@ __all__ = [
     "stream_moments",
     "verify_store",
 ]
+
+# Settings are read without torch, which takes seconds to import: a name is imported when it is
+# first used. No module here has the name of a function (docs/decisions/0006).
+_HOME = {
+    "ActivationStore": "store",
+    "ActivationStream": "streaming",
+    "Activations": "activations",
+    "ActivationsInMemory": "activations",
+    "ClassMoments": "moments",
+    "ExtractSettings": "settings",
+    "ImportSettings": "foreign_settings",
+    "MassiveDimensions": "massive_report",
+    "MassiveSettings": "massive_report",
+    "Moments": "moments",
+    "Origin": "origin",
+    "Problem": "verify",
+    "RowTable": "activations",
+    "Skipped": "activations",
+    "extract": "extraction",
+    "import_activations": "foreign",
+    "massive_dimensions": "massive",
+    "mean_difference": "moments",
+    "save_activations": "saving",
+    "stream": "streaming",
+    "stream_moments": "moments",
+    "verify_store": "verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'sonde.activations' has no attribute {name!r}")
+    return getattr(import_module(f"sonde.activations.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,28 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from sonde.core.base import Config
+from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, parse_hook_point
-
-
-class Origin(Config):
-    """Where activations come from: everything needed to make them again, or to refuse a misuse.
-
-    ``model_fingerprint`` names the weights; two models with one name and other weights differ.
-    Imported activations carry what is known and leave the rest empty.
-    """
-
-    model: str = ""
-    revision: str = ""
-    model_fingerprint: str = ""
-    dtype: str = ""
-    template: str = ""
-    data_fingerprint: str = ""
-    hooks: tuple[str, ...] = ()
-    positions: tuple[str, ...] = ()
-    edits: str = ""
-    sonde_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

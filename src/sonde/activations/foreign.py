@@ -11,20 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 import sonde
-from sonde.activations.activations import (
-    Activations,
-    ActivationsInMemory,
-    Origin,
-    RowTable,
-    Skipped,
-)
+from sonde.activations.activations import Activations, ActivationsInMemory, RowTable, Skipped
 from sonde.activations.foreign_files import read_arrays
+from sonde.activations.foreign_settings import ImportSettings
+from sonde.activations.origin import Origin
 from sonde.activations.saving import save_activations
-from sonde.core.base import Config, validated
+from sonde.core.base import validated
 from sonde.core.errors import SondeError
 from sonde.core.files import sha256_file
 from sonde.core.hooks import HookPoint, Site, parse_hook_point, parse_site
@@ -34,26 +29,6 @@ _LAYER_KEY = re.compile(
 )
 FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _ID_KEY = re.compile(r"(?:\w+_)?(?:ids?|uids?|names?|keys?)", re.IGNORECASE)
-
-
-class ImportSettings(Config):
-    """How a file's arrays are to be understood.
-
-    ``hooks`` maps keys of the file to hook points; without it keys such as ``layer_11``,
-    ``blocks.11.resid_post`` or ``11`` are understood, a number meaning block 11's ``site``.
-    ``ids`` is the key of the row ids; without it a key such as ``task_ids`` or ``ids`` is taken.
-    ``ignore`` names arrays that are neither. ``repeated`` allows several rows for one example.
-    ``model``, ``revision`` and ``position`` are what is known of their origin.
-    """
-
-    hooks: dict[str, str] = Field(default_factory=dict)
-    ids: str = ""
-    ignore: tuple[str, ...] = ()
-    site: str = "resid_post"
-    position: str = ""
-    model: str = ""
-    revision: str = ""
-    repeated: bool = False
 
 
 def import_activations(
@@ -80,6 +55,7 @@ def import_activations(
     id_key = _id_key(file, arrays, chosen) if ids is None else ""
     tensors = _tensors(file, arrays, chosen, id_key)
     rows = _common_rows(file, tensors)
+    _refuse_mixed(file, tensors)
     names = _names(file, arrays[id_key] if ids is None else ids, rows, chosen.repeated)
     found = _finite(file, {hook: tensor for _, (hook, tensor) in tensors.items()}, names, chosen)
     return found if out is None else save_activations(found, out)
@@ -178,6 +154,26 @@ def _common_rows(file: Path, tensors: Mapping[str, tuple[HookPoint, Tensor]]) ->
             fix="Every hook point needs the same rows in the same order.",
         )
     return next(iter(counts.values()))
+
+
+def _refuse_mixed(file: Path, tensors: Mapping[str, tuple[HookPoint, Tensor]]) -> None:
+    """Refuse arrays that no one model in one dtype can have given.
+
+    Every site but the heads' has the width of the residual stream; the heads' is another.
+    """
+    shapes: dict[bool, dict[str, str]] = {True: {}, False: {}}
+    dtypes: dict[str, str] = {}
+    for key, (hook, tensor) in tensors.items():
+        width = "×".join(map(str, tensor.shape[1:]))
+        shapes[hook.site is Site.HEAD_OUT][key] = f"has width {width}"
+        dtypes[key] = f"is {str(tensor.dtype).removeprefix('torch.')}"
+    for found in (*shapes.values(), dtypes):
+        if len(set(found.values())) > 1:
+            listed = ", ".join(f"{key!r} {words}" for key, words in found.items())
+            raise SondeError(
+                f"{file}: the arrays do not come from one model in one dtype: {listed}.",
+                fix="Import what belongs together, and leave the rest out with ignore=[…].",
+            )
 
 
 def _names(file: Path, given: Any, rows: int, repeated: bool) -> np.ndarray:

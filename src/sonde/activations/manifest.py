@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sonde.activations.activations import Origin
+from sonde.activations.origin import Origin
 from sonde.activations.sealed import read_sealed, write_sealed
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError

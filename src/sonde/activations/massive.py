@@ -10,7 +10,7 @@ from torch import Tensor
 from sonde.activations import massive_report as m
 from sonde.activations.massive_report import MassiveDimensions, MassiveSettings
 from sonde.activations.settings import ExtractSettings, extract_settings
-from sonde.activations.stream import ActivationStream, stream
+from sonde.activations.streaming import ActivationStream, stream
 from sonde.activations.survey import Kept, Second, first_pass, second_pass
 from sonde.core.base import validated
 from sonde.data.examples import Example

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sonde.activations.activations import Origin
+from sonde.activations.origin import Origin
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json, write_json

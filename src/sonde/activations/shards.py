@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sonde.activations.activations import Origin
 from sonde.activations.manifest import REMAKE, FileRecord, ShardRecord, record_of, shard_name
+from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_atomic
 from sonde.core.hooks import HookPoint

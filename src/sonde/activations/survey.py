@@ -18,7 +18,7 @@ from torch import Tensor
 from sonde.activations.massive_report import MassiveSettings
 from sonde.activations.medians import LogHistogram
 from sonde.activations.passes import ActivationBatch
-from sonde.activations.stream import ActivationStream
+from sonde.activations.streaming import ActivationStream
 from sonde.core.errors import SondeError
 
 COARSE_BINS = 192  # a quarter octave each

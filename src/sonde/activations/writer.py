@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from sonde.activations import manifest as m
-from sonde.activations.activations import Origin
+from sonde.activations.origin import Origin
 from sonde.activations.passes import Dropped, Job, Passes, refuse_nothing, skipped_of
 from sonde.activations.plan import BatchPlan, plan_batches, plan_from_json, plan_to_json
 from sonde.activations.sealed import read_sealed, write_sealed
 from sonde.activations.shards import SHARD_BYTES, ShardBuffer, write_shard
-from sonde.activations.stream import token_budget
+from sonde.activations.streaming import token_budget
 from sonde.activations.tables import write_rows, write_skipped
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site

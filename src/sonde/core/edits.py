@@ -221,13 +221,20 @@ def _check_ends(low: float | Tensor, high: float | Tensor) -> None:
     lows, highs = torch.as_tensor(low), torch.as_tensor(high)
     if lows.ndim and highs.ndim and lows.shape != highs.shape:
         raise SondeError(
-            f"A clamp has {list(lows.shape)} low ends and {list(highs.shape)} high ends.",
+            f"A clamp was given low ends of shape {list(lows.shape)} and high ends of shape "
+            f"{list(highs.shape)}.",
             fix="Give one of each for each row of the batch, or one for all.",
         )
-    if not bool((lows.to(highs.device) <= highs).all()):  # NaN is in no order
+    lows, highs = torch.broadcast_tensors(lows.to(highs.device), highs)
+    wrong = ~(lows <= highs)  # NaN is in no order
+    if bool(wrong.any()):
+        first = int(wrong.flatten().nonzero()[0])
+        row = f" in row {first}" if wrong.ndim else ""
+        ends = float(lows.flatten()[first]), float(highs.flatten()[first])
         raise SondeError(
-            f"A clamp's low end {low} does not lie below its high end {high}.",
-            fix="Give low <= high; equal ends set the projection to that value.",
+            f"A clamp needs its low end at or below its high end; given{row}: low {ends[0]:g}, "
+            f"high {ends[1]:g}.",
+            fix="Swap them, or give both the same number to set the projection to it.",
         )
 
 

@@ -121,6 +121,16 @@ def iter_rendered(
             )
 
 
+def template_used(tokenizer: Any, examples: Sequence[Example], template: str) -> str:
+    """Return what ``auto`` came to: ``chat``, ``none``, or ``chat and none`` for a mixture."""
+    if template != "auto":
+        return template
+    if not tokenizer.chat_template:
+        return "none"
+    plain = {example.plain and isinstance(example.prompt, str) for example in examples}
+    return " and ".join(word for word, bare in (("chat", False), ("none", True)) if bare in plain)
+
+
 def _template(
     tokenizer: Any, settings: RenderSettings, knowledge: Knowledge
 ) -> ChatTemplate | None:

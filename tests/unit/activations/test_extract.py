@@ -48,6 +48,11 @@ def test_rows_equal_passes_of_one_example(model, data):
     assert at == len(rows) == len(tensor)
 
 
+def test_the_origin_names_the_template_that_was_used(model, data):
+    assert extract(model, data, layers=1).origin.template == "chat"
+    assert extract(model, data, layers=1, template="none").origin.template == "none"
+
+
 def test_the_budget_does_not_change_the_rows(model, data):
     small = extract(model, data, layers=1, token_budget=60)
     large = extract(model, data, layers=1, token_budget=5000)

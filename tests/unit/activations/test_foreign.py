@@ -62,6 +62,18 @@ def test_safetensors_with_ids_in_the_metadata_or_given(tmp_path, x):
         import_activations(tmp_path / "b.safetensors")
 
 
+def test_heads_have_a_width_of_their_own(tmp_path, x):
+    hooks = {"heads": "blocks.3.head_out", "resid": "blocks.3.resid_post"}
+    heads = np.ones((6, 2, 3), np.float32)
+    np.savez(tmp_path / "a.npz", ids=IDS, heads=heads, resid=x[11])
+    found = import_activations(tmp_path / "a.npz", hooks=hooks)
+    assert found.tensor("blocks.3.head_out").shape == (6, 2, 3)
+    more = hooks | {"other": "blocks.4.head_out"}
+    np.savez(tmp_path / "b.npz", ids=IDS, heads=heads, resid=x[11], other=heads[:, :1])
+    with pytest.raises(SondeError, match="'heads' has width 2×3, 'other' has width 1×3"):
+        import_activations(tmp_path / "b.npz", hooks=more)
+
+
 def test_an_npy_needs_its_hook_point(tmp_path, x):
     np.save(tmp_path / "a.npy", x[11])
     hooks = {"array": "blocks.3.mlp_out"}
@@ -122,6 +134,16 @@ def test_pickled_objects_are_refused_and_never_run(tmp_path, x, capsys):
         ({"ids": IDS, "labels": np.zeros(6)}, {}, "not clear where 'labels' was read"),
         ({"ids": IDS, "layer_12": np.zeros((5, 4))}, {}, "different numbers of rows"),
         ({"ids": IDS, "layer_12": np.zeros(6)}, {}, "'layer_12' is float64 of shape"),
+        (
+            {"ids": IDS, "layer_12": np.zeros((6, 5), np.float32)},
+            {},
+            "'layer_11' has width 4, 'layer_12' has width 5",
+        ),
+        (
+            {"ids": IDS, "layer_12": np.zeros((6, 4), np.float16)},
+            {},
+            "'layer_11' is float32, 'layer_12' is float16",
+        ),
         ({"ids": IDS, "11": np.zeros((6, 4))}, {}, "are both at blocks.11.resid_post"),
         ({"ids": IDS}, {"ids_key": "x"}, "not a key"),
         ({"ids": IDS}, {"ignore": ["labels"]}, "has no array 'labels'"),

@@ -98,11 +98,13 @@ def test_a_direction_must_have_one(direction: torch.Tensor) -> None:
 
 
 def test_a_clamp_has_its_ends_in_order() -> None:
-    with pytest.raises(SondeError, match="low end"):
+    with pytest.raises(SondeError, match=r"low end at or below .*given: low 2, high 1\."):
         Clamp(HOOK, UP, 2.0, 1.0)
-    with pytest.raises(SondeError, match="low end"):
+    with pytest.raises(SondeError, match="given: low nan, high 1"):
         Clamp(HOOK, UP, float("nan"), 1.0)
-    with pytest.raises(SondeError, match=r"\[2\] low ends and \[3\] high ends"):
+    with pytest.raises(SondeError, match=r"given in row 1: low 3, high 2\.5"):
+        Clamp(HOOK, UP, torch.tensor([0.0, 3.0]), 2.5)
+    with pytest.raises(SondeError, match=r"low ends of shape \[2\] and high ends of shape \[3\]"):
         _check_ends(torch.zeros(2), torch.ones(3))
 
 

@@ -1,6 +1,7 @@
 """Rendering: exact spans, one BOS, a prompt that does not depend on the response."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
 from sonde.data.examples import Example, Message
-from sonde.models.render import NotRendered, RenderSettings, render, render_all
+from sonde.models.render import NotRendered, RenderSettings, render, render_all, template_used
 
 families = pytest.mark.parametrize("family", TEMPLATES)
 texts = st.text(min_size=1, max_size=30).filter(lambda text: text.strip() and "<" not in text)
@@ -203,6 +204,18 @@ def test_auto_leaves_a_text_marked_plain_as_it_is():
     assert plain.text == "Hi"
     assert "<|im_start|>user\nHi" in templated.text
     assert render(byte_tokenizer(), examples[1]).text == "Hi"  # no template to use
+
+
+def test_the_template_that_auto_came_to_is_known():
+    tokenizer = byte_tokenizer("chatml")
+    told, plain = Example("a", "Hi"), Example("b", "Hi", plain=True)
+    turns = replace(chat("Hi"), plain=True)  # turns always need the template
+    assert template_used(tokenizer, [told, turns], "auto") == "chat"
+    assert template_used(tokenizer, [plain], "auto") == "none"
+    assert template_used(tokenizer, [told, plain], "auto") == "chat and none"
+    assert template_used(tokenizer, [plain], "chat") == "chat"
+    base = SimpleNamespace(chat_template=None)  # a base model's tokenizer has none
+    assert template_used(base, [told], "auto") == "none"
 
 
 def test_a_last_assistant_turn_is_the_response():

@@ -23,7 +23,7 @@ class ExtractStage(ModelStage, ExtractSettings):
     kind: Literal["extract"] = Field(default="extract", description="Keep activations on disk.")
     data: str = Field(description="The stage whose examples the model reads.")
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     gives: ClassVar[str] = "activations"
     resumes: ClassVar[bool] = True
     store: ClassVar[str] = STORE
@@ -44,7 +44,7 @@ class ExtractStage(ModelStage, ExtractSettings):
 
     def run(self, context: Context) -> Outcome:
         """Extract into the store; one that was begun goes on."""
-        from sonde.activations.extract import extract
+        from sonde.activations.extraction import extract
 
         model, examples = context.load_model(), context.open(self.data)
         settings = self.extract_settings()

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from sonde.activations.foreign import ImportSettings
+from sonde.activations.foreign_settings import ImportSettings
 from sonde.experiments.stage import Context, Outcome, Stage, resolved_path
 from sonde.experiments.stages.extract import STORE, activations_summary
 

@@ -24,7 +24,7 @@ class MassiveStage(ModelStage, MassiveSettings):
     )
     data: str = Field(description="The stage whose examples the model reads.")
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "massive"
 
     def inputs(self) -> tuple[Reference, ...]:

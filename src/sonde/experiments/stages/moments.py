@@ -78,7 +78,7 @@ class MomentsStage(ModelStage, ExtractSettings):
     def _batches(self, context: Context, examples: "tuple[Example, ...]") -> Iterable[Any]:
         if self.activations is not None:
             return context.open(self.activations).batches()
-        from sonde.activations.stream import stream
+        from sonde.activations.streaming import stream
 
         return stream(context.load_model(), examples, self.settings(), progress=context.progress)
 

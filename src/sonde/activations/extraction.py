@@ -12,7 +12,7 @@ from sonde.activations.activations import Activations, ActivationsInMemory
 from sonde.activations.passes import refuse_nothing
 from sonde.activations.settings import ExtractSettings, extract_settings
 from sonde.activations.store import ActivationStore
-from sonde.activations.stream import ActivationStream, make_job, stream
+from sonde.activations.streaming import ActivationStream, make_job, stream
 from sonde.activations.writer import write_store
 from sonde.core.edits import Edit
 from sonde.core.hooks import HookPoint

@@ -18,6 +18,7 @@ from sonde.core.hooks import HookPoint
 from sonde.core.progress import progress as show_progress
 from sonde.data.examples import Example, as_examples, data_fingerprint
 from sonde.models.model import Model
+from sonde.models.render import template_used
 
 
 class ActivationStream:
@@ -116,7 +117,7 @@ def make_job(
         revision=model.info.revision or "",
         model_fingerprint=model.info.fingerprint,
         dtype=kept,
-        template=settings.template,
+        template=template_used(model.tokenizer, examples, settings.template),
         data_fingerprint=data_fingerprint(examples),
         hooks=tuple(str(hook) for hook in hooks),
         positions=tuple(str(position) for position in settings.wanted),

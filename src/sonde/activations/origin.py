@@ -1,0 +1,23 @@
+"""Where activations come from."""
+
+from sonde.core.base import Config
+
+
+class Origin(Config):
+    """Where activations come from: everything needed to make them again, or to refuse a misuse.
+
+    ``model_fingerprint`` names the weights; two models with one name and other weights differ.
+    ``template`` is what was used: ``chat``, ``none``, or ``chat and none`` where some texts stood
+    as they were. Imported activations carry what is known and leave the rest empty.
+    """
+
+    model: str = ""
+    revision: str = ""
+    model_fingerprint: str = ""
+    dtype: str = ""
+    template: str = ""
+    data_fingerprint: str = ""
+    hooks: tuple[str, ...] = ()
+    positions: tuple[str, ...] = ()
+    edits: str = ""
+    sonde_version: str = ""
