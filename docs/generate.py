@@ -146,7 +146,7 @@ def _type(field: FieldInfo) -> str:
     for noise in (
         "typing.",
         "sonde.models.spec.",
-        "sonde.data.read.",
+        "sonde.data.settings.",
         "NoneType",
         "<class '",
         "'>",

@@ -2,8 +2,9 @@
 
 from sonde.data.accounting import Joined, JoinReport, join
 from sonde.data.examples import Example, Message, as_examples
-from sonde.data.read import Columns, DataSpec, read_data, read_examples
+from sonde.data.read import read_data, read_examples
 from sonde.data.sets import shipped, shipped_sets
+from sonde.data.settings import Columns, DataSpec
 
 __all__ = [
     "Columns",

@@ -102,30 +102,10 @@ def join(
         SondeError: nothing joins, or labels are partly numbers and partly text.
     """
     rows = [str(name) for name in row_ids]
-    present = dict.fromkeys(rows)
     by_id, twice = _by_id(labels)
-    usable: dict[str, float | str] = {}
-    lost: dict[str, list[str]] = {}
-    for name, label in by_id.items():
-        fault = _fault(name, label, twice)
-        if fault is None and name not in present:
-            fault = (skipped or {}).get(name, NEVER)
-        if fault is not None or label is None:
-            lost.setdefault(fault or EMPTY, []).append(name)
-        else:
-            usable[name] = label
-    unused: dict[str, list[str]] = {}
-    for name in (name for name in present if name not in usable):
-        fault = _fault(name, by_id[name], twice) if name in by_id else NO_LABEL
-        unused.setdefault(fault or EMPTY, []).append(name)
-    report = JoinReport(
-        labels=len(by_id),
-        activations=len(present),
-        matched=len(usable),
-        labels_lost=_frozen(lost),
-        activations_lost=_frozen(unused),
-        skipped=tuple(reason for reason in lost if reason in set((skipped or {}).values())),
-    )
+    faults = {name: _fault(name, label, twice) for name, label in by_id.items()}
+    present = dict.fromkeys(rows)
+    usable, report = _account(present, by_id, faults, skipped or {})
     if not usable:
         raise _nothing_joined(report, list(by_id), list(present))
     index = [number for number, name in enumerate(rows) if name in usable]
@@ -135,6 +115,35 @@ def join(
         labels=_array([usable[rows[number]] for number in index], usable),
         groups=np.asarray([known.get(rows[number]) or rows[number] for number in index], str),
         report=report,
+    )
+
+
+def _account(
+    present: Mapping[str, None],
+    by_id: Mapping[str, Label],
+    faults: Mapping[str, str],
+    skipped: Mapping[str, str],
+) -> tuple[dict[str, float | str], JoinReport]:
+    """Return the labels that join, and the reason for every other id of either side."""
+    usable: dict[str, float | str] = {}
+    lost: dict[str, list[str]] = {}
+    for name, label in by_id.items():
+        fault = faults[name] or ("" if name in present else skipped.get(name, NEVER))
+        if fault or label is None:
+            lost.setdefault(fault, []).append(name)
+        else:
+            usable[name] = label
+    unused: dict[str, list[str]] = {}
+    for name in present:
+        if name not in usable:
+            unused.setdefault(faults.get(name, NO_LABEL), []).append(name)
+    return usable, JoinReport(
+        labels=len(by_id),
+        activations=len(present),
+        matched=len(usable),
+        labels_lost=_frozen(lost),
+        activations_lost=_frozen(unused),
+        skipped=tuple(reason for reason in lost if reason in set(skipped.values())),
     )
 
 
@@ -178,12 +187,13 @@ def _same(one: Label, other: Label) -> bool:
     return one == other or (is_nan(one) and is_nan(other))
 
 
-def _fault(name: str, label: Label, twice: set[str]) -> str | None:
+def _fault(name: str, label: Label, twice: set[str]) -> str:
+    """Return why a label cannot be used; empty where it can."""
     if name in twice:
         return TWICE
     if label is None or label == "":
         return EMPTY
-    return NAN if is_nan(label) else None
+    return NAN if is_nan(label) else ""
 
 
 def _groups(labels: Labels) -> Mapping[str, str | None]:

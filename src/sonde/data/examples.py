@@ -52,12 +52,13 @@ def as_examples(data: Sequence[Example] | Sequence[str]) -> tuple[Example, ...]:
     examples = tuple(_as_example(number, item) for number, item in enumerate(data))
     if not examples:
         raise SondeError("The data set is empty.", fix="Give at least one example.")
-    seen: dict[str, Example] = {}
-    for example in examples:
-        first = seen.setdefault(example.id, example)
-        if first is not example:
+    seen: dict[str, int] = {}
+    for number, example in enumerate(examples):
+        first = seen.setdefault(example.id, number)
+        if first != number:
+            places = (examples[at].row or f"examples[{at}]" for at in (first, number))
             raise SondeError(
-                f"Two examples share the id {example.id!r}: {first.where} and {example.where}.",
+                f"Two examples share the id {example.id!r}: {' and '.join(places)}.",
                 fix="Ids join activations with labels, so each must be unique.",
             )
     return examples

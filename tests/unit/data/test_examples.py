@@ -24,6 +24,8 @@ def test_an_example_says_where_it_came_from():
 def test_shared_ids_an_empty_list_and_a_single_text_are_errors():
     with pytest.raises(SondeError, match=r"id 'a': a\.csv, row 2 and a\.csv, row 5"):
         as_examples([BASE, replace(BASE, row="a.csv, row 5")])
+    with pytest.raises(SondeError, match=r"id 'a': examples\[0\] and examples\[2\]"):
+        as_examples([Example("a", "Hi"), Example("b", "Hi"), Example("a", "Ho")])
     with pytest.raises(SondeError, match="empty"):
         as_examples([])
     with pytest.raises(SondeError, match=r"Write \[text\]"):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example, Message
-from sonde.data.read import Columns, DataSpec, SkippedRow, read_data, read_examples
+from sonde.data.from_rows import SkippedRow
+from sonde.data.read import read_data, read_examples
+from sonde.data.settings import Columns, DataSpec
 
 ROWS = [
     {"id": "a", "prompt": 'She said "yes", then left.', "label": "1", "group": "g1"},
@@ -147,8 +149,8 @@ BAD = {
     "duplicate ids": ("id,text\na,A\nb,B\na,C\n", r"'a': data\.csv, row 2 and data\.csv, row 4"),
     "empty text": ("id,text\na,A\nb, \n", r"row 3: the column 'text' is empty"),
     "empty id": ("id,text\n,A\n", r"row 2: the id is empty"),
-    "NaN label": ("text,label\nA,1\nB,nan\n", r"row 3 has a NaN label in the column 'label'"),
-    "empty label": ("text,label\nA,1\nB,\n", r"row 3 has an empty label"),
+    "NaN label": ("text,label\nA,1\nB,nan\n", r"row 3: the label in the column 'label' is NaN"),
+    "empty label": ("text,label\nA,1\nB,\n", r"row 3: the label in the column 'label' is empty"),
     "text among numbers": ("text,label\nA,1\nB,2\nC,x\n", r"row 4: the label 'x' is not a finite"),
     "infinite": ("text,label\nA,1\nB,2\nC,inf\n", r"row 4: the label 'inf' is not a finite"),
     "too many fields": ("id,text\na,A\nb,B, and more\n", r"row 3 has 3 fields.*header has 2"),
@@ -187,7 +189,7 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path):
             r"line 2 has 'label', and .* line 1 has not",
         ),
         ('{"text": "A"}\n{"text": "B \\ud83d"}\n', r"line 2: character 3 .* half a character"),
-        ('{"text": "A", "label": NaN}\n', r"line 1 has a NaN label"),
+        ('{"text": "A", "label": NaN}\n', r"line 1: the label in the column 'label' is NaN"),
         ('{"text": "A", "label": [1]}\n', r"line 1: a label is a number or a text"),
     ],
 )

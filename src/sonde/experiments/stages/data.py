@@ -12,8 +12,9 @@ from pydantic import Field
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_json, write_text
 from sonde.data.examples import Example, Message
-from sonde.data.read import HUB, DataRead, DataSpec, read_data
+from sonde.data.read import HUB, DataRead, read_data
 from sonde.data.sets import shipped, shipped_sets
+from sonde.data.settings import DataSpec
 from sonde.experiments.stage import Context, Outcome, Stage, resolved_path
 
 EXAMPLES = "examples.jsonl"
