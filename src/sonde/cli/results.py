@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sonde.cli.claims import print_claims
 from sonde.cli.console import heading, say, table
+from sonde.core.words import in_words
 from sonde.experiments.runner import VariantReport
+from sonde.probes.names import in_order
 
 TOP = 5
 
 
 def print_results(reports: Sequence[VariantReport]) -> None:
-    """Print what each stage found; probes as a table of their best layers."""
+    """Print what each stage found, probes as a table of their best layers, and the verdicts."""
     for report in reports:
         if report.label:
             heading(f"[{report.label}]")
@@ -19,6 +22,34 @@ def print_results(reports: Sequence[VariantReport]) -> None:
                 say(f"{stage.name}: skipped {stage.finished.skipped}")
             else:
                 print_summary(stage.name, stage.finished.summary, short=True)
+    print_claims([claim for report in reports for claim in report.claims])
+    if len(reports) > 1:
+        print_sweep(reports)
+
+
+def print_sweep(reports: Sequence[VariantReport]) -> None:
+    """Print the first result of every stage that has one, a row for each variant of a sweep."""
+    summaries = [
+        (one.label, {name: it.summary for name, it in one.finished.items()}) for one in reports
+    ]
+    names = dict.fromkeys(
+        name for _, found in summaries for name, summary in found.items() if headline(summary)
+    )
+    if not names:
+        return
+    heading("All variants")
+    table(
+        ("variant", *names),
+        [
+            (label, *(headline(found.get(name, {})) or "–" for name in names))
+            for label, found in summaries
+        ],
+    )
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """Return a stage's first number with its interval; empty where it measures nothing."""
+    return words(summary["selected"]) if summary.get("selected") else ""
 
 
 def print_summary(name: str, summary: Mapping[str, Any], *, short: bool = False) -> None:
@@ -28,23 +59,37 @@ def print_summary(name: str, summary: Mapping[str, Any], *, short: bool = False)
     elif "dimensions" in summary:
         _print_massive(name, summary)
     elif not short:
-        table(("", ""), [(key, value) for key, value in summary.items()])
+        table(("", ""), [(key, in_words(value, key)) for key, value in summary.items()])
 
 
 def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
     heading(f"{name}: {summary['method']} probe, {summary['metric']}, n = {summary['n']:,}")
     layers: Mapping[str, Any] = summary["layers"]
     ranked = sorted(layers.items(), key=_score, reverse=True)
+    controls = in_order({control for layer in layers.values() for control in layer["controls"]})
     table(
-        ("hook point", "score [95 % interval]", "shuffled labels"),
-        [(hook, words(layer), words(layer["control"])) for hook, layer in ranked[:TOP]],
+        ("hook point", "score [95 % interval]", *controls),
+        [
+            (hook, words(layer), *(words(layer["controls"].get(name)) for name in controls))
+            for hook, layer in ranked[:TOP]
+        ],
     )
     if len(ranked) > TOP:
         say(f"… and {len(ranked) - TOP} more")
-    say(f"Layer chosen inside the training folds: {words(summary['selected'])}")
-    if summary["baseline"]:
-        say(f"Bag of tokens, without the model:       {words(summary['baseline'])}")
+    say("Layer chosen inside the training folds, and the same without what it should rest on:")
+    against = {**summary["controls"], **summary["baselines"]}
+    table(
+        ("", ""),
+        [
+            ("chosen", words(summary["selected"])),
+            *((name, words(against[name])) for name in in_order(against)),
+        ],
+    )
+    for absence in summary["missing"].values():
+        say(str(absence))
     say(summary["join"])
+    for caution in summary["cautions"]:
+        say(f"Caution: {caution}")
     for warning in (text for text in summary["warnings"] if text != summary["join"]):
         say(f"Note: {warning}")
 

@@ -1,6 +1,6 @@
 """Keys: what a result is made of, as one hash. Equal keys mean that nothing need be done again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,18 @@ from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Stage
 
 
-def made_of(stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]) -> dict[str, Any]:
+def made_of(
+    stage: Stage,
+    planned: Planned,
+    name: str,
+    keys: Mapping[str, str],
+    claims: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Return everything that decides a stage's result, as JSON values.
 
     Its kind and code version, its settings (files by content, not by path), the keys of its
-    inputs, and where they matter the model's identity and the seed. A gate decides whether a stage
-    runs, not what comes out, so it is not part of this.
+    inputs, and where they matter the model's identity, the seed and the verdicts on claims. A gate
+    decides whether a stage runs, not what comes out, so it is not part of this.
 
     Raises:
         SondeError: a file that the settings name does not exist.
@@ -30,6 +36,7 @@ def made_of(stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]) 
     inputs = [reference.stage for reference in stage.inputs() if not reference.optional]
     perhaps = stage.optional_inputs(planned.experiment.stages)
     inputs += [other for other in perhaps if other in keys and other not in inputs]
+    shown = {"claims": list(claims)} if stage.shows_claims and claims else {}
     return {
         "kind": settings["kind"],
         "version": stage.version,
@@ -39,6 +46,7 @@ def made_of(stage: Stage, planned: Planned, name: str, keys: Mapping[str, str]) 
         "model": None if spec is None else model_identity(spec),
         "seed": planned.experiment.seed if stage.uses_seed else None,
         "texts": {field: getattr(planned.experiment, field) for field in stage.reads_texts},
+        **shown,
     }
 
 

@@ -1,29 +1,33 @@
 """What a run will do, need and cost, found without loading weights."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sonde.core.errors import SondeError
-from sonde.experiments.facts import Facts
+from sonde.experiments.claims.judged import concerning
+from sonde.experiments.cost import Expected, Prices, load_prices
+from sonde.experiments.estimating import Estimator
 from sonde.experiments.folder import ResultFolder
 from sonde.experiments.gates import judge_stage, parse_gate, stages_in
 from sonde.experiments.hardware import Hardware
 from sonde.experiments.keys import key_of, made_of
 from sonde.experiments.sizes import Sizes, sizes_of
 from sonde.experiments.spec import Planned, Specification
-from sonde.experiments.stage import Estimate
+from sonde.experiments.stage import Estimate, Finished
 from sonde.models.spec import ModelSpec
 
-LOADED_A_SECOND = 5e8  # bytes of weights, from a disk that is not in the file cache
-FIXED_SECONDS = 1.0  # of any stage: files are opened, tables written
+if TYPE_CHECKING:
+    from sonde.experiments.claims.judged import Judged
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
     """What one stage will do: ``run``, ``done``, ``skip``, ``gate`` (open or not is not known yet).
 
-    ``note`` says why; ``problems`` are what stands in the way.
+    ``note`` says why; ``problems`` are what stands in the way. ``estimate`` is what the stage
+    counted of its work, ``expected`` what that takes on the hardware.
     """
 
     name: str
@@ -32,7 +36,7 @@ class StagePlan:
     note: str = ""
     model: ModelSpec | None = None
     estimate: Estimate = field(default_factory=Estimate)
-    seconds: float = 0.0
+    expected: Expected = field(default_factory=Expected)
     problems: tuple[str, ...] = ()
 
     @property
@@ -55,50 +59,98 @@ class VariantPlan:
         return tuple(dict.fromkeys(text for stage in self.stages for text in stage.problems))
 
 
-def plan(spec: Specification, out: Path, hardware: Hardware) -> tuple[VariantPlan, ...]:
-    """Plan every variant. What an earlier variant does counts as done for a later one."""
+def plan(
+    spec: Specification, out: Path, hardware: Hardware, prices: Prices | None = None
+) -> tuple[VariantPlan, ...]:
+    """Plan every variant. What an earlier variant does counts as done for a later one.
+
+    Raises:
+        SondeError: the user's file of prices cannot be read.
+    """
     seen: set[Path] = set()
     root = out.resolve() / spec.name
-    return tuple(_variant(planned, root, hardware, seen) for planned in spec.variants)
-
-
-def _variant(planned: Planned, root: Path, hardware: Hardware, seen: set[Path]) -> VariantPlan:
-    facts = Facts(planned, hardware.dtype)
-    keys: dict[str, str] = {}
-    plans: dict[str, StagePlan] = {}
-    summaries: dict[str, Mapping[str, object]] = {}
-    for name in planned.order:
-        plans[name] = _stage(
-            name, _Known(planned, root, facts, keys, plans, summaries, seen), hardware
-        )
-    models: dict[str, Sizes] = {}
-    for stage in plans.values():
-        if stage.works and stage.model is not None and stage.estimate.basis:
-            models[stage.model.name] = sizes_of(stage.model, hardware.dtype)
-    return VariantPlan(planned.label, tuple(plans.values()), models)
+    estimator = Estimator.of(spec.variants[0], hardware, prices or load_prices())
+    known = [_Known(estimator.of_variant(planned), root, seen) for planned in spec.variants]
+    for one in known:
+        waiting = one.planned.after_claims if spec.claims else ()
+        for name in one.planned.order:
+            if name not in waiting:
+                one.plans[name] = _stage(name, one)
+    judged = _verdicts(spec, out, known) if spec.claims else ()
+    return tuple(_variant(one, spec, judged) for one in known)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What planning has found out so far in a variant."""
 
-    planned: Planned
+    estimator: Estimator
     root: Path
-    facts: Facts
-    keys: dict[str, str]
-    plans: dict[str, StagePlan]
-    summaries: dict[str, Mapping[str, object]]
     seen: set[Path]  # folders that this run will make
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+    plans: dict[str, StagePlan] = field(default_factory=dict[str, StagePlan])
+    summaries: dict[str, Mapping[str, object]] = field(
+        default_factory=dict[str, Mapping[str, object]]
+    )
+    claims: list[Mapping[str, Any]] | None = field(default_factory=list[Mapping[str, Any]])
+
+    @property
+    def planned(self) -> Planned:
+        """The variant."""
+        return self.estimator.facts.planned
 
 
-def _stage(name: str, known: _Known, hardware: Hardware) -> StagePlan:
+def _variant(
+    known: _Known, spec: Specification, judged: "tuple[Judged, ...] | None"
+) -> VariantPlan:
+    """Plan what waits for the verdicts, and return the plan in the order of running."""
+    label = known.planned.label
+    shown = None if judged is None else concerning(judged, spec, label)
+    after = replace(known, claims=shown and [one.as_json() for one in shown])
+    for name in known.planned.order:
+        if name not in known.plans:
+            known.plans[name] = _stage(name, after)
+    models: dict[str, Sizes] = {}
+    for stage in known.plans.values():
+        if stage.works and stage.model is not None and stage.expected.memory is not None:
+            models[stage.model.name] = sizes_of(stage.model, known.estimator.hardware.dtype)
+    return VariantPlan(known.planned.label, tuple(known.plans.values()), models)
+
+
+def _verdicts(
+    spec: Specification, out: Path, known: Sequence[_Known]
+) -> "tuple[Judged, ...] | None":
+    """Return the verdicts that a run would show, or None where it would judge first."""
+    from sonde.experiments.claims.planned import settled_claims
+    from sonde.ledger.ledger import default_ledger
+
+    found: dict[str, dict[str, Finished]] = {}
+    for one in known:
+        stages = one.planned.experiment.stages
+        found[one.planned.label] = {
+            name: Finished(name, stages[name], Path(), one.keys.get(name, ""), {}, skipped)
+            for name, planned in one.plans.items()
+            if planned.does in ("done", "skip")
+            for skipped in [planned.note if planned.does == "skip" else ""]
+        }
+    if any(one.works for variant in known for one in variant.plans.values()):
+        return None
+    return settled_claims(spec, out.resolve() / spec.name, default_ledger(out), found)
+
+
+def _stage(name: str, known: _Known) -> StagePlan:
     stage = known.planned.experiment.stages[name]
     kind = str(stage.model_dump(include={"kind"})["kind"])
-    does, note = _will_run(name, known)
+    problems: list[str] = []
+    try:
+        does, note = _will_run(name, known)
+    except SondeError as error:  # a gate that reads what is not there
+        does, note = "gate", f"if {stage.when}"
+        problems.append(str(error))
     if does == "skip":
         return StagePlan(name, kind, does, note)
-    problems = list(stage.problems(known.planned.base))
-    model, estimate = None, Estimate()
+    problems += stage.problems(known.planned.base)
+    model = None
     try:
         model = known.planned.model_of(name)
         found = _done(name, kind, known) if does == "run" and not problems else None
@@ -107,15 +159,14 @@ def _stage(name: str, known: _Known, hardware: Hardware) -> StagePlan:
     except SondeError as error:
         problems.append(str(error))
     try:  # the cost is worth knowing where the weights are still missing
-        estimate = stage.estimate(known.facts)
+        estimate = stage.estimate(known.estimator.facts)
     except SondeError as error:
         problems.append(str(error))
-    seconds = FIXED_SECONDS + estimate.seconds + hardware.seconds(estimate.flops, estimate.traffic)
+        estimate = Estimate(unknown=error.what)
     is_loaded = any(before.works and before.model == model for before in known.plans.values())
-    if model is not None and not problems and not is_loaded:
-        seconds += sizes_of(model, hardware.dtype).weights / LOADED_A_SECOND
+    expected = known.estimator.expected(estimate, model, loads=not is_loaded)
     named = tuple(f"{name}: {problem}" for problem in dict.fromkeys(problems))
-    return StagePlan(name, kind, does, note, model, estimate, seconds, named)
+    return StagePlan(name, kind, does, note, model, estimate, expected, named)
 
 
 def _done(name: str, kind: str, known: _Known) -> StagePlan | None:
@@ -124,7 +175,9 @@ def _done(name: str, kind: str, known: _Known) -> StagePlan | None:
     needed = (one.stage for one in stage.inputs() if not one.optional)
     if any(name not in known.keys for name in needed):
         return None  # an input cannot be made, so what this would be made of is not known
-    key = key_of(made_of(stage, known.planned, name, known.keys))
+    if stage.shows_claims and known.claims is None:
+        return None  # the verdicts that it would show are not known yet
+    key = key_of(made_of(stage, known.planned, name, known.keys, known.claims or ()))
     known.keys[name] = key
     folder = known.root / name / key
     done = ResultFolder(folder).done

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
+from sonde.core.progress import Step
+from sonde.experiments.cost import Cost, Expected, total_cost, total_expected
+from sonde.experiments.cost.heartbeat import Heartbeat
+from sonde.experiments.cost.stopwatch import Stopwatch
 from sonde.experiments.folder import Done
 from sonde.experiments.hardware import describe_machine, package_versions
+from sonde.experiments.metering import Metering
 from sonde.experiments.spec import Planned, Specification
 from sonde.experiments.stage import Outcome, Stage
+from sonde.experiments.trackers import Track, Tracking, facts_of
 from sonde.ledger.records import (
     DONE,
     FAILED,
@@ -27,12 +33,13 @@ from sonde.ledger.records import (
 
 if TYPE_CHECKING:
     from sonde.ledger.ledger import Ledger
+    from sonde.ledger.records import Status, Verdict
 
-EndStage = Callable[[Done, Outcome, float], None]
+EndStage = Callable[[Done, Outcome, float], Cost]
 
 
 class Destination(Protocol):
-    """Where the results and the ledger lie."""
+    """Where the results and the ledger lie, and whom to tell."""
 
     @property
     def out(self) -> Path:
@@ -44,6 +51,11 @@ class Destination(Protocol):
         """A path or URL; None is the default of that folder."""
         ...
 
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Says one line to the user."""
+        ...
+
 
 @dataclass(slots=True)
 class Recorder:
@@ -53,15 +65,21 @@ class Recorder:
     planned: Planned
     root: Path
     options: Destination
+    metering: Metering = field(default_factory=Metering)
     run: int | None = None
+    tracking: Tracking | None = None
+    seconds: float = 0.0  # of the parts of the run that have ended
     _ledger: "Ledger | None" = None
     _waiting: list[tuple[StageStart, StageEnd]] = field(
         default_factory=list[tuple[StageStart, StageEnd]]
     )
+    _costs: list[Cost] = field(default_factory=list[Cost])
+    _expected: list[Expected] = field(default_factory=list[Expected])
+    _heartbeat: Heartbeat | None = None
 
     @contextmanager
     def run_recorded(self) -> Generator[None]:
-        """Record how the run ends, whatever ends it."""
+        """Record how the run ends, whatever ends it. A run may go on in a second block."""
         began = time.perf_counter()
         try:
             yield
@@ -85,27 +103,95 @@ class Recorder:
 
     @contextmanager
     def stage_recorded(
-        self, name: str, content: Mapping[str, Any], key: str, folder: Path
+        self,
+        name: str,
+        content: Mapping[str, Any],
+        key: str,
+        folder: Path,
+        expected: Expected | None = None,
     ) -> Generator[EndStage]:
-        """Record a stage that runs, and how it ends; the block calls what it is given when done."""
-        ledger, run = self._begin()
-        start = StageStart(name, content["kind"], key, str(folder), content)
-        number = ledger.begin_stage(run, start)
+        """Record a stage that runs, and how it ends; the block calls what it is given when done.
 
-        def end(done: Done, outcome: Outcome, seconds: float) -> None:
+        What the stage took is measured meanwhile, and recorded beside what was expected.
+        """
+        ledger, run = self._begin()
+        planned = expected or Expected(unknown="It was not estimated.")
+        start = StageStart(
+            name, content["kind"], key, str(folder), content, planned=planned.to_json()
+        )
+        number = ledger.begin_stage(run, start)
+        stopwatch = Stopwatch(self.metering.machine())
+
+        def took() -> Cost:
+            cost = stopwatch.read(folder)
+            self._costs.append(cost)
+            self._expected.append(planned)
+            return cost
+
+        def end(done: Done, outcome: Outcome, seconds: float) -> Cost:
+            cost = took()
             ledger.end_stage(
                 number,
-                StageEnd(DONE, "", seconds, done.files, done.summary, outcome.results),
+                StageEnd(
+                    DONE,
+                    seconds=seconds,
+                    outputs=done.files,
+                    summary=done.summary,
+                    results=outcome.results,
+                    cost=cost.to_json(),
+                    folder=folder,
+                ),
             )
+            if self.tracking is not None:
+                self.tracking.stage_ended(name, outcome, folder, cost)
+            return cost
 
         try:
-            yield end
+            with self._beating(ledger, run).sampling(stopwatch):
+                yield end
         except KeyboardInterrupt:
-            ledger.end_stage(number, StageEnd(INTERRUPTED, "stopped from the keyboard"))
+            reason = "stopped from the keyboard"
+            ledger.end_stage(number, StageEnd(INTERRUPTED, reason, cost=took().to_json()))
             raise
         except BaseException as error:
-            ledger.end_stage(number, StageEnd(FAILED, _words(error)))
+            ledger.end_stage(number, StageEnd(FAILED, _words(error), cost=took().to_json()))
             raise
+
+    def track(self, stage: str) -> Track:
+        """Return what a stage that runs calls to have its numbers followed."""
+        assert self.tracking is not None
+        return self.tracking.track(stage)
+
+    def progress(self, stage: str) -> Callable[[Step], None]:
+        """Return the watcher of a running stage's progress."""
+        assert self.tracking is not None
+        return self.tracking.progress(stage)
+
+    def _beating(self, ledger: "Ledger", run: int) -> Heartbeat:
+        """Return the run's heartbeat, which beats from the first stage that does some work."""
+        if self._heartbeat is None:
+            self._heartbeat = Heartbeat(lambda: ledger.beat(run))
+        return self._heartbeat
+
+    def verdicts(self, verdicts: "Sequence[Verdict]") -> None:
+        """Record verdicts on claims; where nothing had to be done so far, a run begins."""
+        if verdicts:
+            ledger, run = self._begin()
+            ledger.record_verdicts(run, verdicts)
+
+    def statuses(self, statuses: "Sequence[Status]") -> None:
+        """Record what the run's results are beside what was known."""
+        if statuses:
+            ledger, run = self._begin()
+            ledger.record_statuses(run, statuses)
+
+    def opened(self) -> "Ledger":
+        """Open the ledger, whether or not there is a run to record."""
+        from sonde.ledger.ledger import Ledger, default_ledger
+
+        if self._ledger is None:
+            self._ledger = Ledger.open(self.options.ledger or default_ledger(self.options.out))
+        return self._ledger
 
     def _note(self, start: StageStart, end: StageEnd) -> None:
         """Record a stage that did no work: now, or once another stage makes this a run."""
@@ -115,21 +201,33 @@ class Recorder:
             self._ledger.end_stage(self._ledger.begin_stage(self.run, start), end)
 
     def _begin(self) -> "tuple[Ledger, int]":
-        from sonde.ledger.ledger import Ledger, default_ledger
-
-        if self._ledger is None or self.run is None:
-            where = self.options.ledger or default_ledger(self.options.out)
-            self._ledger = Ledger.open(where)
-            self.run = self._ledger.begin_run(self._start())
+        ledger = self.opened()
+        if self.run is None:
+            self.run = ledger.begin_run(self._start())
+            facts = facts_of(self.planned, self.run, self.root)
+            self.tracking = Tracking(self.planned.experiment.track, facts, self.options.say)
             waiting, self._waiting = self._waiting, []
             for start, end in waiting:
                 self._note(start, end)
-        return self._ledger, self.run
+        return ledger, self.run
 
     def _end(self, state: str, reason: str, began: float) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None
         if self._ledger is not None and self.run is not None:
-            seconds = time.perf_counter() - began
-            self._ledger.end_run(self.run, state, reason=reason, seconds=seconds)
+            self.seconds += time.perf_counter() - began
+            cost = self._cost()
+            self._ledger.end_run(self.run, state, reason=reason, seconds=self.seconds, cost=cost)
+            if self.tracking is not None:
+                self.tracking.finish(state, self.seconds)
+
+    def _cost(self) -> dict[str, Any]:
+        """Return what the run took so far, with what was expected of the same stages."""
+        total = total_cost(self._costs, self.seconds)
+        if total is None:
+            return {}
+        return {**total.to_json(), "planned": total_expected(self._expected).to_json()}
 
     def _start(self) -> RunStart:
         experiment = self.planned.experiment
@@ -150,6 +248,7 @@ class Recorder:
             dirty=dirty,
             versions=package_versions(),
             hardware=describe_machine(),
+            purpose=experiment.purpose,
         )
 
 

@@ -14,9 +14,12 @@ from pydantic import Field
 
 from sonde.core.base import Config
 from sonde.core.errors import SondeError, nearest
+from sonde.experiments.result_names import ResultNames
 from sonde.ledger.records import Measured
 
 if TYPE_CHECKING:
+    from sonde.activations.settings import ExtractSettings
+    from sonde.experiments.claims.judged import Judged
     from sonde.experiments.facts import Facts
     from sonde.models.loading import ModelSpec
     from sonde.models.model import Model
@@ -53,7 +56,8 @@ class Estimate:
     """What a stage will cost: floating point operations, bytes moved, bytes kept; 0 is little.
 
     ``seconds`` is for work that the roofline does not describe. ``memory`` is what is held besides
-    the model. ``basis`` says in words what was counted, and what was guessed.
+    the model. ``basis`` says in words what was counted, and what was guessed; ``unknown`` says why
+    nothing could be counted.
     """
 
     flops: float = 0.0
@@ -62,6 +66,7 @@ class Estimate:
     disk: int = 0
     seconds: float = 0.0
     basis: str = ""
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,10 @@ class Finished:
         return self.stage.open(self.folder)
 
 
+def _track_nothing(values: Mapping[str, float], step: int | None = None) -> None:
+    """Follow no numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a stage is given to run: its folder, its inputs, the model, the seed."""
@@ -92,7 +101,10 @@ class Context:
     load_model: Callable[[], "Model"]
     say: Callable[[str], None]
     experiment: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    claims: "tuple[Judged, ...]" = ()  # for stages that show them
     progress: bool = True
+    # Numbers to follow while the stage runs, and the step they belong to: ``track(values, step)``.
+    track: Callable[[Mapping[str, float], int | None], None] = _track_nothing
 
     def open(self, stage: str) -> Any:
         """Read the result of an input."""
@@ -107,7 +119,7 @@ class Stage(Config):
     half-made folder is continued rather than begun again. ``store`` is a folder of the result that
     has a manifest with checksums of its own. A ``light`` stage needs so little memory that the
     model stays loaded beside it. ``reads_texts`` are the experiment's texts that show up in the
-    result.
+    result. A stage that ``shows_claims`` runs once the claims of all variants are judged.
     """
 
     when: str | None = Field(
@@ -122,6 +134,7 @@ class Stage(Config):
     store: ClassVar[str] = ""
     light: ClassVar[bool] = False
     reads_texts: ClassVar[tuple[str, ...]] = ()
+    shows_claims: ClassVar[bool] = False
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the stages that this one reads."""
@@ -131,8 +144,16 @@ class Stage(Config):
         """Return stages that are read if they have a result, and not missed otherwise."""
         return ()
 
+    def result_names(self) -> ResultNames:
+        """Return what will be measured; a stage without results has no names."""
+        return ResultNames()
+
     def model_spec(self, default: "ModelSpec | None") -> "ModelSpec | None":
         """Return the model that this stage needs, or None."""
+        return None
+
+    def reads(self) -> "ExtractSettings | None":
+        """Return where the stage reads the model, None if nowhere: checked before it is loaded."""
         return None
 
     def files(self, base: Path) -> Mapping[str, Path]:

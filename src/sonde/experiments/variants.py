@@ -4,7 +4,7 @@ A path starts at the top of the file (``model.name``, ``stages.acts.layers``) or
 stage (``acts.layers``). Numbers index lists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
@@ -13,7 +13,10 @@ from typing import Any, cast
 from sonde.core.errors import SondeError, nearest
 from sonde.experiments.yaml_file import parse_value
 
-TOP_KEYS = ("name", "question", "seed", "model", "engine", "stages", "sweep")
+TOP_KEYS = (
+    "name", "question", "purpose", "seed", "model", "engine", "stages", "sweep", "claims",
+    "correction", "references", "track",
+)  # fmt: skip
 # `model: name` is short for `model: {name: name}`, which a path inside it needs.
 SHORT_FOR = {"model": "name", "method": "kind"}
 
@@ -28,7 +31,12 @@ class Variant:
     @property
     def label(self) -> str:
         """``seed=1, acts.layers=auto``; empty without a sweep."""
-        return ", ".join(f"{path}={_short(value)}" for path, value in self.changes)
+        return label_of(self.changes)
+
+
+def label_of(changes: Iterable[tuple[str, Any]]) -> str:
+    """Return the label of a variant with these values at swept paths."""
+    return ", ".join(f"{path}={_short(value)}" for path, value in changes)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -1,12 +1,16 @@
 """Reports: one self-contained HTML file with the answer, its evidence and where it comes from."""
 
 from sonde.report.answer import Answer, answer_from
+from sonde.report.from_classes import classes_from
 from sonde.report.from_massive import massive_from
-from sonde.report.from_results import accounting_from, curves_from, notices_from
+from sonde.report.from_results import accounting_from, curves_from
 from sonde.report.from_tokens import token_view_from
+from sonde.report.from_warnings import notices_from
 from sonde.report.report import Report, render, write_report
 from sonde.report.sections import (
     Accounting,
+    Claims,
+    ClaimView,
     Coordinate,
     Curve,
     LayerCurves,
@@ -27,6 +31,8 @@ from sonde.report.sections import (
 __all__ = [
     "Accounting",
     "Answer",
+    "ClaimView",
+    "Claims",
     "Coordinate",
     "Curve",
     "LayerCurves",
@@ -45,6 +51,7 @@ __all__ = [
     "TokenView",
     "accounting_from",
     "answer_from",
+    "classes_from",
     "curves_from",
     "massive_from",
     "notices_from",

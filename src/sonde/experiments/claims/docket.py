@@ -13,7 +13,7 @@ from sonde.experiments.claims.evidence import Findings
 from sonde.experiments.claims.judged import SETTINGS_CHANGED, Judged
 from sonde.experiments.claims.judging import Finding, judge_question
 from sonde.experiments.claims.questions import Question, questions_of
-from sonde.experiments.claims.registration import register, spec_hash
+from sonde.experiments.claims.registration import claim_starts, register, spec_hash
 from sonde.experiments.claims.specification import AllOf
 from sonde.experiments.spec import Specification
 from sonde.ledger.records import Registration, Verdict
@@ -47,6 +47,21 @@ class Docket:
         found = {one.name: one for one in register(spec, root, ledger)}
         return cls(spec, ledger, {name: found[name] for name in spec.claims}, spec_hash(spec))
 
+    @classmethod
+    def found(cls, spec: Specification, root: Path, where: str) -> "Docket | None":
+        """Read the claims as they are registered; None where one is not, or there is no ledger."""
+        from sonde.ledger.ledger import Ledger
+
+        if "://" not in where and not Path(where).expanduser().exists():
+            return None
+        ledger = Ledger.open(where, create=False)
+        known = {(one.name, one.hash): one for one in ledger.registrations(spec.name)}
+        starts = claim_starts(spec, root, ledger)
+        if not all((start.name, start.hash) in known for start in starts):
+            return None
+        registered = {start.name: known[start.name, start.hash] for start in starts}
+        return cls(spec, ledger, registered, spec_hash(spec))
+
     @property
     def announcements(self) -> tuple[str, ...]:
         """What is said when a run begins: when claims were registered, and which came too late."""
@@ -63,10 +78,10 @@ class Docket:
 
         Where it has one on the same results for each claim, nothing is judged again.
         """
+        if self.is_settled(findings):
+            return ()
         inputs = self._inputs(findings)
         known = self._known(inputs)
-        if set(known) == set(inputs):
-            return ()
         found = self._findings(findings)
         return tuple(
             self._verdict(item, finding, inputs[item])
@@ -83,6 +98,11 @@ class Docket:
             for item in inputs
             if item in known
         )
+
+    def is_settled(self, findings: Findings) -> bool:
+        """Whether the ledger has a verdict on these results for every claim."""
+        inputs = self._inputs(findings)
+        return set(self._known(inputs)) == set(inputs)
 
     @property
     def _variants(self) -> Mapping[str, Changes]:

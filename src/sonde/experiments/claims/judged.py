@@ -1,11 +1,12 @@
 """A claim with its registration and its verdict: what tables and reports show."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sonde.core.files import jsonable
+from sonde.experiments.spec import Specification
 from sonde.ledger.records import Registration, Verdict
 
 POST_HOC = "post hoc"
@@ -49,8 +50,8 @@ class Judged:
     @property
     def decided(self) -> str:
         """How the claim is decided, shortly: ``superiority by 0.05 at 95 %``."""
-        kind = str(self.content["kind"]).replace("_", " ")
-        if kind == "all of":
+        kind = str(self.content["kind"]).replace("_", "-")
+        if kind == "all-of":
             return f"all of {', '.join(self.content['of'])}"
         return f"{kind} by {self.content['by']:g} at {100 * self.content['level']:g} %"
 
@@ -76,3 +77,15 @@ class Judged:
         verdict["effect"] = None if effect is None else asdict(effect)
         content = {"registration": asdict(self.registration), "verdict": verdict}
         return jsonable({**content, "spec_changed": self.spec_changed})
+
+
+def concerning(
+    judged: Sequence[Judged], spec: Specification, label: str, *, across: bool = True
+) -> tuple[Judged, ...]:
+    """Return what was judged on one variant and, perhaps, what was judged across variants."""
+    labels = {planned.label for planned in spec.variants}
+    return tuple(
+        one
+        for one in judged
+        if one.verdict.variant == label or (across and one.verdict.variant not in labels)
+    )

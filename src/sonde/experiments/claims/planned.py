@@ -1,11 +1,14 @@
 """What a plan can say of claims: whether they can still be registered before results exist."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sonde.experiments.claims.judged import POST_HOC
+from sonde.experiments.claims.evidence import Findings
+from sonde.experiments.claims.judged import POST_HOC, Judged
 from sonde.experiments.claims.registration import claim_starts
 from sonde.experiments.spec import Specification
+from sonde.experiments.stage import Finished
 from sonde.ledger.records import Registration
 
 
@@ -36,6 +39,19 @@ def planned_claims(spec: Specification, root: Path, where: str) -> tuple[Planned
         standing = _standing(same, late=late, changed=bool(own))
         found.append(PlannedClaim(start.name, statement, mode, standing))
     return tuple(found)
+
+
+def settled_claims(
+    spec: Specification, root: Path, where: str, found: Mapping[str, Mapping[str, Finished]]
+) -> tuple[Judged, ...] | None:
+    """Return the verdicts that a run would show on what is there; None where it would judge."""
+    from sonde.experiments.claims.docket import Docket
+
+    docket = Docket.found(spec, root, where)
+    findings = Findings(found)
+    if docket is None or not docket.is_settled(findings):
+        return None
+    return docket.judged(findings)
 
 
 def _standing(same: Registration | None, *, late: bool, changed: bool) -> str:

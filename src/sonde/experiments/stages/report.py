@@ -13,7 +13,7 @@ SHOWN = ("probe", "massive", "examples", "activations")
 
 
 class ReportStage(Stage):
-    """Write a report: the answer, layer curves, massive dimensions, text coloured by the probe."""
+    """Write a report: the answer, claims, layer curves, massive dimensions, text coloured by the probe."""
 
     kind: Literal["report"] = Field(default="report", description="Write an HTML report.")
     title: str = Field(default="", description="The experiment's name, unless given.")
@@ -31,6 +31,7 @@ class ReportStage(Stage):
     version: ClassVar[int] = 2
     gives: ClassVar[str] = "report"
     reads_texts: ClassVar[tuple[str, ...]] = ("name", "question")
+    shows_claims: ClassVar[bool] = True
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the stages that are named; one that was skipped is left out of the page."""

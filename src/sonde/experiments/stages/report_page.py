@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sonde.core.errors import SondeError
 from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
+from sonde.experiments.stages.claims_section import claims_section
 from sonde.experiments.stages.texts import read_texts
 from sonde.report import (
     Accounting,
@@ -18,6 +19,7 @@ from sonde.report import (
     TokenView,
     accounting_from,
     answer_from,
+    classes_from,
     curves_from,
     massive_from,
     notices_from,
@@ -49,10 +51,13 @@ def report_of(shown: Shown, title: str) -> Report:
     """Gather everything that the stages have to show."""
     found: dict[str, ProbeResults] = {name: shown.there[name].open() for name in shown.probes}
     curves = _curves(found)
-    sections: list[Section] = [notices_from(found)] if found else []
+    sections: list[Section] = []
+    if shown.context.claims:
+        sections.append(claims_section(shown.context.claims))
+    sections += [notices_from(found)] if found else []
     for name, results in list(found.items())[:1]:
         sections.append(_accounting(shown, name, results))
-    sections += curves
+    sections += [*curves, *classes_from(found)]
     first = next(iter(found.values()), None)
     if shown.massive is not None:
         sections.append(_massive(shown, shown.massive, first))

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from sonde.report.sections import (
     accounting,
+    claims,
     layer_curves,
     massive_view,
     notices,
@@ -13,6 +14,7 @@ from sonde.report.sections import (
     token_view,
 )
 from sonde.report.sections.accounting import Accounting, Loss, Step
+from sonde.report.sections.claims import Claims, ClaimView
 from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
 from sonde.report.sections.notices import Notice, Notices
@@ -21,11 +23,20 @@ from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenText, TokenView
 
 Section: TypeAlias = (
-    Notices | Accounting | LayerCurves | MassiveView | TokenView | Provenance | Text | Table
+    Claims
+    | Notices
+    | Accounting
+    | LayerCurves
+    | MassiveView
+    | TokenView
+    | Provenance
+    | Text
+    | Table
 )
 
 # A section's kind names its template; the function computes what the template shows.
 SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    Claims.kind: claims.prepare,
     Notices.kind: notices.prepare,
     Accounting.kind: accounting.prepare,
     LayerCurves.kind: layer_curves.prepare,
@@ -39,6 +50,8 @@ SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
 __all__ = [
     "SECTIONS",
     "Accounting",
+    "ClaimView",
+    "Claims",
     "Coordinate",
     "Curve",
     "LayerCurves",
