@@ -7,6 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sonde.core.quantities import bytes_in_words, seconds_in_words
+
+__all__ = ["bytes_in_words", "console", "heading", "mark", "say", "seconds_in_words", "table"]
+
 console = Console(highlight=False, emoji=False)
 # Where it is no terminal (a file, a pipe), lines are not folded at 80 columns.
 if not console.is_terminal:
@@ -37,24 +41,3 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: int
 def mark(passed: bool) -> str:
     """Return a green or red word for a check."""
     return "[green]ok[/green]" if passed else "[red]FAILED[/red]"
-
-
-def bytes_in_words(count: float) -> str:
-    """Return a size such as ``1.3 GB`` (powers of 1,000)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
-def seconds_in_words(seconds: float | None) -> str:
-    """Return a time such as ``0.4 s``, ``2 min 10 s`` or ``3 h 5 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

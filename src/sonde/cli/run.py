@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sonde.cli.console import heading, say, seconds_in_words
+from sonde.cli.console import heading, say
 from sonde.cli.results import print_results
+from sonde.experiments.cost import took_in_words, total_cost, total_expected
 from sonde.experiments.runner import Options, VariantReport, run
 from sonde.experiments.spec import read_specification
-from sonde.ledger.ledger import default_ledger
 
 
 def run_experiment(
@@ -32,8 +32,22 @@ def print_ending(reports: Sequence[VariantReport], out: Path, ledger: str | None
     if not numbers:
         say("Everything was done already; nothing was run again.")
         return
-    seconds = sum(stage.seconds for report in reports for stage in report.stages)
+    from sonde.ledger.ledger import default_ledger  # imports sqlalchemy, which is slow
+
     where = ledger or default_ledger(out)
-    say(f"Took {seconds_in_words(seconds)}. Recorded as run {', '.join(numbers)} in {where}.")
+    say(f"Took {took(reports)}.")
+    say(f"Recorded as run {', '.join(numbers)} in {where}.")
     heading("See more")
     say(f"  sonde ledger show {numbers[-1]}{'' if out == Path('runs') else f' --out {out}'}")
+
+
+def took(reports: Sequence[VariantReport], seconds: float | None = None) -> str:
+    """Return what the stages that ran took, beside what was planned for them, in one line.
+
+    ``seconds`` is the wall time of the whole where it is known, else that of the stages.
+    """
+    ran = [stage for report in reports for stage in report.stages if stage.cost is not None]
+    own = sum(stage.seconds for stage in ran)
+    cost = total_cost((stage.cost for stage in ran if stage.cost), seconds or own)
+    expected = total_expected(stage.expected for stage in ran if stage.expected)
+    return "" if cost is None else took_in_words(cost.to_json(), expected.to_json())

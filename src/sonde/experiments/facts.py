@@ -5,7 +5,7 @@ hand and from the length of the text otherwise, sizes taken from the model's con
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from sonde.activations.settings import ExtractSettings
@@ -14,7 +14,7 @@ from sonde.core.hooks import parse_hook_point, parse_site, resolve_layers
 from sonde.core.positions import Pool, Position, Span
 from sonde.data.examples import Example
 from sonde.experiments.identity import with_path
-from sonde.experiments.sizes import BYTES, Sizes, TokenCount, count_tokens, sizes_of
+from sonde.experiments.sizes import BYTES, TokenCount, count_tokens, sizes_of
 from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
@@ -26,30 +26,32 @@ BATCH_TOKENS = 2048  # of one forward pass
 FIT_SECONDS = 0.003  # of one small fit, whatever its size (measured, 360 rows of 576)
 PASSES = 40  # products with the data that a fit of one penalty takes
 
-Examples: TypeAlias = tuple[Example, ...]
 CountKey: TypeAlias = tuple[str, ModelSpec, str]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about one variant before it runs. Look-ups are made once."""
+    """What is known about one variant before it runs.
+
+    Tokens are counted once, and only their numbers are kept: the texts of a large data set would
+    count as memory of the stages that run meanwhile.
+    """
 
     planned: Planned
     dtype: str  # what ``dtype: auto`` stands for on the hardware in question
-    _examples: dict[str, Examples] = field(default_factory=dict[str, Examples])
     _tokens: dict[CountKey, TokenCount] = field(default_factory=dict[CountKey, TokenCount])
 
-    def examples(self, stage: str) -> Examples:
+    def of_variant(self, planned: Planned) -> "Facts":
+        """Return the facts about another variant, with the tokens that were counted for this."""
+        return replace(self, planned=planned)
+
+    def examples(self, stage: str) -> tuple[Example, ...]:
         """Return the examples of a data stage, read from its file.
 
         Raises:
             SondeError: the file cannot be read.
         """
-        if stage not in self._examples:
-            settings = self.planned.experiment.stages[stage]
-            assert isinstance(settings, DataStage)
-            self._examples[stage] = settings.read(self.planned.base).examples
-        return self._examples[stage]
+        return self._data(stage).read(self.planned.base).examples
 
     def extraction(
         self,
@@ -67,7 +69,7 @@ class Facts:
         """
         spec = self._model(own_model)
         sizes = sizes_of(spec, self.dtype)
-        depth, n_hooks = reach(settings, sizes)
+        depth, n_hooks = reach(settings, sizes.n_layers)
         count = self._count(stage, spec, settings.template)
         rows = sum(rows_of(position, count.lengths) for position in settings.wanted)
         width = sizes.d_model * BYTES[settings.dtype or sizes.dtype]
@@ -89,9 +91,9 @@ class Facts:
         """
         stage = self.planned.experiment.stages[activations]
         if not isinstance(stage, ExtractStage):
-            return Estimate(basis="imported activations: not estimated")
+            return Estimate(unknown=f"{activations} is imported, and its rows are not counted yet")
         sizes = sizes_of(self._model(stage.model), self.dtype)
-        _, n_hooks = reach(stage, sizes)
+        _, n_hooks = reach(stage, sizes.n_layers)
         lengths = self._count(stage.data, self._model(stage.model), stage.template).lengths
         rows = sum(rows_of(position, lengths) for position in stage.wanted)
         small, large = sorted((rows, sizes.d_model))
@@ -112,15 +114,20 @@ class Facts:
         return with_path(spec, self.planned.base)
 
     def _count(self, stage: str, spec: ModelSpec, template: str) -> TokenCount:
-        key = stage, spec, template
+        key = self._data(stage).model_dump_json(), spec, template
         if key not in self._tokens:
             chosen = ExtractSettings.model_validate({"template": template}).template
             self._tokens[key] = count_tokens(self.examples(stage), spec, chosen)
         return self._tokens[key]
 
+    def _data(self, stage: str) -> DataStage:
+        settings = self.planned.experiment.stages[stage]
+        assert isinstance(settings, DataStage)
+        return settings
 
-def reach(settings: ExtractSettings, sizes: Sizes) -> tuple[int, int]:
-    """Return how many blocks a pass must run, and the number of hook points it reads.
+
+def reach(settings: ExtractSettings, n_layers: int) -> tuple[int, int]:
+    """Return how many of a model's blocks a pass must run, and the number of hook points it reads.
 
     A name that only the loaded model can resolve (a module's path) counts as one hook point at
     the last block.
@@ -129,14 +136,14 @@ def reach(settings: ExtractSettings, sizes: Sizes) -> tuple[int, int]:
         SondeError: a site or layer does not exist.
     """
     names = (settings.hooks,) if isinstance(settings.hooks, str) else settings.hooks
-    layers = resolve_layers(settings.layers, sizes.n_layers)
+    layers = resolve_layers(settings.layers, n_layers)
     depth, count = 0, 0
     for name in names:
         if name.startswith("blocks."):
             point = parse_hook_point(name)
-            layers_of_name: Sequence[int] = resolve_layers(point.layer, sizes.n_layers)
+            layers_of_name: Sequence[int] = resolve_layers(point.layer, n_layers)
         elif "layers." in name or name.startswith("transformer."):
-            layers_of_name = (sizes.n_layers - 1,)
+            layers_of_name = (n_layers - 1,)
         else:
             parse_site(name)
             layers_of_name = layers

@@ -1,10 +1,12 @@
 """Hardware: a small table of devices by name, and this machine, described and measured.
 
-The table's figures are the makers' dense 16-bit rates, memory bandwidths and memory sizes.
+The table's figures are the makers' dense 16-bit rates, memory bandwidths, memory sizes and board
+powers.
 """
 
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,41 +32,54 @@ WITHOUT_BFLOAT16 = ("v100", "t4")  # so `auto` is float32 there, whose rate is l
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A device: operations a second, bytes a second from memory, bytes of memory."""
+    """A device: operations a second, bytes a second from memory, bytes of memory.
+
+    ``gpus`` are the GPUs that are paid for together, by their names in the table where they are in
+    it; none is a machine without one. ``watts`` is the maker's board power, None where not known.
+    """
 
     name: str
     flops: float
     bandwidth: float
     memory: int
     dtype: str  # what ``dtype: auto`` means there
+    gpus: tuple[str, ...] = ()
+    watts: float | None = None
 
     def seconds(self, flops: float, traffic: float) -> float:
         """Return the time of some work by the roofline: the slower of arithmetic and memory."""
         return max(flops / self.flops, traffic / self.bandwidth)
 
 
-def _device(name: str, teraflops: float, gigabytes_a_second: float, gigabytes: int) -> Hardware:
-    dtype = "float32" if name in WITHOUT_BFLOAT16 else "bfloat16"
+def _device(
+    name: str, teraflops: float, gigabytes_a_second: float, gigabytes: int, watts: float
+) -> Hardware:
     return Hardware(
-        name, ATTAINED * teraflops * 1e12, gigabytes_a_second * 1e9, gigabytes * GIGA, dtype
+        name,
+        flops=ATTAINED * teraflops * 1e12,
+        bandwidth=gigabytes_a_second * 1e9,
+        memory=gigabytes * GIGA,
+        dtype="float32" if name in WITHOUT_BFLOAT16 else "bfloat16",
+        gpus=(name,),
+        watts=watts,
     )
 
 
 DEVICES: dict[str, Hardware] = {
     device.name: device
     for device in (
-        _device("b200", 2250, 8000, 192),
-        _device("h200", 989, 4800, 141),
-        _device("h100", 989, 3350, 80),
-        _device("a100", 312, 2039, 80),
-        _device("a100-40", 312, 1555, 40),
-        _device("l40s", 362, 864, 48),
-        _device("a10", 125, 600, 24),
-        _device("l4", 121, 300, 24),
-        _device("v100", 15.7, 900, 32),
-        _device("t4", 8.1, 320, 16),
-        _device("rtx4090", 165, 1008, 24),
-        _device("rtx3090", 71, 936, 24),
+        _device("b200", 2250, 8000, 192, 1000),
+        _device("h200", 989, 4800, 141, 700),
+        _device("h100", 989, 3350, 80, 700),
+        _device("a100", 312, 2039, 80, 400),
+        _device("a100-40", 312, 1555, 40, 400),
+        _device("l40s", 362, 864, 48, 350),
+        _device("a10", 125, 600, 24, 150),
+        _device("l4", 121, 300, 24, 72),
+        _device("v100", 15.7, 900, 32, 300),
+        _device("t4", 8.1, 320, 16, 70),
+        _device("rtx4090", 165, 1008, 24, 450),
+        _device("rtx3090", 71, 936, 24, 350),
     )
 }
 
@@ -84,6 +99,29 @@ def named_hardware(name: str | None) -> Hardware:
             fix=f"Known are {', '.join(DEVICES)}; leave it out for this machine.",
         )
     return found
+
+
+def table_name(full: str, memory: int) -> str:
+    """Return the name in the table of a GPU that its driver calls ``full``, else ``full`` itself.
+
+    ``memory`` in bytes tells the two sizes of one name apart. A part of a GPU (MIG) and a laptop's
+    are other devices than the table's.
+    """
+    words = re.findall(r"[a-z0-9]+", re.sub(r"\brtx (?=\d)", "rtx", full.lower()))
+    if "mig" in words or "laptop" in words:
+        return full
+    words = ["a10" if word == "a10g" else word for word in words]
+    found = next((name for name in DEVICES if name in words), full)
+    return "a100-40" if found == "a100" and memory < 60 * GIGA else found
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Return the GPUs that this process sees, by their names in the table where they are in it."""
+    import torch
+
+    cuda: Any = torch.cuda
+    found = [cuda.get_device_properties(one) for one in range(cuda.device_count())]
+    return tuple(table_name(gpu.name, int(gpu.total_memory)) for gpu in found)
 
 
 @lru_cache
@@ -106,9 +144,17 @@ def this_machine() -> Hardware:
         memory = int(torch.cuda.mem_get_info(0)[1])
     else:
         name, memory = f"{_cpu_name()} ({torch.get_num_threads()} threads)", _memory()
-    flops = MEASURED * 2 * size**3 / product
-    dtype_name = str(dtype).removeprefix("torch.")
-    return Hardware(name, flops, 2 * source.numel() / copy, memory, dtype_name)
+    gpus = visible_gpus()
+    listed = DEVICES.get(gpus[0]) if gpus else None
+    return Hardware(
+        name,
+        flops=MEASURED * 2 * size**3 / product,
+        bandwidth=2 * source.numel() / copy,
+        memory=memory,
+        dtype=str(dtype).removeprefix("torch."),
+        gpus=gpus,
+        watts=None if listed is None else listed.watts,
+    )
 
 
 def _shortest(work: Callable[[], object], on_gpu: bool) -> float:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 from sonde.activations.settings import Template
+from sonde.core.errors import SondeError
 from sonde.core.folders import cache_folder
 from sonde.data.examples import Example
 from sonde.models.spec import ModelSpec
@@ -56,6 +56,24 @@ def sizes_of(spec: ModelSpec, auto: str) -> Sizes:
     return _sizes(cast("Any", spec), auto)
 
 
+def depth_of(spec: ModelSpec) -> int:
+    """Return how many blocks a model has, from its configuration.
+
+    Raises:
+        SondeError: the model is not known, or its configuration cannot be had or does not say.
+    """
+    return _depth(cast("Any", spec))
+
+
+@cache
+def _depth(spec: ModelSpec) -> int:
+    from sonde.models.memory import config_of
+
+    text = config_of(spec).get_text_config()
+    _refuse_unsized(spec, text)
+    return int(text.num_hidden_layers)
+
+
 @cache
 def _sizes(spec: ModelSpec, auto: str) -> Sizes:
     import torch
@@ -65,6 +83,7 @@ def _sizes(spec: ModelSpec, auto: str) -> Sizes:
     config = config_of(spec)
     text = config.get_text_config()
     dtype = auto if spec.dtype == "auto" else spec.dtype
+    _refuse_unsized(spec, text)
     memory = estimate_config(spec, config, getattr(torch, dtype))
     outside = text.vocab_size * text.hidden_size * (1 if config.tie_word_embeddings else 2)
     in_block = max(0, memory.n_parameters - outside) // text.num_hidden_layers
@@ -78,6 +97,18 @@ def _sizes(spec: ModelSpec, auto: str) -> Sizes:
         peak_loading=memory.peak_loading,
         per_token=memory.per_token,
     )
+
+
+def _refuse_unsized(spec: ModelSpec, text: Any) -> None:
+    """Refuse a configuration without the sizes that transformers gives every family it reads."""
+    wanted = ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads")
+    missing = [name for name in wanted if getattr(text, name, None) is None]
+    if missing:
+        raise SondeError(
+            f"The configuration of {spec.name} does not say {', '.join(missing)}, so its size is "
+            "not known.",
+            fix="Give a model of a family that sonde reads; `sonde doctor --model` tells.",
+        )
 
 
 def _share_met(text: Any) -> float:
@@ -125,12 +156,13 @@ def count_tokens(
 
 def tokenizer_at_hand(spec: ModelSpec) -> Any | None:
     """Return the model's tokenizer if it is on this machine, else None."""
-    from sonde.models import checkpoint, embedded, loading, source
+    from sonde.models import checkpoint, embedded, hub, loading, source
+    from sonde.models.entries import Entry
     from sonde.models.memory import config_of
 
     found = source.resolve(spec)
     match found:
-        case source.Embedded():
+        case source.Embedded() | source.Random(entry=Entry(name=embedded.NAME)):
             folder = cache_folder() / "models" / f"{embedded.NAME}-{embedded.FINGERPRINT}"
             return loading.embedded_tokenizer(folder) if folder.is_dir() else None
         case source.Folder(path=path):
@@ -140,24 +172,11 @@ def tokenizer_at_hand(spec: ModelSpec) -> Any | None:
             from sonde.models.tokenizers import gguf_tokenizer
 
             return gguf_tokenizer(read_gguf(path).metadata, str(path))
-        case source.Random(entry=None, folder=None):
-            from sonde.models.tokenizers import byte_tokenizer
-
-            return byte_tokenizer(config_of(spec).get_text_config().vocab_size)
+        case source.Random():
+            return loading.random_tokenizer(found, config_of(spec))
         case source.Hub(repository=repository):
-            folder = _cached(repository, spec.revision)
+            folder = hub.cached_tokenizer(repository, spec.revision)
             return None if folder is None else checkpoint.load_tokenizer(folder, spec.remote_code)
-        case _:
-            return None
-
-
-def _cached(repository: str, revision: str | None) -> Path | None:
-    """Return the folder of a repository in the hub's cache, if its tokenizer is there."""
-    from huggingface_hub import try_to_load_from_cache
-
-    names = ("tokenizer.json", "tokenizer.model", "vocab.json")
-    found = (try_to_load_from_cache(repository, name, revision=revision) for name in names)
-    return next((Path(path).parent for path in found if isinstance(path, str)), None)
 
 
 def _characters(example: Example) -> int:

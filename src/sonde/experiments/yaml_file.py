@@ -9,6 +9,7 @@ import yaml
 from sonde.core.errors import SondeError
 
 Place: TypeAlias = tuple[str, ...]
+EXPERIMENT = "an experiment file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class YamlFile:
         return name if line is None else f"{name} (line {line})"
 
 
-def read_yaml(path: Path) -> YamlFile:
-    """Read a YAML file whose top is a mapping.
+def read_yaml(path: Path, kind: str = EXPERIMENT) -> YamlFile:
+    """Read a YAML file whose top is a mapping; ``kind`` says in error messages what it should be.
 
     Raises:
         SondeError: the file is missing, is not YAML, has a key twice, or is not a mapping.
@@ -51,16 +52,14 @@ def read_yaml(path: Path) -> YamlFile:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
-        raise SondeError(
-            f"{path} is not a file.", fix="Give the path of an experiment file (YAML)."
-        ) from None
+        raise SondeError(f"{path} is not a file.", fix=f"Give the path of {kind} (YAML).") from None
     except UnicodeDecodeError as error:
         raise SondeError(f"{path} is not UTF-8 text: {error}.") from None
-    return parse_yaml(text, path)
+    return parse_yaml(text, path, kind)
 
 
-def parse_yaml(text: str, path: Path) -> YamlFile:
-    """Parse YAML text; ``path`` is for error messages.
+def parse_yaml(text: str, path: Path, kind: str = EXPERIMENT) -> YamlFile:
+    """Parse YAML text; ``path`` and ``kind`` are for error messages.
 
     Raises:
         SondeError: as in ``read_yaml``.
@@ -75,8 +74,10 @@ def parse_yaml(text: str, path: Path) -> YamlFile:
         raise SondeError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise SondeError(
-            f"{path} is not an experiment: its top is not a mapping.",
-            fix="Begin with lines such as `name: first-probe` and `stages:`.",
+            f"{path} is not {kind}: its top is not a mapping.",
+            fix="Begin with lines such as `name: first-probe` and `stages:`."
+            if kind == EXPERIMENT
+            else "Begin with a line such as `key: value`.",
         )
     return YamlFile(path, text, cast("dict[str, Any]", content), lines)
 

@@ -25,6 +25,10 @@ class LocalEngine:
             self.unload()
         return stage.run(context)
 
+    def holds(self, spec: "ModelSpec") -> bool:
+        """Whether this model is in memory already."""
+        return self._model is not None and spec == self._spec
+
     def load_model(self, spec: "ModelSpec") -> "Model":
         """Return the model in memory, loading it if need be."""
         if self._model is None or spec != self._spec:

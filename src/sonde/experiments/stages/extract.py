@@ -38,6 +38,10 @@ class ExtractStage(ModelStage, ExtractSettings):
             self.model_dump(include=set(ExtractSettings.model_fields))
         )
 
+    def reads(self) -> ExtractSettings:
+        """Return where the stage reads the model."""
+        return self
+
     def estimate(self, facts: "Facts") -> Estimate:
         """Count the forward pass and the stored activations."""
         return facts.extraction(self.data, self.extract_settings(), self.model)

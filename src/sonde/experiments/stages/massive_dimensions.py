@@ -37,11 +37,15 @@ class MassiveStage(ModelStage, MassiveSettings):
             self.model_dump(include=set(MassiveSettings.model_fields))
         )
 
-    def estimate(self, facts: "Facts") -> Estimate:
-        """Count one forward pass; more data than ``keep_bytes`` holds takes a second."""
-        settings = ExtractSettings.model_validate(
+    def reads(self) -> ExtractSettings:
+        """Return where the stage reads the model: every token."""
+        return ExtractSettings.model_validate(
             {"hooks": self.site, "layers": self.layers, "positions": "all"}
         )
+
+    def estimate(self, facts: "Facts") -> Estimate:
+        """Count one forward pass; more data than ``keep_bytes`` holds takes a second."""
+        settings = self.reads()
         kept = facts.extraction(self.data, settings, self.model)
         passes = 1 if kept.disk <= self.keep_bytes else 2
         return facts.extraction(self.data, settings, self.model, kept=False, passes=passes)

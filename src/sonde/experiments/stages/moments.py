@@ -52,6 +52,10 @@ class MomentsStage(ModelStage, ExtractSettings):
             self.model_dump(include=set(ExtractSettings.model_fields))
         )
 
+    def reads(self) -> ExtractSettings | None:
+        """Return where the stage reads the model, None where activations are there already."""
+        return self if self.activations is None else None
+
     def estimate(self, facts: "Facts") -> Estimate:
         """Count the forward pass."""
         if self.activations is not None:
