@@ -152,7 +152,8 @@ def show(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A probe, a store of activations, a results folder or an experiment's folder.",
+            help="A probe, a store of activations, an experiment file, or a folder of results: of "
+            "a stage, of an experiment, or of all.",
             show_default=False,
         ),
     ],
@@ -168,7 +169,8 @@ def verify(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A probe, a store of activations, a results folder or an experiment's folder.",
+            help="A probe, a store of activations, or a folder of results: of a stage, of an "
+            "experiment, or of all.",
             show_default=False,
         ),
     ],
@@ -177,6 +179,22 @@ def verify(
     from sonde.cli.verify import verify_path
 
     verify_path(path)
+
+
+@app.command()
+def log(
+    spec: Spec,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="The file.  [default: OUT/NAME/log.md]", show_default=False),
+    ] = None,
+    out: Out = Path("runs"),
+    ledger: LedgerOption = None,
+) -> None:
+    """Write the running log of an experiment as Markdown. Your own remarks in it are kept."""
+    from sonde.cli.log import write_running_log
+
+    write_running_log(spec, to, out, ledger)
 
 
 @ledger_app.command("list")

@@ -1,0 +1,155 @@
+"""What was found: for each stage a table of results, with what they are held against."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sonde.experiments.log.history import History, Standing, standing
+from sonde.experiments.log.markdown import bullets, code, escape, table
+from sonde.ledger.records import Against, ResultRow
+from sonde.stats.interval import Interval
+
+NONE = "none"
+WIDEST = 8  # variants beside each other
+
+
+def found(history: History) -> dict[str, str]:
+    """Return the results that stand, by stage."""
+    sections: dict[str, str] = {}
+    for name, entries in standing(history).items():
+        shown = [entry for entry in entries if entry.results]
+        if shown:
+            body = _one(shown[0]) if len(shown) == 1 else _several(shown)
+            sections[name] = f"### {code(name)}\n\n{body}"
+    return sections
+
+
+def _one(entry: Standing) -> str:
+    """Return all results of one run of a stage."""
+    of_run = f"Run {entry.run}" + (f", {_labels(entry)}" if any(entry.variants) else "")
+    facts = [of_run, *_in_common(entry.results)]
+    rows = [(code(one.name), one) for one in entry.results]
+    return "\n\n".join(
+        filter(None, (f"{'; '.join(facts)}.", _table("result", rows), _confusion(entry)))
+    )
+
+
+def _confusion(entry: Standing) -> str:
+    """Return what the probe that was chosen said of each class; empty without classes."""
+    known: Mapping[str, Any] | None = entry.stage["summary"].get("confusion")
+    if not known:
+        return ""
+    labels: Sequence[str] = known["labels"]
+    rows = [
+        (escape(label), *(f"{count:,.0f}" for count in counts), f"{known['recalls'][label]:.3f}")
+        for label, counts in zip(labels, known["counts"], strict=True)
+    ]
+    header = ("true class", *(f"said {escape(label)}" for label in labels), "recall")
+    return table(header, rows, numbers=range(1, len(header)))
+
+
+def _several(entries: Sequence[Standing]) -> str:
+    """Return the headline of each variant, and the values of all results beside each other."""
+    heads = [(_labels(entry), entry.results[0]) for entry in entries]
+    what = f"Result {code(heads[0][1].name)} of every variant"
+    facts = [what, *_in_common([result for _, result in heads])]
+    parts = [f"{'; '.join(facts)}.", _table("variant", heads)]
+    by_name = [{one.name: one for one in entry.results} for entry in entries]
+    names = dict.fromkeys(name for results in by_name for name in results)
+    if len(names) > 1 and len(entries) <= WIDEST:
+        rows = [(code(name), *(_value(results.get(name)) for results in by_name)) for name in names]
+        header = ("result", *(_labels(entry) for entry in entries))
+        parts.append(table(header, rows, numbers=range(1, len(header))))
+    return "\n\n".join(parts)
+
+
+def _labels(entry: Standing) -> str:
+    return " and ".join(code(label) if label else "no variant" for label in entry.variants)
+
+
+def _in_common(results: Sequence[ResultRow]) -> list[str]:
+    """Return what is the same of all results, in words."""
+    measures = {_measure(one) for one in results}
+    levels = {one.score.level for one in results if one.score is not None}
+    facts = [measure for measure in measures if len(measures) == 1]
+    return facts + [f"{100 * level:g} % intervals" for level in levels if len(levels) == 1]
+
+
+def _measure(result: ResultRow) -> str:
+    return escape(f"{result.method} {result.metric}".strip())
+
+
+def _table(first: str, rows: Sequence[tuple[str, ResultRow]]) -> str:
+    results = [result for _, result in rows]
+    controls = _names([one.controls for one in results], "control")
+    baselines = _names([one.baselines for one in results], "baseline")
+    mixed = len({_measure(one) for one in results}) > 1
+    header = (first, "measure", "value [interval]", *controls, *baselines, "n", "status")
+    cells = [
+        (
+            label,
+            _measure(one) if mixed else "",
+            _score(one),
+            *(_against(one.controls, name) for name in controls),
+            *(_against(one.baselines, name) for name in baselines),
+            f"{one.score.n:,}" if one.score else "",
+            _status(one),
+        )
+        for label, one in rows
+    ]
+    escaped = [escape(name) for name in header]
+    notes = [f"{label}: {escape(one.note)}" for label, one in rows if one.note]
+    made = table(escaped, cells, numbers=range(2, len(header) - 1))
+    return f"{made}\n\n{bullets(notes)}" if notes else made
+
+
+def _names(against: Sequence[Mapping[str, Against]], kind: str) -> list[str]:
+    """Return the names of all controls, in order; where there is none, a column that says so."""
+    return list(dict.fromkeys(name for one in against for name in one)) or [kind]
+
+
+def _score(result: ResultRow) -> str:
+    if result.score is None:
+        return escape(f"not applicable: {result.not_applicable}")
+    return interval_in_words(result.score)
+
+
+def _against(against: Mapping[str, Against], name: str) -> str:
+    return interval_in_words(against[name].score) if name in against else NONE
+
+
+def _status(result: ResultRow) -> str:
+    if result.reference is None:
+        return escape(result.status)
+    reference = dict(result.reference)
+    source = f", {escape(reference['source'])}" if reference.get("source") else ""
+    stated = f"{reference.get('value'):g} ± {reference.get('tolerance'):g}"
+    return f"{escape(result.status)} (stated {stated}{source})"
+
+
+def interval_in_words(interval: Interval) -> str:
+    """Return ``0.912 [0.880, 0.941]``, with the digits that the size of the numbers asks for."""
+    digits = _digits(interval.value, interval.low, interval.high)
+    value, low, high = (
+        _number(each, digits) for each in (interval.value, interval.low, interval.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def _value(result: ResultRow | None) -> str:
+    if result is None or result.score is None:
+        return "–"
+    return _number(result.score.value, _digits(result.score.value))
+
+
+def _digits(*numbers: float) -> int:
+    largest = max((abs(each) for each in numbers if math.isfinite(each)), default=0.0)
+    return 3 if largest < 10 else 1 if largest < 1000 else 0
+
+
+def _number(number: float, digits: int) -> str:
+    if math.isnan(number):
+        return "–"
+    if math.isinf(number):
+        return "∞" if number > 0 else "−∞"
+    return f"{number:,.{digits}f}".replace("-", "−")
