@@ -1,24 +1,36 @@
 """``sonde show``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sonde.cli.console import bytes_in_words, heading, say, table
-from sonde.cli.results import print_summary
+from sonde.cli.results import headline, print_summary
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
-from sonde.experiments.folder import ResultFolder
-from sonde.experiments.results import identify
+from sonde.core.words import in_words
+from sonde.experiments.folder import Done, ResultFolder
+from sonde.experiments.results import Found, experiments_in, identify, result_folders
 from sonde.experiments.runner import VARIANTS
 
 
 def show_file(path: Path) -> None:
     """Print what a file or folder holds."""
     found = identify(path)
-    {"probe": _probe, "store": _store, "result": _result, "experiment": _experiment}[found.kind](
-        found.path
-    )
+    if found.kind == "file":
+        from sonde.cli.show_experiment import show_experiment
+
+        show_experiment(found.path)
+        return
+    shown: Mapping[str, Callable[[Path], None]] = {
+        "probe": _probe,
+        "store": _store,
+        "result": _result,
+        "stage": _stage,
+        "experiment": _experiment,
+        "runs": _runs,
+    }
+    shown[found.kind](found.path)
 
 
 def _probe(path: Path) -> None:
@@ -26,10 +38,7 @@ def _probe(path: Path) -> None:
 
     probe = load_probe(path)
     say(str(probe))
-    facts = header_of(probe).model_dump(mode="json", exclude={"metrics", "origin", "artifact"})
-    table(
-        ("", ""), [(name, _flat(value)) for name, value in facts.items() if value not in ("", [])]
-    )
+    _facts(header_of(probe).model_dump(mode="json", exclude={"metrics", "origin", "artifact"}))
 
 
 def _store(path: Path) -> None:
@@ -38,52 +47,81 @@ def _store(path: Path) -> None:
     store = ActivationStore.open(path)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     say(f"{len(store):,} rows of activations, {bytes_in_words(size)}")
-    facts = {
-        name: value for name, value in store.origin.model_dump().items() if value not in ("", ())
-    }
-    table(("", ""), [(name, _flat(value)) for name, value in facts.items()])
+    _facts(store.origin.model_dump())
     heading(f"Left out: {len(store.skipped)}")
     for skipped in store.skipped[:20]:
         say(f"  {skipped.example}: {skipped.reason} {skipped.detail}".rstrip())
 
 
+def _facts(facts: Mapping[str, Any]) -> None:
+    """Print what is known; what is empty is left out."""
+    rows = [(name, in_words(value, name)) for name, value in facts.items()]
+    table(("", ""), [(name, words) for name, words in rows if words not in ("", "–", "none")])
+
+
 def _result(path: Path) -> None:
-    done = ResultFolder(path).done
-    if done is None:
-        raise SondeError(f"{path} is unfinished.")
+    done = _read(path)
     say(f"{done.stage} ({done.kind}), key {done.key}, sonde {done.sonde_version}")
     print_summary(done.stage, done.summary)
     heading("Made of")
-    made = {**done.made_of["settings"], **done.made_of["files"], **done.made_of["inputs"]}
-    table(("", ""), [(name, _flat(value)) for name, value in made.items() if value is not None])
+    _facts({**done.made_of["settings"], **done.made_of["files"], **done.made_of["inputs"]})
     heading("Files")
     for name in done.files:
         say(f"  {path / name}")
 
 
+def _read(path: Path) -> Done:
+    done = ResultFolder(path).done
+    if done is None:
+        raise SondeError(f"{path} is unfinished.")
+    return done
+
+
+def _stage(path: Path) -> None:
+    folders = result_folders(Found("stage", path))
+    say(f"{len(folders)} result{'s' if len(folders) > 1 else ''} of the stage {path.name}")
+    rows = [(folder.name, headline(_read(folder).summary), str(folder)) for folder in folders]
+    table(("key", "result", "where"), rows)
+
+
+def _runs(path: Path) -> None:
+    rows: list[tuple[str, str, str, str]] = []
+    for folder in experiments_in(path):
+        variants = _variants(folder)
+        names = dict.fromkeys(name for variant in variants for name in variant["stages"])
+        heads = (_head(folder, variant["stages"].values()) for variant in variants)
+        first = next((words for words in heads if words), "")
+        rows.append((folder.name, str(max(len(variants), 1)), ", ".join(names), first))
+    table(("experiment", "variants", "stages", "first result"), rows)
+    say("`sonde show` on an experiment's folder shows more; `sonde ledger list` shows every run.")
+
+
+def _head(root: Path, folders: Iterable[str]) -> str:
+    summaries = (ResultFolder(root / folder).done for folder in folders)
+    return next((words for one in summaries if one and (words := headline(one.summary))), "")
+
+
+def _variants(root: Path) -> list[dict[str, Any]]:
+    """Return what the last run of an experiment used; all that is finished if none ever ended."""
+    if (root / VARIANTS).is_file():
+        return read_json(root / VARIANTS)
+    folders = result_folders(Found("experiment", root))
+    stages = {folder.parent.name: str(folder.relative_to(root)) for folder in folders}
+    return [{"variant": "", "stages": stages, "skipped": {}}]
+
+
 def _experiment(path: Path) -> None:
-    for variant in read_json(path / VARIANTS):
+    if not (path / VARIANTS).is_file():
+        say("No run of this experiment has ended yet; these results are finished.")
+    for variant in _variants(path):
         heading(variant["variant"] or path.name)
-        rows: list[tuple[str, str, str]] = []
-        for name, folder in variant["stages"].items():
-            done = ResultFolder(path / folder).done
-            rows.append((name, done.kind if done else "unfinished", str(path / folder)))
+        found = {name: ResultFolder(path / one).done for name, one in variant["stages"].items()}
+        rows = [
+            (name, done.kind if done else "unfinished", str(path / variant["stages"][name]))
+            for name, done in found.items()
+        ]
         rows += [(name, "skipped", reason) for name, reason in variant["skipped"].items()]
         table(("stage", "kind", "where"), rows)
-        for name, folder in variant["stages"].items():
-            done = ResultFolder(path / folder).done
+        for name, done in found.items():
             if done is not None:
                 print_summary(name, done.summary, short=True)
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[str, Any]", value)
-        return ", ".join(
-            f"{name} {_flat(item)}" for name, item in pairs.items() if item is not None
-        )
-    if isinstance(value, list | tuple):
-        items = list(cast("list[Any]", value))
-        shown = [str(item) for item in items]
-        return ", ".join(shown) if len(shown) <= 6 else f"{', '.join(shown[:3])} … {shown[-1]}"
-    return str(value)

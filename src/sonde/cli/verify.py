@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from sonde.cli.console import say
-from sonde.experiments.results import verify
+from sonde.experiments.results import identify, result_folders, verify
 
 
 def verify_path(path: Path) -> None:
@@ -17,4 +17,7 @@ def verify_path(path: Path) -> None:
         count = len(problems)
         say(f"{path}: {count} problem{'s' if count > 1 else ''}.")
         raise typer.Exit(1)
-    say(f"{path}: every byte is as it was written.")
+    found = identify(path)
+    several = found.kind in ("stage", "experiment", "runs")
+    what = f" ({len(result_folders(found)):,} results)" if several else ""
+    say(f"{path}: every byte is as it was written{what}.")

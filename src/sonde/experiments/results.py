@@ -1,4 +1,4 @@
-"""What lies at a path: a stage's result, an experiment's folder, a store, a probe."""
+"""What lies at a path: a stage's result, an experiment's folder, all of them, a store, a probe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,18 @@ from sonde.experiments.runner import VARIANTS
 from sonde.experiments.stage import DONE, Stage
 from sonde.experiments.stages import AnyStage
 
-Kind: TypeAlias = Literal["probe", "store", "result", "experiment"]
+Kind: TypeAlias = Literal["probe", "store", "result", "stage", "experiment", "runs", "file"]
 MANIFEST = "manifest.json"
+FILE_ENDINGS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a path holds, and the folder or file itself."""
+    """What a path holds, and the folder or file itself.
+
+    A ``result`` is of one stage under one key, a ``stage`` has its results under all keys, ``runs``
+    holds experiments, and a ``file`` is an experiment file.
+    """
 
     kind: Kind
     path: Path
@@ -34,20 +39,42 @@ def identify(path: Path) -> Found:
     """
     if path.is_file() and path.suffix == ".safetensors":
         return Found("probe", path)
+    if path.is_file() and path.suffix in FILE_ENDINGS:
+        return Found("file", path)
     if path.is_file() and path.name in (DONE, MANIFEST, VARIANTS):
         return identify(path.parent)
-    if (path / DONE).is_file():
-        return Found("result", path)
-    if (path / MANIFEST).is_file():
-        return Found("store", path)
-    if (path / VARIANTS).is_file():
-        return Found("experiment", path)
+    if path.is_dir():
+        kind = _kind_of_folder(path)
+        if kind is not None:
+            return Found(kind, path)
     if not path.exists():
         raise SondeError(f"{path} does not exist.")
     raise SondeError(
         f"{path} is nothing that sonde wrote, or is unfinished.",
-        fix="Give a probe's .safetensors file, a store of activations, or a folder below runs/.",
+        fix="Give a probe's .safetensors file, a store of activations, or a folder of results.",
     )
+
+
+def _kind_of_folder(path: Path) -> Kind | None:
+    if (path / DONE).is_file():
+        return "result"
+    if (path / MANIFEST).is_file():
+        return "store"
+    if _is_experiment(path):
+        return "experiment"
+    if any(path.glob(f"*/{DONE}")):
+        return "stage"
+    return "runs" if experiments_in(path) else None
+
+
+def _is_experiment(path: Path) -> bool:
+    """Whether a folder holds an experiment's results; one that never ended has no variants yet."""
+    return (path / VARIANTS).is_file() or any(path.glob(f"*/*/{DONE}"))
+
+
+def experiments_in(path: Path) -> tuple[Path, ...]:
+    """Return the folders of the experiments right below a folder, by name."""
+    return tuple(sorted(one for one in path.iterdir() if one.is_dir() and _is_experiment(one)))
 
 
 def verify(path: Path) -> list[str]:
@@ -57,6 +84,11 @@ def verify(path: Path) -> list[str]:
         SondeError: nothing is there that could be verified.
     """
     found = identify(path)
+    if found.kind == "file":
+        raise SondeError(
+            f"{path} is an experiment file, which has no recorded hashes.",
+            fix="Give the folder of its results: runs/<name>, or runs for all.",
+        )
     if found.kind == "probe":
         from sonde.probes.artifact import load_probe
 
@@ -69,11 +101,25 @@ def verify(path: Path) -> list[str]:
         from sonde.activations.verify import verify_store
 
         return [str(problem) for problem in verify_store(found.path)]
+    return [problem for folder in result_folders(found) for problem in verify_result(folder)]
+
+
+def result_folders(found: Found) -> tuple[Path, ...]:
+    """Return the folders of all results at a path; those that a run used, finished or not."""
     if found.kind == "result":
-        return verify_result(found.path)
-    return [
-        problem for folder in experiment_folders(found.path) for problem in verify_result(folder)
-    ]
+        return (found.path,)
+    if found.kind == "stage":
+        return _finished(found.path, f"*/{DONE}")
+    roots = experiments_in(found.path) if found.kind == "runs" else (found.path,)
+    folders: list[Path] = []
+    for root in roots:
+        folders += experiment_folders(root) if (root / VARIANTS).is_file() else ()
+        folders += _finished(root, f"*/*/{DONE}")
+    return tuple(dict.fromkeys(folders))
+
+
+def _finished(root: Path, pattern: str) -> tuple[Path, ...]:
+    return tuple(sorted(marker.parent for marker in root.glob(pattern)))
 
 
 def verify_result(folder: Path) -> list[str]:

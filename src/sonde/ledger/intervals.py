@@ -6,10 +6,13 @@ texts "Infinity" and "-Infinity".
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sonde.ledger.records import Against
 from sonde.stats.interval import Interval
+
+if TYPE_CHECKING:
+    from sonde.ledger.columns import Row  # imports sqlalchemy, which takes long
 
 
 def number(value: float | None) -> float | None:
@@ -28,7 +31,7 @@ def interval_stored(interval: Interval | None) -> dict[str, Any] | None:
     }
 
 
-def interval_read(stored: Mapping[str, Any] | None) -> Interval | None:
+def interval_read(stored: "Row | None") -> Interval | None:
     """Return the interval that was stored, as JSON or as the columns of a row."""
     if stored is None:
         return None
