@@ -1,7 +1,7 @@
 """Claims as they were registered, and what runs said of them. No row is ever changed."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, insert, select, text
 
@@ -146,9 +146,9 @@ def _verdict_columns(verdict: Verdict) -> dict[str, Any]:
 
 
 def _verdict_row(row: RowMapping) -> VerdictRow:
-    same: Mapping[str, Any] = {name: row[name] for name in (*_WORDS, *_NUMBERS)}
+    same: dict[str, Any] = {name: row[name] for name in (*_WORDS, *_NUMBERS)}
     return VerdictRow(
-        **cast("dict[str, Any]", same),
+        **same,
         claim=row["claim_id"],
         effect=interval_read(row["effect"]),
         post_hoc=bool(row["post_hoc"]),

@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from sqlalchemy import JSON, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from sonde.core.files import jsonable
+
+Row: TypeAlias = Mapping[Any, Any]  # of a table, by the names of its columns
 
 _NEVER_STORED = re.compile("[\x00\ud800-\udfff]")
 

@@ -90,7 +90,7 @@ def _grouped(
 
 
 def _shown_stage(stage: RowMapping, run: RowMapping, onlooker: Onlooker) -> Mapping[str, Any]:
-    if stage["state"] != RUNNING:
-        return stage
-    runs_on = run["state"] == RUNNING and not onlooker.sees_gone(run)
-    return {**stage, "state": RUNNING if runs_on else INTERRUPTED}
+    state = stage["state"]
+    if state == RUNNING and (run["state"] != RUNNING or onlooker.sees_gone(run)):
+        state = INTERRUPTED
+    return {**stage, "state": state}

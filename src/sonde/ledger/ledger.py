@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 
 from sonde.core.errors import SondeError
 from sonde.ledger import claims, details, listing, results, runs, stages, supersession
+from sonde.ledger.columns import Row
 from sonde.ledger.database import connect, reading, writing
 from sonde.ledger.intervals import against_read
 from sonde.ledger.listing import Page
@@ -222,7 +223,7 @@ class Ledger:
         return tuple(read_scores(source, one, row["metric"]) for one in series)
 
 
-def _series_of(result: Mapping[str, Any], part: str) -> tuple[str, ...]:
+def _series_of(result: Row, part: str) -> tuple[str, ...]:
     parts = {**against_read(result["baselines"]), **against_read(result["controls"])}
     if part and part not in parts:
         raise SondeError(
@@ -233,7 +234,8 @@ def _series_of(result: Mapping[str, Any], part: str) -> tuple[str, ...]:
         raise SondeError(
             f"The result {result['name']} is not applicable: {result['not_applicable']}."
         )
-    series = parts[part].series if part else tuple(filter(None, [result["series"]]))
+    own = (str(result["series"]),) if result["series"] else ()
+    series = parts[part].series if part else own
     if not series or not result["units_hash"]:
         raise SondeError(
             f"The ledger has no scores of single units for "

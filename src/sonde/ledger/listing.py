@@ -8,6 +8,7 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, fu
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import first_moment, moment_after
+from sonde.ledger.columns import Row
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import INTERRUPTED, PURPOSES, RUNNING, STATES, RunFilter, RunRow
 from sonde.ledger.results import headline_of
@@ -139,9 +140,7 @@ def _headlines(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
     }
 
 
-def _run_row(
-    row: Mapping[str, Any], headline: str, replaced: int | None, onlooker: Onlooker
-) -> RunRow:
+def _run_row(row: Row, headline: str, replaced: int | None, onlooker: Onlooker) -> RunRow:
     return RunRow(
         id=row["id"],
         name=row["name"],

@@ -45,7 +45,7 @@ class Onlooker:
 
     _seen: dict[tuple[Any, ...], bool] = field(default_factory=dict[tuple[Any, ...], bool])
 
-    def sees_gone(self, run: Mapping[str, Any]) -> bool:
+    def sees_gone(self, run: Mapping[Any, Any]) -> bool:
         """Whether the process of a run that is recorded as running has ended."""
         process, last_sign = run["process"], run["beat"] or run["started"]
         if process.get("host") != socket.gethostname():

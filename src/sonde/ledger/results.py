@@ -1,18 +1,19 @@
 """Results as rows, and what they are beside what was known."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import now
+from sonde.ledger.columns import Row
 from sonde.ledger.intervals import against_read, against_stored, interval_read, number
 from sonde.ledger.records import STATUSES, SUPERSEDED, Measured, ResultRow, Status
 from sonde.ledger.schema import result_statuses, results
 
 
-def result_columns(stage: int, result: Measured, units_hash: str | None) -> dict[str, Any]:
+def result_columns(result: Measured, units_hash: str | None) -> dict[str, Any]:
     """Return a result as a row of its table.
 
     Raises:
@@ -27,7 +28,6 @@ def result_columns(stage: int, result: Measured, units_hash: str | None) -> dict
             fix="Give one of `score` and `not_applicable`.",
         )
     return {
-        "stage_id": stage,
         "name": result.name,
         "method": result.method,
         "metric": result.metric,
@@ -46,9 +46,7 @@ def result_columns(stage: int, result: Measured, units_hash: str | None) -> dict
     }
 
 
-def result_row(
-    row: Mapping[str, Any], stage: str, status: Mapping[str, Any] | None, superseded: bool
-) -> ResultRow:
+def result_row(row: Row, stage: str, status: Row | None, superseded: bool) -> ResultRow:
     """Return a row of the table as a value. A result of a superseded run is superseded."""
     given = status or {"status": "", "why": "", "reference": None}
     return ResultRow(
@@ -71,7 +69,7 @@ def result_row(
     )
 
 
-def headline_of(row: Mapping[str, Any], stage: str) -> str:
+def headline_of(row: Row, stage: str) -> str:
     """Return a result in a few words."""
     if row["not_applicable"]:
         return f"{stage}: {row['metric']} not applicable ({row['not_applicable']})"

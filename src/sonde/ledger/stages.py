@@ -1,16 +1,16 @@
 """Writing stages: their beginning, and their end with its results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
-from sonde.ledger.records import DONE, REUSED, RUNNING, Measured, StageEnd, StageStart
+from sonde.ledger.records import DONE, REUSED, RUNNING, StageEnd, StageStart
 from sonde.ledger.results import result_columns
 from sonde.ledger.runs import add_text, known_run
-from sonde.ledger.schema import results, runs, stages
+from sonde.ledger.schema import names_of, results, runs, stages
 from sonde.ledger.unit_scores import UnitsFile, keep_units
 
 
@@ -21,16 +21,14 @@ def begin_stage(connection: Connection, run: int, start: StageStart) -> int:
         SondeError: there is no such run.
     """
     known_run(connection, run)
-    row: dict[str, Any] = {
-        **{name: getattr(start, name) for name in type(start).__dataclass_fields__},
-        "run_id": run,
-        "state": RUNNING,
-        "reason": "",
-        "started": now(),
-        "outputs": {},
-        "summary": {},
-        "cost": {},
-    }
+    given = {name: getattr(start, name) for name in type(start).__dataclass_fields__}
+    begun = {"run_id": run, "state": RUNNING, "reason": "", "started": now()}
+    return insert_stage(connection, {**given, **begun, "outputs": {}, "summary": {}, "cost": {}})
+
+
+def insert_stage(connection: Connection, columns: Mapping[str, Any]) -> int:
+    """Insert a stage with the columns of ``stages``; the ledger numbers it. Return the number."""
+    row = {name: columns[name] for name in names_of(stages) if name in columns and name != "id"}
     made = connection.execute(insert(stages).values(**row)).inserted_primary_key
     return int(cast("Any", made)[0])
 
@@ -41,7 +39,7 @@ def end_stage(
     """Note how a stage ended, with its results and the files of their units.
 
     Raises:
-        SondeError: there is no such stage.
+        SondeError: there is no such stage, or a result has neither a score nor a reason.
     """
     change = {
         "state": end.state,
@@ -52,16 +50,36 @@ def end_stage(
         "cost": end.cost,
     }
     connection.execute(update(stages).where(stages.c.id == stage).values(**change))
-    row = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
-    if row is None:
-        raise SondeError(f"The ledger has no stage {stage}.")
     keep_units(connection, files)
     hashes = {file.name: file.hash for file in files}
-    rows = [result_columns(stage, one, hashes.get(one.units)) for one in end.results]
-    if rows:
-        connection.execute(insert(results), rows)
-    _set_headline(connection, row)
-    add_text(connection, row["run_id"], end.reason, *_words_of(end.results))
+    insert_results(
+        connection, stage, [result_columns(one, hashes.get(one.units)) for one in end.results]
+    )
+
+
+def insert_results(
+    connection: Connection, stage: int, rows: Sequence[Mapping[str, Any]]
+) -> tuple[int, ...]:
+    """Insert results of a stage with the columns of ``results``; return their numbers.
+
+    The run is then found by the words of the stage and of these results, and listed with the first
+    that has a score.
+
+    Raises:
+        SondeError: there is no such stage.
+    """
+    part = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
+    if part is None:
+        raise SondeError(f"The ledger has no stage {stage}.")
+    numbers: list[int] = []
+    for row in rows:
+        columns = {name: row[name] for name in names_of(results) if name in row and name != "id"}
+        given = insert(results).values(**{**columns, "stage_id": stage})
+        numbers.append(int(cast("Any", connection.execute(given).inserted_primary_key)[0]))
+    _set_headline(connection, part)
+    words = [row[name] for row in rows for name in ("note", "not_applicable")]
+    add_text(connection, part["run_id"], part["reason"], *words)
+    return tuple(numbers)
 
 
 def maker_of(connection: Connection, stage: RowMapping) -> int | None:
@@ -96,7 +114,3 @@ def _set_headline(connection: Connection, stage: RowMapping) -> None:
     before = connection.execute(select(*columns).where(results.c.id == current)).first()
     if before is None or (before.not_applicable and not found.not_applicable):
         connection.execute(update(runs).where(run).values(headline=found.id, value=found.value))
-
-
-def _words_of(measured: Sequence[Measured]) -> list[str]:
-    return [words for one in measured for words in (one.note, one.not_applicable)]

@@ -4,11 +4,9 @@ Recorded is what the run itself knew. That its process is gone, or that another 
 place, is known only to who looks.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from sqlalchemy import ColumnElement, and_, exists, not_, or_
 
+from sonde.ledger.columns import Row
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import (
     DONE,
@@ -22,7 +20,7 @@ from sonde.ledger.records import (
 from sonde.ledger.schema import runs, supersessions
 
 
-def shown_state(run: Mapping[str, Any], replaced: bool, onlooker: Onlooker) -> str:
+def shown_state(run: Row, replaced: bool, onlooker: Onlooker) -> str:
     """Return a run's state.
 
     One that runs in a process that is gone was interrupted. One that another replaces is

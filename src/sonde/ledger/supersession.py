@@ -29,7 +29,7 @@ def supersede(connection: Connection, old: int, new: int, why: str) -> None:
         )
     if old == new:
         raise SondeError(f"Run {old} cannot supersede itself.", fix="Name the run that does.")
-    if old in _after(connection, new):
+    if old in runs_after(connection, new):
         raise SondeError(
             f"Run {old} supersedes run {new} already, so run {new} cannot supersede it.",
             fix=f"`sonde ledger show {old}` lists what it supersedes, and why.",
@@ -68,7 +68,7 @@ def supersessions_of(connection: Connection, run: int) -> tuple[Supersession, ..
     )
 
 
-def _after(connection: Connection, run: int) -> set[int]:
+def runs_after(connection: Connection, run: int) -> set[int]:
     """Return every run that was ever said to replace a run, or one that replaced it, and so on."""
     found: set[int] = set()
     edge = {run}

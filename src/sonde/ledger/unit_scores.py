@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Insert, insert, select
 
@@ -88,7 +89,7 @@ def _read(folder: Path, name: str) -> UnitsFile:
     )
 
 
-def _insert_once(connection: Connection, row: dict[str, object]) -> Insert:
+def _insert_once(connection: Connection, row: dict[str, Any]) -> Insert:
     # Both dialects can pass over a row that is there, also one that another process inserts now.
     if connection.dialect.name == "sqlite":
         return insert(unit_scores).prefix_with("OR IGNORE").values(**row)

@@ -2,9 +2,11 @@
 
 A file is a Parquet table with a row for each prediction. Columns: ``series`` (which of the file's
 scores the row belongs to), ``unit`` (the independent unit: a group, or an example), ``predicted``,
-``truth`` (null for a mean), perhaps ``other`` (in pairwise data the second item). More are allowed.
+``truth`` (null for a mean), perhaps ``other`` (in pairwise data the second item) and ``fold`` (the
+one that the fit had not seen; negative where nothing was fitted on these units). More are allowed.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +27,12 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
             needs.
     """
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     from sonde.stats.scores import Scores
 
-    table = _table(source, (*COLUMNS, "other"))
-    rows = table.filter(pc.equal(table["series"], series))
+    table = _table(source, (*COLUMNS, "other", "fold"))
+    here = np.array(table["series"].to_pylist(), dtype=object) == series
+    rows = table.filter(here)
     if not len(rows):
         known = list(dict.fromkeys(table["series"].to_pylist()))
         raise SondeError(
@@ -40,11 +41,10 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
         )
 
     def texts(name: str) -> np.ndarray:
-        return np.array(rows[name].cast(pa.string()).to_pylist(), dtype=str)
+        return np.array(rows[name].cast("string").to_pylist(), dtype=str)
 
     def numbers(name: str) -> np.ndarray:
-        column = rows[name].cast(pa.float64())
-        return column.to_numpy(zero_copy_only=False).astype(np.float64)
+        return np.asarray(rows[name].cast("double").to_numpy(), dtype=np.float64)
 
     paired = "other" in rows.column_names and rows["other"].null_count < len(rows)
     return Scores(
@@ -53,6 +53,7 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
         predicted=numbers("predicted"),
         truth=None if metric == MEAN else numbers("truth"),
         other=texts("other") if paired else None,
+        cross_validated="fold" in rows.column_names and bool((numbers("fold") >= 0).any()),
     )
 
 
@@ -66,21 +67,22 @@ def series_in(source: Path | bytes) -> tuple[str, ...]:
 
 
 def _table(source: Path | bytes, columns: tuple[str, ...]) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    # Arrow has no types, so its modules are taken as such.
+    arrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
     try:
-        file = pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
-        there = set(file.schema_arrow.names)
-        missing = [name for name in COLUMNS if name not in there]
-        if missing:
-            raise SondeError(
-                f"{_name(source)} has no column {missing[0]!r}, so it is no file of units.",
-                fix=f"Such a file has the columns {', '.join(COLUMNS)}.",
-            )
-        return file.read(columns=[name for name in columns if name in there])
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        opened = arrow.BufferReader(source) if isinstance(source, bytes) else source
+        with parquet.ParquetFile(opened) as file:
+            there: list[str] = file.schema_arrow.names
+            missing = [name for name in COLUMNS if name not in there]
+            if missing:
+                raise SondeError(
+                    f"{_name(source)} has no column {missing[0]!r}, so it is no file of units.",
+                    fix=f"Such a file has the columns {', '.join(COLUMNS)}.",
+                )
+            return file.read(columns=[name for name in columns if name in there])
+    except (ValueError, OSError) as error:  # Arrow's own errors are among them
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SondeError(f"{_name(source)} cannot be read as Parquet: {reason}") from error
 
 

@@ -1,66 +1,91 @@
-import sqlite3
+import os
 import subprocess
 import sys
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
+from tests.ledgers import CONTROL, MEASURED, START, recorded, scored
 
 from sonde.core.errors import SondeError
-from sonde.ledger.ledger import Ledger, default_ledger
-from sonde.ledger.records import Measured, RunStart, StageEnd, StageStart
-from sonde.stats.interval import Interval
-
-START = RunStart(
-    name="first",
-    variant="",
-    question="Why <b>?",
-    seed=3,
-    spec_path="/x/first.yaml",
-    spec_text="name: first\n",
-    overrides=("seed=3",),
-    resolved={"seed": 3, "odd": float("nan")},
-    spec_hash="abc",
-    folder="/x/runs/first",
-    versions={"torch": "2"},
+from sonde.ledger.ledger import default_ledger
+from sonde.ledger.records import (
+    Against,
+    Measured,
+    RunFilter,
+    StageEnd,
+    StageStart,
+    Status,
 )
-SCORE = Interval(0.8, 0.7, float("nan"), 40)
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    return Ledger.open(tmp_path / "deep" / "ledger.sqlite")
-
-
-def recorded(ledger, name="first", state="done"):
-    run = ledger.begin_run(START)
-    stage = ledger.begin_stage(run, StageStart("truth", "probe", "key1", "/x"))
-    measured = Measured("selected", "auroc", SCORE, control=Interval(0.5, 0.4, 0.6, 40))
-    ledger.end_stage(stage, StageEnd("done", seconds=2.0, results=(measured,)))
-    ledger.end_run(run, state, reason="" if state == "done" else "it broke", seconds=5.0)
-    return run
+from sonde.ledger.schema import runs
+from sonde.stats.interval import Interval
 
 
 def test_a_run_comes_back_as_it_was_recorded(ledger):
-    detail = ledger.show(recorded(ledger))
+    run = recorded(ledger, purpose="confirmatory", facts={"tokens": "10M"})
+    detail = ledger.show(run)
     assert detail.run["question"] == "Why <b>?"
-    assert detail.run["resolved"] == {"seed": 3, "odd": None}
+    assert detail.run["resolved"] == {"seed": 3, "odd": None, "model": {"name": "tiny"}}
     assert detail.run["overrides"] == ["seed=3"]
+    assert (detail.run["purpose"], detail.run["model"]) == ("confirmatory", "tiny")
+    assert detail.run["facts"] == {"tokens": "10M"}
+    assert (detail.run["seconds"], detail.run["state"]) == (5.0, "done")
     assert [stage["name"] for stage in detail.stages] == ["truth"]
     (result,) = detail.results
     assert (result.score.value, result.score.low, result.score.n) == (0.8, 0.7, 40)
     assert result.score.high != result.score.high  # NaN, stored as null
-    assert result.control == Interval(0.5, 0.4, 0.6, 40)
-    assert result.baseline is None
+    assert result.controls == {"shuffled labels": Against(CONTROL)}
+    assert result.baselines == {}
+    assert (result.method, result.metric, result.note) == ("logistic", "auroc", "chosen inside")
 
 
-def test_the_list_is_newest_first_and_filtered(ledger):
-    first, second = recorded(ledger), recorded(ledger, state="failed")
-    assert [run.id for run in ledger.list()] == [second, first]
-    assert [run.id for run in ledger.list(state="failed")] == [second]
-    assert [run.id for run in ledger.list(limit=1)] == [second]
-    assert ledger.list(name="another") == ()
-    assert ledger.list()[0].reason == "it broke"
-    assert ledger.list()[0].headline.startswith("truth: auroc 0.800")
+def test_plans_and_costs_are_kept_beside_each_other(ledger):
+    run = ledger.begin_run(START)
+    planned = {"seconds": 55.0, "joules": None, "basis": "an earlier run"}
+    stage = ledger.begin_stage(run, StageStart("acts", "extract", "k", "/x", planned=planned))
+    cost = {"seconds": 62.0, "device_memory": {"cuda:0": 12}, "dollars": float("nan")}
+    ledger.end_stage(stage, StageEnd("done", cost=cost))
+    ledger.end_run(run, "done", seconds=70.0, cost={"seconds": 62.0, "planned": planned})
+    detail = ledger.show(run)
+    assert detail.stages[0]["planned"] == planned
+    assert detail.stages[0]["cost"] == {**cost, "dollars": None}
+    assert detail.run["cost"]["planned"] == planned
+
+
+def test_the_facts_may_name_the_model(ledger):
+    run = recorded(ledger, facts={"model": "google/gemma-2-2b"})
+    assert ledger.show(run).run["model"] == "google/gemma-2-2b"
+
+
+def test_a_result_may_not_be_applicable(ledger):
+    absent = Measured("selected", "auroc", None, not_applicable="one class only")
+    run = recorded(ledger, results=(absent, scored(0.7, "blocks.1.resid_post")))
+    first, second = ledger.show(run).results
+    assert (first.score, first.not_applicable) == (None, "one class only")
+    assert second.score is not None
+    (row,) = ledger.list()
+    assert (row.headline, row.value) == ("truth: auroc 0.700 [0.600, 0.800]", 0.7)
+    recorded(ledger, results=(absent,))
+    newest, _ = ledger.list(RunFilter(text="one class"))
+    assert newest.headline == "truth: auroc not applicable (one class only)"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Measured("a", "auroc", None), Measured("a", "auroc", CONTROL, not_applicable="no")],
+)
+def test_a_result_has_a_score_or_a_reason(ledger, wrong):
+    with pytest.raises(SondeError, match="for having none"):
+        recorded(ledger, results=(wrong,))
+    assert ledger.show(1).results == ()
+
+
+def test_infinities_come_back(ledger):
+    wide = Interval(0.5, float("-inf"), float("inf"), 3)
+    measured = Measured("x", "mean", wide, baselines={"length": Against(wide, ("length",))})
+    (result,) = ledger.show(recorded(ledger, results=(measured,))).results
+    assert result.score == wide
+    assert result.baselines == {"length": Against(wide, ("length",))}
 
 
 def test_a_reused_stage_shows_the_results_that_it_had(ledger):
@@ -69,51 +94,131 @@ def test_a_reused_stage_shows_the_results_that_it_had(ledger):
     stage = ledger.begin_stage(run, StageStart("truth", "probe", "key1", "/x"))
     ledger.end_stage(stage, StageEnd("reused"))
     assert [result.name for result in ledger.show(run).results] == ["selected"]
+    assert ledger.list()[0].headline.startswith("truth: auroc 0.800")
 
 
-def test_a_run_whose_process_is_gone_was_interrupted(tmp_path, ledger):
-    path = tmp_path / "deep" / "ledger.sqlite"
+def test_a_reused_stage_never_shows_results_of_a_later_run(ledger):
+    for value in (0.6, 0.9):  # the second time by force, under the same key
+        run = ledger.begin_run(START)
+        stage = ledger.begin_stage(run, StageStart("truth", "probe", "key", "/x"))
+        ledger.end_stage(stage, StageEnd("done", results=(scored(value),)))
+        again = ledger.begin_run(START)
+        ledger.end_stage(
+            ledger.begin_stage(again, StageStart("truth", "probe", "key", "/x")),
+            StageEnd("reused"),
+        )
+    assert [ledger.show(run).results[0].score.value for run in (2, 4)] == [0.6, 0.9]
+
+
+def test_several_runs_are_shown_at_once(ledger):
+    numbers = [recorded(ledger, results=(scored(value),)) for value in (0.6, 0.7, 0.8)]
+    assert ledger.details(numbers) == tuple(map(ledger.show, numbers))
+    assert ledger.details([]) == ()
+
+
+def test_statuses_are_added_and_the_newest_counts(ledger):
+    run = recorded(ledger)
+    reference = {"value": 0.81, "tolerance": 0.02, "source": "the paper"}
+    ledger.record_statuses(
+        run, [Status("truth", "selected", "reproduced", "0.80 is near.", reference)]
+    )
+    (result,) = ledger.show(run).results
+    assert (result.status, result.status_why) == ("reproduced", "0.80 is near.")
+    assert result.reference == reference
+    ledger.set_status(result.id, "inconclusive", "The adapter was wrong.")
+    (result,) = ledger.show(run).results
+    assert (result.status, result.reference) == ("inconclusive", None)
+
+
+def test_a_run_that_reuses_a_result_has_its_own_status_of_it(ledger):
+    first = recorded(ledger)
+    ledger.record_statuses(first, [Status("truth", "selected", "novel")])
+    second = ledger.begin_run(START)
+    stage = ledger.begin_stage(second, StageStart("truth", "probe", f"key{first}", "/x"))
+    ledger.end_stage(stage, StageEnd("reused"))
+    assert ledger.show(second).results[0].status == "novel"
+    ledger.record_statuses(second, [Status("truth", "selected", "reproduced")])
+    assert [ledger.show(run).results[0].status for run in (first, second)] == [
+        "novel",
+        "reproduced",
+    ]
+
+
+def test_a_status_of_nothing_is_refused(ledger):
+    run = recorded(ledger)
+    with pytest.raises(SondeError, match=r"no result truth.select.*'truth.selected'"):
+        ledger.record_statuses(run, [Status("truth", "select", "novel")])
+    with pytest.raises(SondeError, match=r"'reproduce' is not a status.*'reproduced'"):
+        ledger.set_status(1, "reproduce", "")
+    with pytest.raises(SondeError, match="no result 99"):
+        ledger.set_status(99, "novel", "")
+    with pytest.raises(SondeError, match="no run 99"):
+        ledger.record_statuses(99, [])
+
+
+def test_a_run_whose_process_is_gone_was_interrupted(where, ledger):
     script = (
-        "import os, sys; sys.path.insert(0, sys.argv[2]);"
-        "from test_ledger import START, Ledger, StageStart;"
+        "import os, sys; from tests.ledgers import START, Ledger, StageStart;"
         "ledger = Ledger.open(sys.argv[1]); run = ledger.begin_run(START);"
         "ledger.begin_stage(run, StageStart('acts', 'extract', 'k', '/x')); os._exit(9)"
     )
-    here = str(Path(__file__).parent)
-    subprocess.run([sys.executable, "-c", script, str(path), here], check=False)
+    subprocess.run([sys.executable, "-c", script, where], check=False)
     mine = ledger.begin_run(START)
     assert [(run.id, run.state) for run in ledger.list()] == [
         (mine, "running"),
         (1, "interrupted"),
     ]
     assert ledger.show(1).stages[0]["state"] == "interrupted"
-    assert [run.id for run in ledger.list(state="interrupted")] == [1]
-    assert [run.id for run in ledger.list(state="running")] == [mine]
+    assert [run.id for run in ledger.list(RunFilter(state="interrupted"))] == [1]
+    assert [run.id for run in ledger.list(RunFilter(state="running"))] == [mine]
+
+
+def test_a_run_of_another_machine_is_interrupted_once_it_is_silent(ledger):
+    run = ledger.begin_run(START)
+    elsewhere = {"host": "elsewhere", "pid": os.getpid(), "since": 0.0}
+    silent = (datetime.now(UTC) - timedelta(minutes=11)).isoformat(timespec="milliseconds")
+    with ledger.engine.begin() as connection:
+        connection.execute(update(runs).values(process=elsewhere, beat=silent))
+    assert ledger.show(run).run["state"] == "interrupted"
+    ledger.beat(run)
+    assert ledger.show(run).run["state"] == "running"
+    assert ledger.list(RunFilter(state="interrupted")) == ()
 
 
 def test_a_number_that_nobody_has_is_refused(ledger):
+    for ask in (ledger.show, lambda run: ledger.end_run(run, "done")):
+        with pytest.raises(SondeError, match="no run 7"):
+            ask(7)
     with pytest.raises(SondeError, match="no run 7"):
-        ledger.show(7)
+        ledger.begin_stage(7, StageStart("a", "probe", "k", "/x"))
+    with pytest.raises(SondeError, match="no stage 7"):
+        ledger.end_stage(7, StageEnd("done"))
 
 
-def test_a_ledger_is_not_made_by_looking(tmp_path):
-    with pytest.raises(SondeError, match="no ledger"):
-        Ledger.open(tmp_path / "none.sqlite", create=False)
-    assert not (tmp_path / "none.sqlite").exists()
+def test_a_purpose_that_does_not_exist_is_refused(ledger):
+    with pytest.raises(SondeError, match="'smok' is not a purpose"):
+        recorded(ledger, purpose="smok")
 
 
-@pytest.mark.parametrize("where", ["nosuchdialect://x/y", "postgresql+nodriver://u:secret@h/d"])
-def test_a_url_that_cannot_be_opened_is_said_without_its_password(where):
-    with pytest.raises(SondeError) as error:
-        Ledger.open(where)
-    assert "secret" not in str(error.value)
+def test_a_read_only_mapping_is_recorded_like_any_other(ledger):
+    from types import MappingProxyType
+
+    resolved = MappingProxyType({"a": MappingProxyType({"b": (1, 2)})})
+    assert ledger.show(recorded(ledger, resolved=resolved)).run["resolved"] == {"a": {"b": [1, 2]}}
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path):
-    path = tmp_path / "ledger.sqlite"
-    path.write_text("this is a text, and quite a long one, not a database at all")
-    with pytest.raises(SondeError, match="cannot be opened"):
-        Ledger.open(path)
+def test_what_is_difficult_to_store_comes_back(ledger):
+    words = "NUL \x00, half \ud83d, whole 😀, \u202e to the left, '; DROP TABLE runs; --, \\, %_*|"
+    note = "n" * 1_000_000
+    measured = Measured("näme", "auroc", CONTROL, note=note)
+    run = recorded(ledger, question=words, resolved={"a\x00": words}, results=(measured,))
+    detail = ledger.show(run)
+    # PostgreSQL's texts hold no NUL, and UTF-8 no half of a pair: both are shown by a symbol.
+    assert detail.run["question"] == words.replace("\x00", "␀").replace("\ud83d", "�")
+    assert detail.run["resolved"] == {"a\x00": words}
+    assert (detail.results[0].name, detail.results[0].note) == ("näme", note)
+    assert [row.id for row in ledger.list(RunFilter(text="WHOLE 😀"))] == [run]
+    assert [row.id for row in ledger.list(RunFilter(text="%_*|"))] == [run]
 
 
 def test_the_variable_decides_where_the_ledger_is(tmp_path, monkeypatch):
@@ -123,15 +228,8 @@ def test_the_variable_decides_where_the_ledger_is(tmp_path, monkeypatch):
     assert default_ledger(tmp_path) == "postgresql+psycopg://h/d"
 
 
-def test_sqlite_writes_ahead_and_survives_writers_at_once(tmp_path, ledger):
-    path = tmp_path / "deep" / "ledger.sqlite"
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from test_ledger import START, Ledger;"
-        "ledger = Ledger.open(sys.argv[1]); [ledger.begin_run(START) for _ in range(15)]"
-    )
-    arguments = [sys.executable, "-c", script, str(path), str(Path(__file__).parent)]
-    writers = [subprocess.Popen(arguments) for _ in range(2)]
-    assert [writer.wait() for writer in writers] == [0, 0]
-    assert len(ledger.list(limit=100)) == 30
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+def test_the_example_is_listed_in_words(ledger):
+    recorded(ledger, results=(MEASURED,))
+    (row,) = ledger.list()
+    assert row.headline == "truth: auroc 0.800 [0.700, nan]"
+    assert (row.name, row.model, row.purpose, row.value) == ("first", "tiny", "exploratory", 0.8)

@@ -62,9 +62,9 @@ def name_models(connection: Connection) -> None:
 
 
 def _model_in(resolved: str) -> str:
-    settings = json.loads(resolved)
-    model = settings.get("model") if isinstance(settings, dict) else None
-    return str(model.get("name") or "") if isinstance(model, dict) else str(model or "")
+    settings: dict[str, Any] = json.loads(resolved)
+    model: dict[str, Any] | None = settings.get("model")
+    return str(model["name"]) if model else ""
 
 
 def write_texts(connection: Connection) -> None:
