@@ -1,0 +1,195 @@
+"""The cells of a run in the table that people keep by hand: 18 columns, each in words."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, cast
+
+from sonde.core.quantities import dollars_in_words, energy_in_words, seconds_in_words
+from sonde.ledger.exchange.record import RunRecord, VerdictRecord
+from sonde.ledger.intervals import interval_read
+from sonde.ledger.records import SMOKE, SUPERSEDED
+from sonde.ledger.wording import interval_in_words, result_in_words
+
+RESULTS = 6  # of a stage that are written out; of more, the chosen one
+CHOSEN = "selected"
+NO_RESULT = "no result"
+
+
+def cells_of(run: RunRecord) -> tuple[str, ...]:
+    """Return a run's cells in the order of ``COLUMNS``.
+
+    A fact of a column's name takes its place, so a row that came from a table stays as it was. Has
+    another run replaced it since, its status and notes say so.
+    """
+    facts = cast("Mapping[str, Any]", run.facts)
+    found = {
+        column: str(facts[column]) if column in facts else make(run)
+        for column, make in _CELLS.items()
+    }
+    replaced = run.replaced[-1] if run.replaced else None
+    if replaced and not any(
+        replaced.label and replaced.label in found[column] for column in ("status", "notes")
+    ):
+        by = f"{run.shown} by {replaced.label or replaced.by}"
+        found["status"] = _joined(found["status"], by, between=", ")
+        found["notes"] = _joined(found["notes"], _sentence(f"{by.capitalize()}: {replaced.why}"))
+    return tuple(found.values())
+
+
+def _commit(run: RunRecord) -> str:
+    if not run.commit_hash:
+        return ""
+    return run.commit_hash[:7] + (" and changes" if run.dirty else "")
+
+
+def _command(run: RunRecord) -> str:
+    if not run.spec_path:
+        return ""
+    changes = "".join(f" --set {change}" for change in run.overrides)
+    variant = f" [{run.variant}]" if run.variant else ""
+    return f"sonde run {PurePath(run.spec_path).name}{changes}{variant}"
+
+
+def _stages(run: RunRecord) -> Iterator[Mapping[str, Any]]:
+    """Go through the settings of the stages, as the experiment file has them."""
+    resolved = cast("Mapping[str, Any]", run.resolved)
+    stages = resolved.get("stages")
+    if isinstance(stages, Mapping):
+        for stage in cast("Mapping[str, Any]", stages).values():
+            if isinstance(stage, Mapping):
+                yield cast("Mapping[str, Any]", stage)
+
+
+def _hook_points(run: RunRecord) -> str:
+    found: list[str] = []
+    for stage in _stages(run):
+        hooks = _listed(stage.get("hooks"))
+        layers = ",".join(_listed(stage.get("layers")))
+        where = {"all": "*"}.get(layers, layers)
+        where = f"{{{where}}}" if "," in where else where
+        found += [hook if "." in hook else f"blocks.{where}.{hook}" for hook in hooks]
+    return ", ".join(dict.fromkeys(found))
+
+
+def _kind(run: RunRecord) -> str:
+    having = {stage.kind for stage in run.stages if stage.results}
+    found: list[str] = []
+    for stage in _stages(run):
+        kind = str(stage.get("kind", ""))
+        method = stage.get("method")
+        name = cast("Mapping[str, Any]", method).get("kind") if isinstance(method, Mapping) else ""
+        if kind in having or not having:
+            found.append(f"{kind} ({name})" if name else kind)
+    return ", ".join(dict.fromkeys(found))
+
+
+def _data(run: RunRecord) -> str:
+    found: list[str] = []
+    for stage in _stages(run):
+        path, limit = stage.get("path"), stage.get("limit")
+        if stage.get("kind") == "data" and path:
+            found.append(f"{path}[:{limit}]" if limit else str(path))
+    return ", ".join(dict.fromkeys(found))
+
+
+def _tokens(run: RunRecord) -> str:
+    counts = [cast("Mapping[str, Any]", stage.summary).get("tokens") for stage in run.stages]
+    found = [count for count in counts if isinstance(count, int)]
+    return f"{sum(found):,}" if found else ""
+
+
+def _hardware(run: RunRecord) -> str:
+    hardware = cast("Mapping[str, Any]", run.hardware)
+    gpus = Counter(_listed(hardware.get("gpus")))
+    if gpus:
+        return ", ".join(f"{n} × {name}" if n > 1 else name for name, n in gpus.items())
+    cpu, cores = hardware.get("cpu"), hardware.get("cores")
+    return f"{cpu}, {cores} cores" if cpu and cores else str(cpu or "")
+
+
+def _cost(run: RunRecord) -> str:
+    cost = cast("Mapping[str, Any]", run.cost)
+    dollars, joules = cost.get("dollars"), cost.get("joules")
+    parts = [] if dollars is None else [dollars_in_words(dollars)]
+    return ", ".join(parts if joules is None else [*parts, energy_in_words(joules)])
+
+
+def _results(run: RunRecord) -> str:
+    """Return every result of stages with few, and of a sweep the one that was chosen."""
+    by_stage: dict[str, list[Any]] = {}
+    for result in run.results():
+        by_stage.setdefault(result.stage, []).append(result)
+    found: list[str] = []
+    for stage, results in by_stage.items():
+        chosen = [result for result in results if result.name == CHOSEN]
+        shown = results if len(results) <= RESULTS else (chosen or results[:RESULTS])
+        found += map(result_in_words, shown)
+        if len(shown) < len(results):
+            found.append(f"{stage}: {len(results) - len(shown)} more")
+    return "; ".join(found) or NO_RESULT
+
+
+def _status(run: RunRecord) -> str:
+    """Return what the results are beside what was known, or the state of the run."""
+    if run.shown == SUPERSEDED:
+        return ""
+    given = dict.fromkeys(result.status for result in run.results() if result.status)
+    return ", ".join(given) or run.state
+
+
+def _notes(run: RunRecord) -> str:
+    whys = [
+        f"{result.stage}.{result.name} {result.status}: {result.status_why}"
+        for result in run.results()
+        if result.status and result.status_why
+    ]
+    notes = dict.fromkeys(result.note for result in run.results() if result.note)
+    smoke = "Smoke run: no claim." if run.purpose == SMOKE else ""
+    verdicts = map(_verdict, run.verdicts)
+    parts = (smoke, run.question, run.reason, *verdicts, *whys, *notes)
+    return _joined(*map(_sentence, parts))
+
+
+def _verdict(verdict: VerdictRecord) -> str:
+    effect = interval_read(verdict.effect)
+    numbers = f", {interval_in_words(effect)}" if effect else ""
+    return f"Claim {verdict.claim} {verdict.verdict}{numbers}: {verdict.why}"
+
+
+def _listed(value: Any) -> list[str]:
+    if value is None:
+        return []
+    several = cast("list[Any]", value if isinstance(value, list | tuple) else [value])
+    return [str(one) for one in several]
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.rstrip()[-1:] in ".!?:;" else f"{text}."
+
+
+def _joined(*parts: str, between: str = " ") -> str:
+    return between.join(part for part in parts if part)
+
+
+_CELLS: Mapping[str, Callable[[RunRecord], str]] = {
+    "run id": lambda run: run.label,
+    "date": lambda run: run.started[:10],
+    "command": _command,
+    "commit": _commit,
+    "model": lambda run: run.model,
+    "hook point": _hook_points,
+    "kind": _kind,
+    "width": lambda run: "",  # of a dictionary; the run's facts know it
+    "sparsity/L0": lambda run: "",
+    "data": _data,
+    "tokens": _tokens,
+    "seed": lambda run: str(run.seed),
+    "hardware": _hardware,
+    "time": lambda run: seconds_in_words(run.seconds),
+    "cost": _cost,
+    "result": _results,
+    "status": _status,
+    "notes": _notes,
+}
+COLUMNS = tuple(_CELLS)

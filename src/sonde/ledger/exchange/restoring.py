@@ -1,0 +1,257 @@
+"""Writing records into a ledger. A run that is there already is left as it is."""
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, insert, select, text
+
+from sonde.core.errors import SondeError
+from sonde.ledger.clock import now
+from sonde.ledger.database import writing
+from sonde.ledger.exchange.origins import RUN_ID, known_labels, known_origins
+from sonde.ledger.exchange.record import (
+    ClaimRecord,
+    ReplacedRecord,
+    ResultRecord,
+    RunRecord,
+    StageRecord,
+    StatusRecord,
+    VerdictRecord,
+)
+from sonde.ledger.intervals import number
+from sonde.ledger.records import RUNNING
+from sonde.ledger.runs import insert_run
+from sonde.ledger.schema import (
+    claims,
+    result_statuses,
+    results,
+    stages,
+    supersessions,
+    verdicts,
+)
+from sonde.ledger.stages import insert_results, insert_stage, maker_of
+from sonde.ledger.supersession import runs_after
+from sonde.ledger.unit_scores import UnitsFile, keep_units
+
+PAGE = 100  # runs written in one transaction
+LOCK = 7368  # of importers on a server; any number that no other lock has
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: the numbers of new runs, how many were there, and what needs a look."""
+
+    new: tuple[int, ...] = ()
+    there: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One import: what it has found and done so far."""
+
+    origins: dict[str, int]
+    new: list[int] = field(default_factory=list[int])
+    there: int = 0
+    notes: list[str] = field(default_factory=list[str])
+    links: list[RunRecord] = field(default_factory=list[RunRecord])
+    labels: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def restore(engine: Engine, records: Iterable[RunRecord]) -> Imported:
+    """Write runs that the ledger does not have yet, and what replaced what.
+
+    Runs go in by the hundred, so other writers need not wait for all; an import that was stopped
+    is finished by importing again. A run that was still running when it was exported stays out.
+
+    Raises:
+        SondeError: a record contradicts itself, such as scores that are not what their hash says.
+    """
+    work: _Work | None = None
+    page: list[RunRecord] = []
+    for record in records:
+        page.append(record)
+        if len(page) == PAGE:
+            work = _write_page(engine, page, work)
+            page = []
+    work = _write_page(engine, page, work)
+    if not work.links:
+        return Imported(tuple(work.new), work.there, tuple(work.notes))
+    with writing(engine) as connection:
+        named = (one.label for record in work.links for one in record.replaced if not one.by)
+        work.labels = known_labels(connection, named)
+        pairs = ((record, one) for record in work.links for one in record.replaced)
+        # In the order in which it was recorded; what a table says has no time, and comes last.
+        for record, one in sorted(pairs, key=lambda pair: pair[1].recorded or "~"):
+            _link(connection, record, one, work)
+    return Imported(tuple(work.new), work.there, tuple(work.notes))
+
+
+def _write_page(engine: Engine, page: Sequence[RunRecord], work: _Work | None) -> _Work:
+    with writing(engine) as connection:
+        if connection.dialect.name != "sqlite":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        # Another importer may have written since the last page.
+        origins = known_origins(connection)
+        work = work or _Work(origins)
+        work.origins = origins
+        for record in page:
+            if record.replaced:
+                work.links.append(record)
+            if record.origin in work.origins:
+                work.there += 1
+            elif record.state == RUNNING:
+                work.notes.append(
+                    f"{record.label} was still running when it was exported, and is left out: "
+                    "export it again once it has ended."
+                )
+            else:
+                run = _write_run(connection, record)
+                work.origins[record.origin] = run
+                work.new.append(run)
+    return work
+
+
+def _write_run(connection: Connection, record: RunRecord) -> int:
+    columns = record.model_dump(exclude={"stages", "claims", "verdicts", "replaced", "units"})
+    columns["facts"] = {RUN_ID: record.label, **record.facts}
+    run = insert_run(connection, columns)
+    keep_units(connection, [_file(name, one) for name, one in record.units.items()])
+    for stage in record.stages:
+        _write_stage(connection, run, stage)
+    known = _write_claims(connection, record.claims)
+    for verdict in record.verdicts:
+        _write_verdict(connection, run, verdict, known, record.label)
+    return run
+
+
+def _write_stage(connection: Connection, run: int, record: StageRecord) -> None:
+    """Insert a stage. Results that it reused are inserted only where their maker is not here."""
+    columns = {**record.model_dump(exclude={"results"}), "run_id": run}
+    own = insert_stage(connection, columns)
+    row = connection.execute(select(stages).where(stages.c.id == own)).mappings().one()
+    maker = maker_of(connection, row)
+    query = select(results.c.id).where(results.c.stage_id == maker).order_by(results.c.id)
+    there = list(connection.execute(query).scalars())
+    given = [] if there else [_result_columns(result) for result in record.results]
+    there += insert_results(connection, own, given)
+    # A maker with other results than the file says is a stage of another sonde: its own count.
+    for result, written in zip(record.results, there, strict=False):
+        for status in result.statuses:
+            _write_status(connection, run, written, status)
+
+
+def _result_columns(record: ResultRecord) -> dict[str, Any]:
+    columns = record.model_dump(exclude={"statuses"})
+    return columns | {name: number(columns[name]) for name in ("value", "low", "high", "level")}
+
+
+def _write_status(connection: Connection, run: int, result: int, record: StatusRecord) -> None:
+    row = {
+        **record.model_dump(exclude={"by_hand"}),
+        "result_id": result,
+        "run_id": None if record.by_hand else run,
+    }
+    table = result_statuses.c
+    same = select(table.id).where(
+        table.result_id == result,
+        table.run_id == row["run_id"] if row["run_id"] is not None else table.run_id.is_(None),
+        table.status == record.status,
+        table.recorded == record.recorded,
+    )
+    # What was said by hand of a result comes along with every run that shows the result.
+    if not record.by_hand or connection.execute(same).first() is None:
+        connection.execute(insert(result_statuses).values(**row))
+
+
+def _write_claims(
+    connection: Connection, records: Sequence[ClaimRecord]
+) -> dict[tuple[str, str, str], int]:
+    """Insert the claims that are not registered here, with the time of their registration."""
+    known: dict[tuple[str, str, str], int] = {}
+    for record in records:
+        query = select(claims.c.id).where(
+            claims.c.experiment == record.experiment,
+            claims.c.name == record.name,
+            claims.c.variant == record.variant,
+            claims.c.hash == record.hash,
+        )
+        found = connection.execute(query).scalar()
+        if found is None:
+            columns = {
+                **record.model_dump(),
+                "after_results": int(record.after_results),
+                "replaces": known.get((record.name, record.variant, record.replaces or "")),
+            }
+            made = connection.execute(insert(claims).values(**columns)).inserted_primary_key
+            found = int(cast("Any", made)[0])
+        known[record.name, record.variant, record.hash] = found
+    return known
+
+
+def _write_verdict(
+    connection: Connection,
+    run: int,
+    record: VerdictRecord,
+    known: dict[tuple[str, str, str], int],
+    label: str,
+) -> None:
+    key = (record.claim, record.claim_variant, record.claim_hash)
+    if key not in known:
+        raise SondeError(
+            f"{label} has a verdict on the claim {record.claim!r}, which is not among its claims.",
+            fix="Export it again; the file was changed.",
+        )
+    columns = record.model_dump(exclude={"claim", "claim_variant", "claim_hash"})
+    for name in ("boundary", "p", "p_adjusted"):
+        columns[name] = number(columns[name])
+    columns["post_hoc"] = int(record.post_hoc)
+    connection.execute(insert(verdicts).values(run_id=run, claim_id=known[key], **columns))
+
+
+def _file(name: str, record: Any) -> UnitsFile:
+    """Return a file of units as the ledger keeps it, checked against its hash."""
+    if record.content is None:
+        return UnitsFile("", name, record.size, None)
+    try:
+        content = base64.b64decode(record.content, validate=True)
+    except binascii.Error:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != name:
+        raise SondeError(
+            f"The scores under {name[:12]}… are not what their hash says.",
+            fix="The file was changed or cut; export it again.",
+        )
+    return UnitsFile("", name, record.size, zlib.compress(content))
+
+
+def _link(connection: Connection, record: RunRecord, one: ReplacedRecord, work: _Work) -> None:
+    """Record what replaced a run, where both are here and it is not recorded yet."""
+    old = work.origins.get(record.origin)
+    if old is None:
+        return  # left out
+    new = work.origins.get(one.by) if one.by else work.labels.get(one.label)
+    if new is None:
+        work.notes.append(
+            f"{record.label} was {record.shown} by {one.label or one.by}, which is neither in the "
+            "file nor in this ledger: import it too, then supersede by hand."
+        )
+    elif old in (new, *runs_after(connection, new)):
+        work.notes.append(
+            f"{record.label} and {one.label or one.by} would supersede each other, which is left "
+            "out."
+        )
+    elif not _is_linked(connection, old, new, one.why):
+        row = {"old_run": old, "new_run": new, "why": one.why, "recorded": one.recorded or now()}
+        connection.execute(insert(supersessions).values(**row))
+
+
+def _is_linked(connection: Connection, old: int, new: int, why: str) -> bool:
+    table = supersessions.c
+    same = select(table.id).where(table.old_run == old, table.new_run == new, table.why == why)
+    return connection.execute(same).first() is not None
