@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sonde.report import (
     Accounting,
     Answer,
+    Claims,
+    ClaimView,
     Coordinate,
     Curve,
     LayerCurves,
@@ -60,6 +62,17 @@ def hostile(text: str) -> Report:
         facts=((text, text),),
         made=text,
         sections=(
+            Claims(
+                (
+                    ClaimView(
+                        text, text, "confirmed", text, text, text, good, (NAN, 0.5), (text,),
+                        ((text, text),),
+                    ),
+                    ClaimView(text, text, "refuted", text, text, effect=bad),
+                ),
+                text,
+                text,
+            ),
             Notices((Notice(text, text), Notice(text, text, "problem")), title=text),
             Accounting(
                 (Step(text, 2), Step(text, 1, (Loss(text, 1, (text,)),))),
@@ -69,7 +82,18 @@ def hostile(text: str) -> Report:
             ),
             LayerCurves(
                 (0, 5),
-                (Curve(text, (bad, good), (good, bad), bad, bad), Curve(text, (None, None))),
+                (
+                    Curve(
+                        text,
+                        (bad, good),
+                        {text: (good, bad), "shuffled labels": (bad, good)},
+                        {text: bad, "length": good},
+                        bad,
+                        {text: bad},
+                        {text: text, "bag of tokens": text},
+                    ),
+                    Curve(text, (None, None)),
+                ),
                 metric=text,
                 title=text,
                 note=text,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sonde.core.errors import SondeError
 
 _PARTS = re.compile(
-    r"(?P<stage>[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<result>[^/]+?)(?:/(?P<against>[^/]+))?"
+    r"(?P<stage>[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<result>[^/]+?)(?:/(?P<against>[^/]+?))?"
     r"(?: +\[(?P<variant>.+)\])?"
 )
 HOW = (
