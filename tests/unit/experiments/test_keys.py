@@ -35,6 +35,12 @@ def test_a_key_changes_with_what_decides_the_result_and_nothing_else(experiment,
     assert changed(experiment, override) == stages
 
 
+def test_a_report_has_a_new_key_where_a_stage_that_it_may_show_has(experiment):
+    page = "stages.page={kind: report}"
+    before, after = keys(experiment, page), keys(experiment, page, "seed=7")
+    assert {name for name in before if before[name] != after[name]} == {"truth", "page"}
+
+
 def test_a_file_counts_by_content_and_not_by_place(experiment, tmp_path):
     before = keys(experiment)
     elsewhere = tmp_path / "elsewhere"

@@ -84,6 +84,14 @@ def test_edits_of_generated_tokens_leave_the_prompt_alone(model, vectors) -> Non
     assert got != plain
 
 
+def test_edits_of_generated_tokens_reach_their_rows_alone(model, vectors) -> None:
+    plain = generate(model, PROMPTS, GREEDY).tokens
+    scope = Scope(rows=torch.tensor([False, True, False]), when=When.GENERATED)
+    got = generate(model, PROMPTS, GREEDY, [Add(MID, 5 * vectors[0], scope=scope)]).tokens
+    assert (got[0], got[2]) == (plain[0], plain[2])
+    assert got[1] != plain[1]
+
+
 def test_token_masks_index_each_prompts_own_tokens(model, vectors) -> None:
     """The batch is padded on the left inside, and masks are not."""
     tokens = torch.zeros(3, max(map(len, PROMPTS)), dtype=torch.bool)
