@@ -14,7 +14,7 @@ from sonde.experiments.stage import Estimate
 from sonde.models.spec import ModelSpec
 
 LOADED_A_SECOND = 5e8  # bytes of weights, from a disk that is not in the file cache
-FIXED_SECONDS = 1.0  # of any stage: files are opened, tables written
+FIXED_SECONDS = 0.3  # of any stage: files are opened, tables written
 PROCESS_BYTES = 600_000_000  # Python with torch, transformers and scikit-learn, nothing loaded
 
 

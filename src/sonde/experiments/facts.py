@@ -20,11 +20,18 @@ from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.models.spec import ModelSpec
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.settings import LogisticSettings, ProbeSettings, RidgeSettings
 
 BATCH_TOKENS = 2048  # of one forward pass
-FIT_SECONDS = 0.003  # of one small fit, whatever its size (measured, 360 rows of 576)
-PASSES = 40  # products with the data that a fit of one penalty takes
+# Probes are fitted in float64 on the host, mostly on one core, whatever the model runs on. The
+# figures were measured on 360 rows of 576 at 30 layers.
+HOST_FLOPS = 2e10
+LAYER_SECONDS = 0.05  # of the intervals of one layer, its controls and its files
+WORDS_SECONDS = 0.06  # of one fit of the bag-of-tokens baseline, which has WORDS_PENALTIES of them
+WORDS_PENALTIES = 5
+NEWTON_PRODUCTS = 60  # products with the Hessian that a logistic fit takes
+EIGEN = 20  # operations of an eigendecomposition, as a multiple of its size cubed
+AT_ONCE = 1 << 28  # bytes of activations that are fitted together
 
 CountKey: TypeAlias = tuple[str, ModelSpec, str]
 
@@ -86,8 +93,8 @@ class Facts:
     def probing(self, activations: str, method: ProbeSettings) -> Estimate:
         """Return the cost of a sweep of probes over activations that were or will be extracted.
 
-        For each layer, fold and shuffle one decomposition of ``[row, d_model]``, which is
-        2 · row · d_model · min(row, d_model), and a pass for each penalty and iteration.
+        K folds take K (K + 1) / 2 splits, nested ones included; a split of a layer takes
+        ``fit_flops``.
         """
         stage = self.planned.experiment.stages[activations]
         if not isinstance(stage, ExtractStage):
@@ -96,13 +103,13 @@ class Facts:
         _, n_hooks = reach(stage, sizes.n_layers)
         lengths = self._count(stage.data, self._model(stage.model), stage.template).lengths
         rows = sum(rows_of(position, lengths) for position in stage.wanted)
-        small, large = sorted((rows, sizes.d_model))
-        n_fits = n_hooks * method.folds * method.folds * (1 + method.shuffles)
-        flops = n_fits * (4.0 * small**2 * large + PASSES * small * large * len(method.penalties))
+        splits = method.folds * (method.folds + 1) // 2
+        flops = n_hooks * splits * fit_flops(rows, sizes.d_model, method)
+        words = WORDS_SECONDS * WORDS_PENALTIES * splits if method.baseline else 0.0
+        one = rows * sizes.d_model * 8
         return Estimate(
-            flops=flops,
-            memory=3 * rows * sizes.d_model * 8,
-            seconds=FIT_SECONDS * n_fits * len(method.penalties),
+            memory=3 * one * min(n_hooks, max(1, AT_ONCE // max(1, one))),
+            seconds=flops / HOST_FLOPS + LAYER_SECONDS * n_hooks + words,
             basis=f"{n_hooks} layers, {rows:,} rows, {method.folds} folds, "
             f"{len(method.penalties)} penalties",
         )
@@ -124,6 +131,30 @@ class Facts:
         settings = self.planned.experiment.stages[stage]
         assert isinstance(settings, DataStage)
         return settings
+
+
+def fit_flops(rows: int, width: int, method: ProbeSettings) -> float:
+    """Return the operations of all fits of one split of one layer.
+
+    Targets are the labels and their shuffles, columns targets times penalties. With ``n`` rows,
+    width ``d`` and ``m = min(n, d)``: a mean difference takes 4 n d a target; ridge the kernel,
+    2 n d m, one Cholesky factorisation of m^3 / 3 a penalty and 2 n d a column; logistic regression
+    the kernel, its eigendecomposition, and 4 n m a column for each product with the Hessian.
+    """
+    small = min(rows, width)
+    targets = 1 + method.shuffles
+    columns = targets * len(method.penalties)
+    reading = 4.0 * rows * width * (targets + method.directions)
+    kernel = 2.0 * rows * width * small
+    match method:
+        case RidgeSettings():
+            solving = len(method.penalties) * small**3 / 3 + 2.0 * rows * width * columns
+            return reading + kernel + solving
+        case LogisticSettings():
+            newton = NEWTON_PRODUCTS * 4.0 * rows * small * columns
+            return reading + kernel + EIGEN * small**3 + newton
+        case _:
+            return reading
 
 
 def reach(settings: ExtractSettings, n_layers: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from sonde.activations.settings import Template
@@ -148,7 +148,7 @@ def count_tokens(
         for one in iter_rendered(tokenizer, chosen, settings)
         if not isinstance(one, NotRendered)
     ]
-    if len(chosen) == len(examples):
+    if len(chosen) == len(examples) or not found:
         return TokenCount(tuple(found), "(counted)")
     lengths = [found[number % len(found)] for number in range(len(examples))]
     return TokenCount(tuple(lengths), f"(counted on {COUNTED:,} of the examples)")
@@ -156,15 +156,25 @@ def count_tokens(
 
 def tokenizer_at_hand(spec: ModelSpec) -> Any | None:
     """Return the model's tokenizer if it is on this machine, else None."""
+    try:
+        return _tokenizer(cast("Any", spec))
+    except LookupError:
+        return None
+
+
+# Only the last one is kept, and never that there was none: the model may be fetched meanwhile.
+@lru_cache(maxsize=1)
+def _tokenizer(spec: ModelSpec) -> Any:
     from sonde.models import checkpoint, embedded, hub, loading, source
     from sonde.models.entries import Entry
     from sonde.models.memory import config_of
 
-    found = source.resolve(spec)
+    found, folder = source.resolve(spec), None
     match found:
         case source.Embedded() | source.Random(entry=Entry(name=embedded.NAME)):
             folder = cache_folder() / "models" / f"{embedded.NAME}-{embedded.FINGERPRINT}"
-            return loading.embedded_tokenizer(folder) if folder.is_dir() else None
+            if folder.is_dir():
+                return loading.embedded_tokenizer(folder)
         case source.Folder(path=path):
             return checkpoint.load_tokenizer(path, spec.remote_code)
         case source.GgufPath(path=path):
@@ -176,7 +186,9 @@ def tokenizer_at_hand(spec: ModelSpec) -> Any | None:
             return loading.random_tokenizer(found, config_of(spec))
         case source.Hub(repository=repository):
             folder = hub.cached_tokenizer(repository, spec.revision)
-            return None if folder is None else checkpoint.load_tokenizer(folder, spec.remote_code)
+            if folder is not None:
+                return checkpoint.load_tokenizer(folder, spec.remote_code)
+    raise LookupError(f"no tokenizer of {spec.name} in {folder}")
 
 
 def _characters(example: Example) -> int:

@@ -114,17 +114,21 @@ def took_in_words(cost: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
         ),
         _beside(f"{bytes_in_words(cost['disk'])} on disk", planned, "disk", bytes_in_words),
     ]
-    joules, dollars = cost.get("joules"), cost.get("dollars")
-    if joules is None:
-        parts.append("energy not reported")
-    else:
-        text = f"{energy_in_words(joules)} ({cost['energy_of']})"
-        parts.append(_beside(text, planned, "joules", energy_in_words))
+    parts.append(_energy(cost, planned))
+    dollars = cost.get("dollars")
     if dollars is None:
         parts.append("price not known")
     elif dollars > 0:
         parts.append(_beside(dollars_in_words(dollars), planned, "dollars", dollars_in_words))
     return ", ".join(parts)
+
+
+def _energy(cost: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
+    joules, most = cost.get("joules"), planned.get("joules")
+    if joules is None:
+        return "energy not reported"
+    beside = "" if most is None else f", planned at most {energy_in_words(most)}"
+    return f"{energy_in_words(joules)} ({cost['energy_of']}{beside})"
 
 
 def _beside(text: str, planned: Mapping[str, Any], key: str, words: Any) -> str:

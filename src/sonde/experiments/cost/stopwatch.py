@@ -101,6 +101,13 @@ def _named(gpus: Sequence[str], held: dict[str, int]) -> str:
 
 def _largest_ever() -> int:
     """Return the system's mark of this process's largest resident size in bytes; 0 without one."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
     if resource is None:
         return 0
     mark = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
