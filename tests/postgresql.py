@@ -17,6 +17,7 @@ from uuid import uuid4
 
 USER = "sonde"
 START_SECONDS = 60
+SCHEMA = "?options=-csearch_path%3D"
 
 
 class NoServer(Exception):
@@ -34,14 +35,25 @@ class Server:
         """The URL of its database, as ``$SONDE_LEDGER`` takes it."""
         return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/postgres"
 
-    def new_ledger(self) -> str:
+    def new_schema(self) -> str:
         """Return the URL of an empty schema of its own: as good as a database, and made at once."""
+        name = f"s{uuid4().hex}"
+        self._execute(f"CREATE SCHEMA {name}")
+        return f"{self.url}{SCHEMA}{name}"
+
+    def empty(self, url: str) -> None:
+        """Take all rows out of the ledger in a schema, as if it had just been made."""
+        from sonde.ledger.schema import metadata
+
+        schema = url.rpartition(SCHEMA)[2]
+        tables = ", ".join(f"{schema}.{name}" for name in metadata.tables)
+        self._execute(f"TRUNCATE {tables} RESTART IDENTITY")
+
+    def _execute(self, statement: str) -> None:
         import psycopg
 
-        name = f"s{uuid4().hex}"
         with psycopg.connect(_address(self.port), autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {name}")
-        return f"{self.url}?options=-csearch_path%3D{name}"
+            connection.execute(statement.encode())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from sonde.ledger.claims import registrations, verdicts_where
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import INTERRUPTED, RUNNING, ResultRow, RunDetail
 from sonde.ledger.results import result_row, status_for, statuses_of
+from sonde.ledger.rows import rows_for
 from sonde.ledger.schema import results, run_details, runs, stages
 from sonde.ledger.stages import maker_of
 from sonde.ledger.states import shown_state
@@ -24,12 +25,10 @@ def details_of(connection: Connection, ids: Sequence[int]) -> tuple[RunDetail, .
     Raises:
         SondeError: there is no such run.
     """
-    query = (
-        select(runs, *(column for column in run_details.c if column.name != "run_id"))
-        .join(run_details, run_details.c.run_id == runs.c.id)
-        .where(runs.c.id.in_(ids))
+    query = select(runs, *(column for column in run_details.c if column.name != "run_id")).join(
+        run_details, run_details.c.run_id == runs.c.id
     )
-    found = {row["id"]: row for row in connection.execute(query).mappings()}
+    found = {row["id"]: row for row in rows_for(connection, query, runs.c.id, ids)}
     for number in ids:
         if number not in found:
             raise SondeError(
@@ -68,13 +67,12 @@ def _results(
     connection: Connection, run: int, parts: Rows, superseded: bool
 ) -> tuple[ResultRow, ...]:
     makers = {part["id"]: maker_of(connection, part) for part in parts}
-    ids = [maker for maker in makers.values() if maker is not None]
-    rows = _grouped(connection, results, "stage_id", ids)
+    rows = _grouped(connection, results, "stage_id", list(makers.values()))
     statuses = statuses_of(connection, [row["id"] for some in rows.values() for row in some])
     return tuple(
         result_row(row, part["name"], status_for(run, statuses.get(row["id"], [])), superseded)
         for part in parts
-        for row in rows.get(makers[part["id"]] or 0, [])
+        for row in rows.get(makers[part["id"]], [])
     )
 
 
@@ -83,8 +81,8 @@ def _grouped(
 ) -> dict[int, Rows]:
     """Return a table's rows by the value of a column, each in the order of their numbers."""
     found: dict[int, Rows] = {}
-    query = select(table).where(table.c[column].in_(values)).order_by(table.c.id)
-    for row in connection.execute(query).mappings():
+    query = select(table).order_by(table.c.id)
+    for row in rows_for(connection, query, table.c[column], values):
         found.setdefault(row[column], []).append(row)
     return found
 

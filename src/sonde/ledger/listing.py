@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import first_moment, moment_after
@@ -12,9 +12,12 @@ from sonde.ledger.columns import Row
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import INTERRUPTED, PURPOSES, RUNNING, STATES, RunFilter, RunRow
 from sonde.ledger.results import headline_of
+from sonde.ledger.rows import rows_for
 from sonde.ledger.schema import results, run_texts, runs, stages
 from sonde.ledger.states import may_be_shown, shown_state
 from sonde.ledger.supersession import replaced_by
+
+LOOKED_AT_ONCE = 200
 
 # What runs are sorted by, and whether the largest comes first.
 SORTS: Mapping[str, tuple[Column[Any], bool]] = {
@@ -42,34 +45,42 @@ def list_runs(connection: Connection, wanted: RunFilter, page: Page) -> tuple[Ru
     Raises:
         SondeError: the state, purpose or sort does not exist, or a time is none.
     """
-    query = _ordered(select(runs).where(*_conditions(connection, wanted)), page)
-    onlooker = Onlooker()
+    # The numbers alone come from an index; only the rows of the page are read.
+    ids = [row["id"] for row in connection.execute(page_query(connection, wanted, page)).mappings()]
     if wanted.state in (RUNNING, INTERRUPTED):
-        # Whether a running run still runs is known only by looking at its process.
-        found = list(_looked_at(connection, query, wanted.state, page))
-    else:
-        query = query.offset(page.offset).limit(page.limit)
-        found = list(connection.execute(query).mappings())
-    replaced = replaced_by(connection, [row["id"] for row in found])
-    headlines = _headlines(connection, [row["headline"] for row in found if row["headline"]])
+        ids = _looked_at(connection, ids, wanted.state, page)
+    found = {row["id"]: row for row in rows_for(connection, select(runs), runs.c.id, ids)}
+    replaced, onlooker = replaced_by(connection, ids), Onlooker()
+    headlines = _headlines(connection, [row["headline"] for row in found.values()])
     return tuple(
-        _run_row(row, headlines.get(row["headline"], ""), replaced.get(row["id"]), onlooker)
-        for row in found
+        _run_row(found[run], headlines.get(found[run]["headline"], ""), replaced.get(run), onlooker)
+        for run in ids
     )
 
 
-def _looked_at(
-    connection: Connection, query: Select[Any], state: str, page: Page
-) -> Iterator[RowMapping]:
-    onlooker, passed = Onlooker(), 0
-    for row in connection.execute(query).mappings():
-        if shown_state(row, replaced=False, onlooker=onlooker) != state:
-            continue
-        passed += 1
-        if page.limit is not None and passed > page.offset + page.limit:
-            return
-        if passed > page.offset:
-            yield row
+def page_query(connection: Connection, wanted: RunFilter, page: Page) -> Select[Any]:
+    """Return the query for the numbers of the runs on a page.
+
+    Whether a running run still runs is known only by looking at its process, so all that may be
+    meant are found where that is asked for.
+    """
+    query = _ordered(select(runs.c.id).where(*_conditions(connection, wanted)), page)
+    if wanted.state in (RUNNING, INTERRUPTED):
+        return query
+    return query.offset(page.offset).limit(page.limit)
+
+
+def _looked_at(connection: Connection, ids: Sequence[int], state: str, page: Page) -> list[int]:
+    onlooker, found = Onlooker(), list[int]()
+    last = None if page.limit is None else page.offset + page.limit
+    for first in range(0, len(ids), LOOKED_AT_ONCE):
+        some = ids[first : first + LOOKED_AT_ONCE]
+        rows = {row["id"]: row for row in rows_for(connection, select(runs), runs.c.id, some)}
+        shown = (run for run in some if shown_state(rows[run], False, onlooker) == state)
+        found.extend(shown)
+        if last is not None and len(found) >= last:
+            break
+    return found[page.offset : last]
 
 
 def _conditions(connection: Connection, wanted: RunFilter) -> Iterator[ColumnElement[bool]]:
@@ -130,14 +141,11 @@ def _check(wanted: RunFilter) -> None:
 
 def _headlines(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Return results in a few words."""
-    query = (
-        select(results, stages.c.name.label("stage"))
-        .join(stages, stages.c.id == results.c.stage_id)
-        .where(results.c.id.in_(ids))
+    query = select(results, stages.c.name.label("stage")).join(
+        stages, stages.c.id == results.c.stage_id
     )
-    return {
-        row["id"]: headline_of(row, row["stage"]) for row in connection.execute(query).mappings()
-    }
+    rows = rows_for(connection, query, results.c.id, ids)
+    return {row["id"]: headline_of(row, row["stage"]) for row in rows}
 
 
 def _run_row(row: Row, headline: str, replaced: int | None, onlooker: Onlooker) -> RunRow:

@@ -10,7 +10,9 @@ from sonde.ledger.clock import now
 from sonde.ledger.columns import Row
 from sonde.ledger.intervals import against_read, against_stored, interval_read, number
 from sonde.ledger.records import STATUSES, SUPERSEDED, Measured, ResultRow, Status
+from sonde.ledger.rows import rows_for
 from sonde.ledger.schema import result_statuses, results
+from sonde.ledger.wording import IN_WORDS, interval_in_words
 
 
 def result_columns(result: Measured, units_hash: str | None) -> dict[str, Any]:
@@ -70,10 +72,13 @@ def result_row(row: Row, stage: str, status: Row | None, superseded: bool) -> Re
 
 
 def headline_of(row: Row, stage: str) -> str:
-    """Return a result in a few words."""
+    """Return a result in a few words, with what it lacks to be believed."""
+    if row["metric"] == IN_WORDS:
+        return str(row["not_applicable"])
     if row["not_applicable"]:
         return f"{stage}: {row['metric']} not applicable ({row['not_applicable']})"
-    return f"{stage}: {row['metric']} {interval_read(row)}"
+    missing = [f", no {kind}" for kind in ("control", "baseline") if not row[f"{kind}s"]]
+    return f"{stage}: {row['metric']} {interval_in_words(interval_read(row))}{''.join(missing)}"
 
 
 def insert_statuses(
@@ -122,12 +127,8 @@ def insert_status(connection: Connection, result: int, status: Status, run: int 
 def statuses_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[RowMapping]]:
     """Return every status that was recorded of each result, oldest first."""
     found: dict[int, list[RowMapping]] = {}
-    query = (
-        select(result_statuses)
-        .where(result_statuses.c.result_id.in_(ids))
-        .order_by(result_statuses.c.id)
-    )
-    for row in connection.execute(query).mappings():
+    query = select(result_statuses).order_by(result_statuses.c.id)
+    for row in rows_for(connection, query, result_statuses.c.result_id, ids):
         found.setdefault(row["result_id"], []).append(row)
     return found
 

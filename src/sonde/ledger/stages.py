@@ -82,10 +82,10 @@ def insert_results(
     return tuple(numbers)
 
 
-def maker_of(connection: Connection, stage: RowMapping) -> int | None:
+def maker_of(connection: Connection, stage: RowMapping) -> int:
     """Return the number of the stage that made a stage's results: itself, if it was not reused.
 
-    None where the ledger does not know the stage that a reused one goes back to.
+    A reused stage that came from another ledger without its maker has its results itself.
     """
     if stage["state"] != REUSED:
         return stage["id"]
@@ -95,7 +95,7 @@ def maker_of(connection: Connection, stage: RowMapping) -> int | None:
         .order_by(stages.c.id.desc())
         .limit(1)
     )
-    return connection.execute(made).scalar()
+    return connection.execute(made).scalar() or stage["id"]
 
 
 def _set_headline(connection: Connection, stage: RowMapping) -> None:

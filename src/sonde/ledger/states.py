@@ -4,20 +4,12 @@ Recorded is what the run itself knew. That its process is gone, or that another 
 place, is known only to who looks.
 """
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_
+from sqlalchemy import ColumnElement, and_, not_, select
 
 from sonde.ledger.columns import Row
 from sonde.ledger.processes import Onlooker
-from sonde.ledger.records import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    RESOLVED,
-    RUNNING,
-    SKIPPED,
-    SUPERSEDED,
-)
-from sonde.ledger.schema import runs, supersessions
+from sonde.ledger.records import DONE, INTERRUPTED, RESOLVED, RUNNING, SUPERSEDED
+from sonde.ledger.schema import UNFINISHED, runs, supersessions
 
 
 def shown_state(run: Row, replaced: bool, onlooker: Onlooker) -> str:
@@ -38,10 +30,13 @@ def may_be_shown(state: str) -> ColumnElement[bool]:
 
     A recorded ``running`` may turn out to be shown as ``running`` or as ``interrupted``.
     """
-    replaced = exists().where(supersessions.c.old_run == runs.c.id)
+    replaced = runs.c.id.in_(select(supersessions.c.old_run))
     if state == SUPERSEDED:
-        return and_(runs.c.state == DONE, replaced)
+        return and_(replaced, runs.c.state == DONE)
     if state == RESOLVED:
-        return and_(runs.c.state.in_((FAILED, SKIPPED, INTERRUPTED, RUNNING)), replaced)
-    recorded = (INTERRUPTED, RUNNING) if state == INTERRUPTED else (state,)
-    return and_(or_(*(runs.c.state == one for one in recorded)), not_(replaced))
+        return and_(replaced, runs.c.state != DONE)
+    if state == INTERRUPTED:
+        return and_(UNFINISHED, not_(replaced))
+    if state == RUNNING:
+        return and_(UNFINISHED, runs.c.state == RUNNING, not_(replaced))
+    return and_(runs.c.state == state, not_(replaced))

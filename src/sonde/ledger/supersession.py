@@ -8,6 +8,7 @@ from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import DONE, RUNNING, Supersession
+from sonde.ledger.rows import rows_for
 from sonde.ledger.runs import known_run
 from sonde.ledger.schema import supersessions
 from sonde.ledger.states import shown_state
@@ -47,12 +48,9 @@ def supersede(connection: Connection, old: int, new: int, why: str) -> None:
 
 def replaced_by(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
     """Return, of those runs that another replaces, the one that does."""
-    query = (
-        select(supersessions.c.old_run, supersessions.c.new_run)
-        .where(supersessions.c.old_run.in_(ids))
-        .order_by(supersessions.c.id)
-    )
-    return {row.old_run: row.new_run for row in connection.execute(query)}
+    query = select(supersessions).order_by(supersessions.c.id)
+    found = rows_for(connection, query, supersessions.c.old_run, ids)
+    return {row["old_run"]: row["new_run"] for row in found}
 
 
 def supersessions_of(connection: Connection, run: int) -> tuple[Supersession, ...]:

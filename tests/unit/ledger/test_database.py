@@ -8,6 +8,7 @@ from tests.ledgers import recorded
 from sonde.core.errors import SondeError
 from sonde.ledger.database import reading, without_password, writing
 from sonde.ledger.ledger import Ledger
+from sonde.ledger.records import RunFilter
 from sonde.ledger.schema import supersessions
 
 NOWHERE = "postgresql+psycopg://ann:hush%40hush@127.0.0.1:1/d"
@@ -74,7 +75,7 @@ def test_sqlite_writes_ahead_and_to_the_disk(tmp_path):
 
 
 def test_the_short_names_of_postgresql_serve_too(server):
-    url = server.new_ledger()
+    url = server.new_schema()
     recorded(Ledger.open(url))
     short = url.replace("postgresql+psycopg://", "postgres://")
     assert [run.id for run in Ledger.open(short).list()] == [1]
@@ -98,6 +99,5 @@ def test_a_database_that_breaks_while_it_is_read_is_named(tmp_path):
     ledger = Ledger.open(path)
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE run_texts")
-        connection.execute("DROP TABLE supersessions")
     with pytest.raises(SondeError, match=f"The ledger at {path} could not be read: no such table"):
-        ledger.list()
+        ledger.list(RunFilter(text="news"))

@@ -64,7 +64,10 @@ def test_a_result_may_not_be_applicable(ledger):
     assert (first.score, first.not_applicable) == (None, "one class only")
     assert second.score is not None
     (row,) = ledger.list()
-    assert (row.headline, row.value) == ("truth: auroc 0.700 [0.600, 0.800]", 0.7)
+    assert (row.headline, row.value) == (
+        "truth: auroc 0.700 [0.600, 0.800], no control, no baseline",
+        0.7,
+    )
     recorded(ledger, results=(absent,))
     newest, _ = ledger.list(RunFilter(text="one class"))
     assert newest.headline == "truth: auroc not applicable (one class only)"
@@ -231,5 +234,5 @@ def test_the_variable_decides_where_the_ledger_is(tmp_path, monkeypatch):
 def test_the_example_is_listed_in_words(ledger):
     recorded(ledger, results=(MEASURED,))
     (row,) = ledger.list()
-    assert row.headline == "truth: auroc 0.800 [0.700, nan]"
+    assert row.headline == "truth: auroc 0.800 [0.700, –], no baseline"
     assert (row.name, row.model, row.purpose, row.value) == ("first", "tiny", "exploratory", 0.8)

@@ -25,23 +25,23 @@ def counted(ledger, table):
         return connection.execute(select(func.count()).select_from(table)).scalar()
 
 
-def test_processes_that_append_at_once_lose_no_row(where):
-    with writer(where, "runs", ROWS, PROCESSES) as process:  # the ledger is new, too
+def test_processes_that_append_at_once_lose_no_row(fresh):
+    with writer(fresh, "runs", ROWS, PROCESSES) as process:  # the ledger is new, too
         said = [int(line) for line in process.communicate()[0].split()]
     assert process.returncode == 0
     assert sorted(said) == list(range(1, PROCESSES * ROWS + 1))
-    ledger = Ledger.open(where)
+    ledger = Ledger.open(fresh)
     assert {run.id for run in ledger.list(limit=None)} == set(said)
     variants = [run.variant for run in ledger.list(limit=None)]
     assert {variants.count(f"number={number}") for number in range(ROWS)} == {PROCESSES}
 
 
-def test_a_process_that_is_killed_leaves_whole_runs_up_to_its_last_commit(where):
-    with writer(where, "whole", -1) as process:
+def test_a_process_that_is_killed_leaves_whole_runs_up_to_its_last_commit(fresh):
+    with writer(fresh, "whole", -1) as process:
         said = [int(process.stdout.readline()) for _ in range(20)]
         process.send_signal(signal.SIGKILL)
         said += [int(line) for line in process.stdout.read().split("\n") if line]
-    ledger = Ledger.open(where)
+    ledger = Ledger.open(fresh)
     found = ledger.list(limit=None, reverse=True)
     assert [run.id for run in found[: len(said)]] == said
     assert {run.state for run in found[: len(said)]} == {"done"}

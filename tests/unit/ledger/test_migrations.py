@@ -1,9 +1,9 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import make_url
 from tests.ledgers import recorded
 
 from sonde.core.errors import SondeError
@@ -37,11 +37,11 @@ def reflected(engine):
     return found
 
 
-def url_beside(where, tmp_path, request):
-    """Return the URL of another empty database of the same kind."""
+def url_of(where):
     if "://" in where:
-        return request.getfixturevalue("server").new_ledger()
-    return f"sqlite:///{tmp_path / 'beside.sqlite'}"
+        return where
+    Path(where).parent.mkdir()
+    return f"sqlite:///{where}"
 
 
 def without_id_nullable(tables):
@@ -52,8 +52,8 @@ def without_id_nullable(tables):
     }
 
 
-def test_the_migrations_make_the_schema(where, ledger, tmp_path, request):
-    declared = create_engine(url_beside(where, tmp_path, request))
+def test_the_migrations_make_the_schema(ledger, fresh):
+    declared = create_engine(url_of(fresh))
     metadata.create_all(declared)
     assert without_id_nullable(reflected(ledger.engine)) == without_id_nullable(reflected(declared))
     names = inspect(ledger.engine).get_table_names()
@@ -108,12 +108,11 @@ def make_schema_1(engine, monkeypatch):
 
 
 @pytest.fixture
-def upgraded(where, tmp_path, monkeypatch, request):
-    url = make_url(url_beside(where, tmp_path, request))
-    first = create_engine(url)
+def upgraded(fresh, monkeypatch):
+    first = create_engine(url_of(fresh))
     make_schema_1(first, monkeypatch)
     first.dispose()
-    found = Ledger.open(url.render_as_string(hide_password=False))
+    found = Ledger.open(fresh)
     yield found
     found.engine.dispose()
 
@@ -163,40 +162,39 @@ def test_a_ledger_of_the_first_schema_gets_the_schema_of_a_new_one(upgraded, led
     assert reflected(upgraded.engine) == reflected(ledger.engine)
 
 
-def test_a_migration_that_fails_leaves_the_ledger_as_it_was(where, tmp_path, monkeypatch, request):
-    url = url_beside(where, tmp_path, request)
-    engine = create_engine(url)
+def test_a_migration_that_fails_leaves_the_ledger_as_it_was(fresh, monkeypatch):
+    engine = create_engine(url_of(fresh))
     make_schema_1(engine, monkeypatch)
     with engine.begin() as connection:
         connection.execute(text("UPDATE results SET control = '\"no interval\"'"))
     with pytest.raises(TypeError):
-        Ledger.open(url)
+        Ledger.open(fresh)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT max(number) FROM migrations")).scalar() == 1
         assert connection.execute(text("SELECT count(*) FROM results")).scalar() == 2
         connection.execute(text("UPDATE results SET control = 'null'"))
     engine.dispose()
-    assert Ledger.open(url).show(3).results[0].controls == {}
+    assert Ledger.open(fresh).show(3).results[0].controls == {}
 
 
-def test_opening_again_migrates_nothing(where):
+def test_opening_again_migrates_nothing(fresh):
     for _ in range(2):
-        opened = Ledger.open(where)
+        opened = Ledger.open(fresh)
     with opened.engine.begin() as connection:
         count = connection.execute(text("SELECT count(*) FROM migrations")).scalar()
     assert count == len(MIGRATIONS)
 
 
-def test_several_may_open_a_new_ledger_at_once(where):
+def test_several_may_open_a_new_ledger_at_once(fresh):
     with ThreadPoolExecutor(6) as pool:
-        opened = list(pool.map(Ledger.open, [where] * 6))
+        opened = list(pool.map(Ledger.open, [fresh] * 6))
     assert [one.list() for one in opened] == [()] * 6
     for one in opened:
         one.engine.dispose()
 
 
-def test_a_newer_ledger_is_refused(where, ledger):
-    with ledger.engine.begin() as connection:
+def test_a_newer_ledger_is_refused(fresh):
+    with Ledger.open(fresh).engine.begin() as connection:
         connection.execute(text("INSERT INTO migrations VALUES (99, 'later', 'then')"))
     with pytest.raises(SondeError, match="schema 99"):
-        Ledger.open(where)
+        Ledger.open(fresh)

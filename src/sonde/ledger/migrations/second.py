@@ -95,13 +95,9 @@ _FILL = (
 )
 
 _INDEXES = (
-    "CREATE INDEX runs_by_name ON runs (name)",
-    "CREATE INDEX runs_by_state ON runs (state)",
-    "CREATE INDEX runs_by_model ON runs (model)",
-    "CREATE INDEX runs_by_purpose ON runs (purpose)",
-    "CREATE INDEX runs_by_start ON runs (started)",
-    "CREATE INDEX runs_by_seconds ON runs (seconds)",
-    "CREATE INDEX runs_by_value ON runs (value)",
+    """CREATE INDEX runs_listed
+        ON runs (name, state, purpose, model, started, seconds, value)""",
+    "CREATE INDEX runs_unfinished ON runs (state) WHERE state IN ('running', 'interrupted')",
     "CREATE UNIQUE INDEX runs_by_origin ON runs (origin)",
     "CREATE INDEX stages_by_run ON stages (run_id)",
     "CREATE INDEX stages_by_key ON stages (key)",
