@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sonde.cli.app import app
+from sonde.experiments.claims.specification import AnyClaim, Claim, ReferenceValue
 from sonde.experiments.spec import Experiment
 from sonde.experiments.stages import AnyStage
 from sonde.models.spec import ModelSpec
@@ -76,6 +77,7 @@ def experiment_file() -> str:
         "too; a report does without.",
         "```yaml\nwhen: truth.selected.low > 0.6 and acts.rows >= 100\n```",
         "`sonde show` on a stage's folder prints the summary that conditions can read.",
+        *_claims(),
     ]
     for stage in _stages():
         kind = stage.model_fields["kind"].default
@@ -85,6 +87,40 @@ def experiment_file() -> str:
                 name = method.model_fields["kind"].default
                 parts += [f"### method: `{name}`", _doc(method), _fields(method, skip=("kind",))]
     return "\n\n".join(parts) + "\n"
+
+
+def _claims() -> list[str]:
+    """Return the parts about claims and stated values."""
+    parts = [
+        "### `claims`",
+        "What is claimed, by name: registered in the ledger before the first result exists, judged "
+        "when all variants have run ([how to](../how-to/claims.md)). A number is named "
+        "`STAGE.RESULT`; `/NAME` after it is a control or baseline of that result "
+        "(`news.selected/bag of tokens`), ` [VARIANT]` a variant of a sweep "
+        "(`news.selected [seed=1]`).",
+        "```yaml\n"
+        "claims:\n"
+        "  readable:\n"
+        "    statement: Good news can be read better than from the words alone.\n"
+        "    kind: superiority\n"
+        "    of: news.selected\n"
+        "    over: news.selected/bag of tokens\n"
+        "    by: 0.05\n"
+        "```",
+        "Keys of every claim:",
+        _fields(Claim, skip=()),
+    ]
+    for kind in get_args(get_args(AnyClaim)[0]):
+        (name,) = get_args(kind.model_fields["kind"].annotation)
+        skip = ("kind", *Claim.model_fields)
+        parts += [f"#### kind: `{name}`", _own_doc(kind), _fields(kind, skip=skip)]
+    return [
+        *parts,
+        "### `references`",
+        "Values stated elsewhere, by result. A result is `reproduced` where it lies within the "
+        "tolerance, `inconclusive` where only its interval reaches it, `novel` otherwise.",
+        _fields(ReferenceValue, skip=()),
+    ]
 
 
 def command_line() -> str:
@@ -156,6 +192,10 @@ def _type(field: FieldInfo) -> str:
         return "a name or mapping"
     if "Stage" in text:
         return "mapping of stages"
+    if "AllOf" in text:
+        return "mapping of claims"
+    if "ReferenceValue" in text:
+        return "mapping of values"
     return f"`{text}`".replace("|", "\\|")
 
 
@@ -181,6 +221,10 @@ def _doc(model: type[BaseModel]) -> str:
     texts = [model.__doc__ or "", *(base.__doc__ or "" for base in homes if base is not object)]
     plain = ("\n".join(line.strip() for line in text.strip().splitlines()) for text in texts)
     return "\n\n".join(plain).replace("``", "`")
+
+
+def _own_doc(model: type[BaseModel]) -> str:
+    return "\n".join(line.strip() for line in (model.__doc__ or "").strip().splitlines())
 
 
 def _demo() -> str:

@@ -75,7 +75,7 @@ def test_marks_advice_and_facts_are_shown():
         ITEM, mode="post hoc", marks=("Post hoc.",), advice="More.", facts=(("Registered", "now"),)
     )
     shown = page(item)
-    for text in ("post hoc", "Post hoc.", "More.", "Registered", "now"):
+    for text in ("</span>confirmed, post hoc</p>", "Post hoc.", "More.", "Registered", "now"):
         assert text in shown
     assert "confirmatory" not in shown
 

@@ -13,6 +13,7 @@ from sonde.stats.interval import Interval
 
 Verdict: TypeAlias = Literal["confirmed", "refuted", "inconclusive", "partial"]
 SIGNS = {"confirmed": "✓", "refuted": "✗", "inconclusive": "?", "partial": "◐"}
+POST_HOC = "post hoc"  # the mode of a claim that was made when results existed
 HEIGHT = 64.0
 
 
@@ -51,7 +52,12 @@ def prepare(section: Claims) -> dict[str, Any]:
     """Return what the template shows."""
     return {
         "items": [
-            {"claim": item, "sign": SIGNS[item.verdict], "drawing": drawing(item)}
+            {
+                "claim": item,
+                "sign": SIGNS[item.verdict],
+                "word": item.verdict + (f", {POST_HOC}" if item.mode == POST_HOC else ""),
+                "drawing": drawing(item),
+            }
             for item in section.items
         ]
     }

@@ -27,7 +27,7 @@ def test_a_reference_is_read_part_by_part(text, parts):
 
 @pytest.mark.parametrize("text", ["", "news", "news.", ".selected", "news.a/b/c", "n s.x"])
 def test_what_is_no_reference_is_refused_with_the_grammar(text):
-    with pytest.raises(SondeError, match="STAGE.RESULT"):
+    with pytest.raises(SondeError, match="Write STAGE"):
         parse_reference(text)
 
 
