@@ -102,6 +102,24 @@ def test_the_sweeps_logits_are_near_the_optimum():
         np.testing.assert_allclose(got[number], want, atol=1e-3, rtol=1e-3)
 
 
+def test_the_controls_looser_tolerance_does_not_show_in_their_scores():
+    """The same labels, first as labels and then as a shuffle, give the same score."""
+    rng = np.random.default_rng(5)
+    x = spread(rng, 2, 90, 120)
+    y, other = rng.integers(0, 2, 90).astype(float), rng.integers(0, 2, 90).astype(float)
+    folds = grouped_folds(np.arange(90), 3)
+    held = folds == 0
+    exact, loose = (
+        logistic_solver(x, torch.from_numpy(columns), torch.from_numpy(folds))
+        .held_out((0,), PENALTIES)
+        .numpy()
+        for columns in (y[:, None], np.stack([other, y], axis=1))
+    )
+    want, got = auroc(y[held], exact[..., 0]), auroc(y[held], loose[..., 1])
+    np.testing.assert_allclose(got, want, atol=0.01)
+    assert np.abs(exact[..., 0] - loose[..., 1]).max() > 0  # it is looser
+
+
 def plainly_nested(layers, y, folds, fit, predict, score):
     """Choose penalty (and layer) by inner folds; return each layer's and the choice's scores."""
     held_out = np.zeros((len(layers), len(y)))

@@ -11,11 +11,15 @@ from sonde.probes.settings import (
 )
 
 if TYPE_CHECKING:
+    from sonde.probes.baseline import Baseline
+    from sonde.probes.control import Control
     from sonde.probes.fitting import fit, logistic, mean_difference, ridge
     from sonde.probes.probe import Probe
     from sonde.probes.results import LayerResult, ProbeResults, Selection
 
 __all__ = [
+    "Baseline",
+    "Control",
     "LayerResult",
     "LogisticSettings",
     "MeanDifferenceSettings",
@@ -32,6 +36,8 @@ __all__ = [
 
 # An experiment file is read with the settings alone; fitting imports torch.
 _LAZY = {
+    "Baseline": "baseline",
+    "Control": "control",
     "LayerResult": "results",
     "Probe": "probe",
     "ProbeResults": "results",

@@ -1,7 +1,20 @@
-"""The shuffled-label control: labels that keep the groups' structure and say nothing."""
+"""Controls: the same procedure where there is nothing to find, or nothing was fitted."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+
+from sonde.probes.scored import Scored
+from sonde.stats.interval import Interval
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """The score of a control: the mean over its repetitions, such as several shuffles."""
+
+    score: Interval
+    scored: tuple[Scored, ...]
 
 
 def shuffled(

@@ -1,5 +1,6 @@
 """Fit probes at every layer: ridge, logistic, mean difference."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,13 @@ import numpy as np
 from sonde.activations.activations import Activations
 from sonde.core.base import AnyConfig, validated
 from sonde.core.errors import SondeError
-from sonde.probes.baseline import bag_of_tokens
+from sonde.probes.baseline import baselines
+from sonde.probes.duplicates import without_duplicates
 from sonde.probes.layers import layer_results
 from sonde.probes.logistic_solver import logistic_solver
 from sonde.probes.mean_solver import mean_solver
+from sonde.probes.names import DIRECTION, SHUFFLED
+from sonde.probes.random_weights import with_random_weights
 from sonde.probes.results import ProbeResults
 from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.selection import select
@@ -22,7 +26,9 @@ from sonde.probes.settings import (
 )
 from sonde.probes.solver import Prepare
 from sonde.probes.sweep import make_folds, sweep
+from sonde.probes.swept import Swept
 from sonde.probes.targets import Labels, Targets, class_targets, number_targets
+from sonde.probes.threads import threads_for
 
 SOLVERS: dict[str, Prepare] = {
     "ridge": ridge_solver,
@@ -32,7 +38,12 @@ SOLVERS: dict[str, Prepare] = {
 
 
 def ridge(
-    acts: Activations, y: Labels, settings: RidgeSettings | None = None, **given: Any
+    acts: Activations,
+    y: Labels,
+    settings: RidgeSettings | None = None,
+    *,
+    random_weights: Activations | None = None,
+    **given: Any,
 ) -> ProbeResults:
     """Fit ridge regressions at every hook point and position.
 
@@ -43,18 +54,26 @@ def ridge(
         acts: the activations.
         y: examples (their labels, groups and texts are used), a mapping from example id to label,
             or an array with one label for each row.
-        settings: the settings, or
-        **given: single ones, such as ``penalties=(1, 10)``.
+        settings: the settings, or single ones as keywords, such as ``penalties=(1, 10)``.
+        random_weights: activations of the same rows and hook points from the same model with
+            random weights (``random:`` and its name), for a control.
+        **given: single settings.
 
     Raises:
-        SondeError: the labels do not join or do not vary, or there are too few groups.
+        SondeError: the labels do not join or do not vary, there are too few groups, or the rows of
+            the random model are others.
     """
     chosen = _settings(RidgeSettings, settings, given)
-    return _fit(acts, number_targets(acts, y), chosen)
+    return _fit(acts, number_targets(acts, y), chosen, random_weights)
 
 
 def logistic(
-    acts: Activations, y: Labels, settings: LogisticSettings | None = None, **given: Any
+    acts: Activations,
+    y: Labels,
+    settings: LogisticSettings | None = None,
+    *,
+    random_weights: Activations | None = None,
+    **given: Any,
 ) -> ProbeResults:
     """Fit logistic regressions of two classes at every hook point and position.
 
@@ -66,11 +85,16 @@ def logistic(
         SondeError: the labels do not join or are not of two classes, or there are too few groups.
     """
     chosen = _settings(LogisticSettings, settings, given)
-    return _fit(acts, class_targets(acts, y, chosen.positive), chosen)
+    return _fit(acts, class_targets(acts, y, chosen.positive), chosen, random_weights)
 
 
 def mean_difference(
-    acts: Activations, y: Labels, settings: MeanDifferenceSettings | None = None, **given: Any
+    acts: Activations,
+    y: Labels,
+    settings: MeanDifferenceSettings | None = None,
+    *,
+    random_weights: Activations | None = None,
+    **given: Any,
 ) -> ProbeResults:
     """Take the difference of the classes' means at every hook point and position.
 
@@ -81,16 +105,22 @@ def mean_difference(
         SondeError: the labels do not join or are not of two classes, or there are too few groups.
     """
     chosen = _settings(MeanDifferenceSettings, settings, given)
-    return _fit(acts, class_targets(acts, y, chosen.positive), chosen)
+    return _fit(acts, class_targets(acts, y, chosen.positive), chosen, random_weights)
 
 
-def fit(acts: Activations, y: Labels, settings: ProbeSettings) -> ProbeResults:
+def fit(
+    acts: Activations,
+    y: Labels,
+    settings: ProbeSettings,
+    *,
+    random_weights: Activations | None = None,
+) -> ProbeResults:
     """Fit the kind of probe that the settings are of."""
     if isinstance(settings, RidgeSettings):
-        return ridge(acts, y, settings)
+        return ridge(acts, y, settings, random_weights=random_weights)
     if isinstance(settings, LogisticSettings):
-        return logistic(acts, y, settings)
-    return mean_difference(acts, y, settings)
+        return logistic(acts, y, settings, random_weights=random_weights)
+    return mean_difference(acts, y, settings, random_weights=random_weights)
 
 
 def _settings(
@@ -100,33 +130,60 @@ def _settings(
     return validated(kind, {**base, **given}, where="The probe's settings")
 
 
-def _fit(acts: Activations, targets: Targets, settings: ProbeSettings) -> ProbeResults:
-    folds = make_folds(targets, settings)
-    swept, failed = sweep(acts, targets, folds, settings, SOLVERS[settings.kind])
-    if not swept:
-        reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
-        raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
-    baseline = bag_of_tokens(targets, folds, settings) if settings.baseline else None
-    layers = layer_results(acts, targets, folds, settings, (swept, baseline))
-    notes = list(targets.notes)
-    notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
-    edges = sum(one.at_edge for one in swept)
-    if edges:
-        notes.append(
-            f"At {edges} of {len(swept)} layers the best penalty is at the edge of the grid; "
-            "widen it."
+def _fit(
+    acts: Activations, targets: Targets, settings: ProbeSettings, untrained: Activations | None
+) -> ProbeResults:
+    with threads_for(len(targets.index)):
+        targets = without_duplicates(acts, targets, settings)
+        folds = make_folds(targets, settings)
+        prepare = SOLVERS[settings.kind]
+        swept, failed = sweep(acts, targets, folds, settings, prepare)
+        if not swept:
+            reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
+            raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
+        notes = list(targets.notes)
+        notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
+        notes += _edges(swept, settings)
+        if untrained is not None:
+            both, how = (acts, untrained), (settings, prepare)
+            swept, said = with_random_weights(swept, both, targets, folds, how)
+            notes += said
+        beside, missing = baselines(targets, folds, settings)
+        return ProbeResults(
+            kind=settings.kind,
+            metric=settings.metric,
+            layers=layer_results(acts, targets, folds, settings, (swept, beside)),
+            selection=select(swept, targets, folds, settings),
+            baselines=beside,
+            missing=_without_controls(settings) | missing,
+            join=targets.report,
+            n=len(np.unique(targets.unit)),
+            n_rows=len(targets.index),
+            labels=targets.labels,
+            settings=settings,
+            failed=tuple(failed),
+            warnings=tuple(notes),
         )
-    return ProbeResults(
-        kind=settings.kind,
-        metric=settings.metric,
-        layers=layers,
-        selection=select(swept, targets, folds, settings),
-        bag_of_tokens=baseline,
-        join=targets.report,
-        n=len(np.unique(targets.unit)),
-        n_rows=len(targets.index),
-        labels=targets.labels,
-        settings=settings,
-        failed=tuple(failed),
-        warnings=tuple(notes),
-    )
+
+
+def _edges(swept: Sequence[Swept], settings: ProbeSettings) -> list[str]:
+    """Say at how many layers the best penalty lies at which edge of the grid."""
+    notes: list[str] = []
+    last = len(settings.penalties) - 1
+    for index, edge, side in ((0, "lowest", "lower"), (last, "highest", "higher")):
+        count = sum(one.at_edge and one.final == index for one in swept)
+        if count:
+            notes.append(
+                f"At {count} of {len(swept)} layers the best penalty is the {edge} of the grid, "
+                f"{settings.penalties[index]:g}; add {side} ones."
+            )
+    return notes
+
+
+def _without_controls(settings: ProbeSettings) -> dict[str, str]:
+    off = {SHUFFLED: "shuffles", DIRECTION: "directions"}
+    return {
+        name: f"switched off by {key}: 0"
+        for name, key in off.items()
+        if getattr(settings, key) == 0
+    }

@@ -1,4 +1,6 @@
-"""Put the evidence of each place together: intervals, control, probe, warnings."""
+"""Put the evidence of each place together: intervals, controls, probe, warnings."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -6,11 +8,12 @@ from jaxtyping import Int
 
 from sonde.activations.activations import Activations
 from sonde.probes.baseline import Baseline
+from sonde.probes.control import Control
 from sonde.probes.probe import Probe
 from sonde.probes.results import LayerResult
 from sonde.probes.scored import Scored, intervals, mean_intervals
 from sonde.probes.settings import ProbeSettings
-from sonde.probes.sweep import Swept
+from sonde.probes.swept import Swept
 from sonde.probes.targets import Targets
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
@@ -21,68 +24,73 @@ def layer_results(
     targets: Targets,
     folds: Int[np.ndarray, " row"],
     settings: ProbeSettings,
-    found: tuple[list[Swept], Baseline | None],
+    found: tuple[Sequence[Swept], Mapping[str, Baseline]],
 ) -> tuple[LayerResult, ...]:
     """Make the result of every place; the places of one position are resampled alike."""
-    swept, baseline = found
+    swept, baselines = found
+    beside = {name: one.score for name, one in baselines.items()}
     results: list[LayerResult] = []
     for position in dict.fromkeys(one.place.position for one in swept):
         here = [one for one in swept if one.place.position == position]
-        scored = [_scored(one, targets, folds) for one in here]
-        real = [columns[0] for columns in scored]
+        real = [_scored(one, 0, targets, folds) for one in here]
         by_metric = {
             name: intervals(real, METRICS[name], settings.bootstrap) for name in settings.metrics
         }
-        controls = mean_intervals(
-            [columns[1:] for columns in scored], METRICS[settings.metric], settings.bootstrap
-        )
+        controls = _controls(here, targets, folds, settings)
         for number, one in enumerate(here):
-            evidence = {name: values[number] for name, values in by_metric.items()}
-            evidence["control"] = controls[number]
-            if baseline:
-                evidence["bag_of_tokens"] = baseline.score
-            probe = _probe(acts, targets, settings, one, evidence)
-            warnings = _warnings(settings, one, probe)
-            results.append(_result(one, settings, probe, scored[number], warnings))
+            metrics = {name: values[number] for name, values in by_metric.items()}
+            evidence = {name: control.score for name, control in controls[number].items()}
+            probe = _probe(acts, targets, settings, one, {**metrics, **evidence, **beside})
+            results.append(
+                LayerResult(
+                    hook=one.place.hook,
+                    position=position,
+                    score=metrics[settings.metric],
+                    controls=controls[number],
+                    metrics=metrics,
+                    penalty=probe.penalty,
+                    by_penalty=tuple(zip(settings.penalties, one.by_penalty.tolist(), strict=True)),
+                    probe=probe,
+                    scored=real[number],
+                    warnings=_warnings(settings, one, probe),
+                )
+            )
     return tuple(results)
 
 
-def _result(
-    one: Swept,
+def _controls(
+    here: Sequence[Swept],
+    targets: Targets,
+    folds: Int[np.ndarray, " row"],
     settings: ProbeSettings,
-    probe: Probe,
-    scored: list[Scored],
-    warnings: tuple[str, ...],
-) -> LayerResult:
-    return LayerResult(
-        hook=one.place.hook,
-        position=one.place.position,
-        score=probe.metrics[settings.metric],
-        control=probe.metrics["control"],
-        metrics={name: probe.metrics[name] for name in settings.metrics},
-        penalty=probe.penalty,
-        by_penalty=tuple(zip(settings.penalties, one.by_penalty.tolist(), strict=True)),
-        probe=probe,
-        scored=scored[0],
-        control_scored=tuple(scored[1:]),
-        warnings=warnings,
-    )
+) -> list[dict[str, Control]]:
+    """Score the controls of the places of one position."""
+    controls: list[dict[str, Control]] = [{} for _ in here]
+    for name in dict.fromkeys(name for one in here for name in one.controls):
+        having = [number for number, one in enumerate(here) if name in one.controls]
+        repeated = [
+            tuple(
+                _scored(here[number], column, targets, folds)
+                for column in here[number].controls[name]
+            )
+            for number in having
+        ]
+        scores = mean_intervals(repeated, METRICS[settings.metric], settings.bootstrap)
+        for number, score, scored in zip(having, scores, repeated, strict=True):
+            controls[number][name] = Control(score, scored)
+    return controls
 
 
-def _scored(one: Swept, targets: Targets, folds: np.ndarray) -> list[Scored]:
-    """Return the real labels' predictions, then each shuffle's."""
+def _scored(one: Swept, column: int, targets: Targets, folds: np.ndarray) -> Scored:
     rows = one.rows
-    return [
-        Scored(
-            example=targets.example[rows],
-            token=targets.token[rows],
-            unit=targets.unit[rows],
-            fold=folds[rows],
-            truth=one.targets[:, column],
-            predicted=one.out_of_fold[:, column],
-        )
-        for column in range(one.targets.shape[1])
-    ]
+    return Scored(
+        example=targets.example[rows],
+        token=targets.token[rows],
+        unit=targets.unit[rows],
+        fold=folds[rows],
+        truth=one.columns.targets[:, column],
+        predicted=one.columns.out_of_fold[:, column],
+    )
 
 
 def _probe(

@@ -53,8 +53,8 @@ class Problem:
         )
 
 
-def fit_logistic(problem: Problem, tolerance: float) -> Fit:
-    """Fit every layer and column; see the module for the objective.
+def fit_logistic(problem: Problem, tolerance: Float[Tensor, " column"]) -> Fit:
+    """Fit every layer and column; see the module for the objective and the tolerance.
 
     A column with one class only (a shuffled control may have one) gets no coefficients and the
     intercept of half a row of the other class.
@@ -71,13 +71,13 @@ def fit_logistic(problem: Problem, tolerance: float) -> Fit:
         layers, columns = active.any(dim=1).nonzero()[:, 0], active.any(dim=0).nonzero()[:, 0]
         grid = layers[:, None], columns[None]
         part = problem.part(layers, columns)
-        theta[grid], bias[grid], done = _step(part, theta[grid], bias[grid], tolerance)
+        theta[grid], bias[grid], done = _step(part, theta[grid], bias[grid], tolerance[columns])
         active[grid] &= ~done
     return Fit(theta, bias, converged=not bool(active.any()))
 
 
 def _step(
-    problem: Problem, theta: Tensor, bias: Tensor, tolerance: float
+    problem: Problem, theta: Tensor, bias: Tensor, tolerance: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Move every fit by one Newton step; say which were at their optimum."""
     q, penalty = problem.q, problem.penalty

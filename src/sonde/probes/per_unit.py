@@ -1,25 +1,47 @@
-"""The per-unit scores of a result as one Parquet table, from which any number can be made again."""
+"""The per-unit scores of a result as one Parquet table, from which any number can be made again.
 
+A result's series has its name: ``selected``, a layer's hook point (and position). The repetitions
+of its controls are ``<result>/<control> <number>``; a baseline, which all results share, has its
+own name. Rows are those of the activations, ``unit`` says which are independent.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sonde.core.files import write_atomic
+from sonde.probes.control import Control
 from sonde.probes.results import ProbeResults
 from sonde.probes.scored import Scored
+
+SELECTED = "selected"
+
+
+def repetition(result: str, control: str, number: int) -> str:
+    """Return the name of a series of a control."""
+    return f"{result}/{control} {number}"
+
+
+def _with_controls(
+    result: str, scored: Scored, controls: Mapping[str, Control]
+) -> dict[str, Scored]:
+    return {result: scored} | {
+        repetition(result, name, number): one
+        for name, control in controls.items()
+        for number, one in enumerate(control.scored)
+    }
 
 
 def _series(results: ProbeResults) -> dict[str, tuple[str, str, Scored]]:
     """Name every series of per-unit scores, with its hook point and position."""
-    found = {"selected": ("", "", results.selection.scored)}
-    if results.bag_of_tokens:
-        found["bag_of_tokens"] = ("", "", results.bag_of_tokens.scored)
-    for number, layer in enumerate(results.layers):
-        place = str(layer.hook), layer.position
-        found[f"layer {number}"] = (*place, layer.scored)
-        for shuffle, scored in enumerate(layer.control_scored):
-            found[f"control {shuffle} of layer {number}"] = (*place, scored)
+    selection = results.selection
+    chosen = _with_controls(SELECTED, selection.scored, selection.controls)
+    found = {name: ("", "", scored) for name, scored in chosen.items()}
+    found |= {name: ("", "", one.scored) for name, one in results.baselines.items()}
+    for layer in results.layers:
+        named = _with_controls(results.name_of(layer), layer.scored, layer.controls)
+        found |= {name: (str(layer.hook), layer.position, it) for name, it in named.items()}
     return found
 
 
@@ -28,21 +50,25 @@ def write_table(results: ProbeResults, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[str, list[Any]] = {name: [] for name in ("series", "hook", "position")}
-    everything: list[Scored] = []
-    for name, (hook, position, scored) in _series(results).items():
-        for column, value in zip(columns.values(), (name, hook, position), strict=True):
-            column.append(np.full(len(scored), value))
-        everything.append(scored)
-    joined = Scored.joined(everything)
+    series = _series(results)
+    sizes = [len(scored) for _, _, scored in series.values()]
+    joined = Scored.joined([scored for _, _, scored in series.values()])
+    places = zip(*((hook, position) for hook, position, _ in series.values()), strict=True)
+    named = dict(zip(("series", "hook", "position"), (tuple(series), *places), strict=True))
     table = pa.table(
-        {
-            name: pa.array(np.concatenate(parts)).dictionary_encode()
-            for name, parts in columns.items()
-        }
+        {name: _repeated(values, sizes) for name, values in named.items()}
         | {name: pa.array(getattr(joined, name)) for name in Scored.__dataclass_fields__}
     )
-    write_atomic(path, lambda aside: pq.write_table(table, aside))
+    write_atomic(path, lambda aside: pq.write_table(table, aside, compression="zstd"))
+
+
+def _repeated(values: tuple[str, ...], sizes: list[int]) -> object:
+    """Return each text as often as its series is long, without writing it out each time."""
+    import pyarrow as pa
+
+    kinds, number = np.unique(np.array(values), return_inverse=True)
+    index = np.repeat(number.reshape(-1), sizes).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(index), pa.array(kinds.astype(object)))
 
 
 def read_table(path: Path) -> dict[str, Scored]:

@@ -10,10 +10,14 @@ from sonde.core.errors import SondeError, nearest
 from sonde.core.hooks import HookPoint
 from sonde.data.accounting import JoinReport
 from sonde.probes.baseline import Baseline
+from sonde.probes.cautions import Caution, cautions
+from sonde.probes.control import Control
+from sonde.probes.names import BAG, BASELINES, SHUFFLED
 from sonde.probes.probe import Kind, Probe
 from sonde.probes.scored import Scored
 from sonde.probes.settings import ProbeSettings
-from sonde.probes.sweep import FailedLayer
+from sonde.probes.swept import FailedLayer
+from sonde.stats.confusion import Confusion, confusion
 from sonde.stats.interval import Interval
 
 
@@ -21,23 +25,32 @@ from sonde.stats.interval import Interval
 class LayerResult:
     """One hook point and position.
 
-    ``score`` is out of fold, its penalty chosen inside the training folds; ``control`` the same
-    procedure on shuffled labels. ``metrics`` has every metric of the kind, ``by_penalty`` the
-    cross-validated score of each penalty, ``penalty`` the best of them, with which ``probe`` was
-    fitted on all rows.
+    ``score`` is out of fold, its penalty chosen inside the training folds; ``controls`` are the
+    same procedure on the same folds where there is nothing to find, by name. ``metrics`` has every
+    metric of the kind, ``by_penalty`` the cross-validated score of each penalty, ``penalty`` the
+    best of them, with which ``probe`` was fitted on all rows.
     """
 
     hook: HookPoint
     position: str
     score: Interval
-    control: Interval
+    controls: Mapping[str, Control]
     metrics: Mapping[str, Interval]
     penalty: float
     by_penalty: tuple[tuple[float, float], ...]
     probe: Probe
     scored: Scored
-    control_scored: tuple[Scored, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def control(self) -> Interval | None:
+        """The shuffled-label control's score, or None where there is none."""
+        return self.controls[SHUFFLED].score if SHUFFLED in self.controls else None
+
+    @property
+    def confusion(self) -> Confusion | None:
+        """The rows by true and predicted class; None where numbers were fitted."""
+        return _confusion(self.scored, self.probe.kind, self.probe.labels)
 
     @property
     def out_of_fold(self) -> np.ndarray:
@@ -49,30 +62,37 @@ class LayerResult:
 class Selection:
     """The score of choosing: hook point, position and penalty chosen in the training folds.
 
-    ``hooks``, ``positions`` and ``penalties`` have one entry for each outer fold. ``control`` makes
-    the same choice on shuffled labels.
+    ``hooks``, ``positions`` and ``penalties`` have one entry for each outer fold. ``controls`` make
+    the same choice where there is nothing to find.
     """
 
     score: Interval
-    control: Interval
+    controls: Mapping[str, Control]
     hooks: tuple[HookPoint, ...]
     positions: tuple[str, ...]
     penalties: tuple[float, ...]
     scored: Scored
 
+    @property
+    def control(self) -> Interval | None:
+        """The shuffled-label control's score, or None where there is none."""
+        return self.controls[SHUFFLED].score if SHUFFLED in self.controls else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbeResults:
-    """Probes at every hook point and position, with control, baseline and the score of choosing.
+    """Probes at every hook point and position, with controls, baselines and the score of choosing.
 
     ``n`` counts independent units (groups, or examples where there are none), ``n_rows`` rows.
+    ``missing`` says of each control and baseline that there should be, but is not, why.
     """
 
     kind: Kind
     metric: str
     layers: tuple[LayerResult, ...]
     selection: Selection
-    bag_of_tokens: Baseline | None
+    baselines: Mapping[str, Baseline]
+    missing: Mapping[str, str]
     join: JoinReport
     n: int
     n_rows: int
@@ -94,7 +114,17 @@ class ProbeResults:
     @property
     def baseline(self) -> Interval | None:
         """The bag-of-tokens baseline's score, or None where there are no texts."""
-        return self.bag_of_tokens.score if self.bag_of_tokens else None
+        return self.baselines[BAG].score if BAG in self.baselines else None
+
+    @property
+    def confusion(self) -> Confusion | None:
+        """The rows of ``selection`` by true and predicted class; None where numbers were fitted."""
+        return _confusion(self.selection.scored, self.kind, self.labels)
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """What limits the conclusion: a baseline at the ceiling, a probe with a single answer."""
+        return cautions(self)
 
     @property
     def best_layer(self) -> LayerResult:
@@ -127,6 +157,14 @@ class ProbeResults:
             fix=f"Hook points are {hooks[0]} to {hooks[-1]}; positions are {places}.",
         )
 
+    def name_of(self, layer: LayerResult) -> str:
+        """Return the name of a layer's result: its hook point, and position if there are several.
+
+        Tables, gates, the ledger and the file of unit scores use it.
+        """
+        several = len({one.position for one in self.layers}) > 1
+        return f"{layer.hook} {layer.position}" if several else str(layer.hook)
+
     def table(self) -> list[dict[str, object]]:
         """Return one row a layer, ready for a terminal, a report or a data frame."""
         return [
@@ -137,9 +175,7 @@ class ProbeResults:
                 self.metric: layer.score.value,
                 "low": layer.score.low,
                 "high": layer.score.high,
-                "control": layer.control.value,
-                "control_low": layer.control.low,
-                "control_high": layer.control.high,
+                **{name: control.score.value for name, control in layer.controls.items()},
                 **{name: it.value for name, it in layer.metrics.items() if name != self.metric},
                 "penalty": layer.penalty,
                 "n": layer.score.n,
@@ -150,19 +186,24 @@ class ProbeResults:
 
     def __str__(self) -> str:
         best = self.best_layer
+        beside = {**self.selection.controls, **self.baselines}
         lines = [
             str(self.join),
             f"{self.kind}, {self.metric} over {self.n} units in {self.n_rows} rows:",
-            f"  best     {best.score}  at {best.hook} {best.position}",
-            f"  selected {self.selected}  (layer and penalty chosen in the training folds)",
-            f"  control  {best.control}  (labels shuffled)",
-            f"  words    {self.baseline}  (bag of tokens)"
-            if self.baseline
-            else "  words    no texts were given, so there is no bag-of-tokens baseline",
-            *(f"  failed   {it.hook} {it.position}: {it.reason}" for it in self.failed),
-            *(f"  note     {text}" for text in self.warnings),
+            f"  best      {best.score}  at {best.hook} {best.position}",
+            f"  selected  {self.selected}  (layer and penalty chosen in the training folds)",
+            *(f"  against   {one.score}  {name}" for name, one in beside.items()),
+            *(f"  against   {self.absence(name)}" for name in self.missing),
+            *(f"  failed    {it.hook} {it.position}: {it.reason}" for it in self.failed),
+            *(f"  caution   {caution}" for caution in self.cautions),
+            *(f"  note      {text}" for text in self.warnings),
         ]
         return "\n".join(lines)
+
+    def absence(self, name: str) -> str:
+        """Say that a control or baseline is not there, and why."""
+        what = "baseline" if name in BASELINES else "control"
+        return f"{name}: no {what} ({self.missing[name]})"
 
     def save(self, folder: str | Path) -> Path:
         """Write results.json, probes/*.safetensors and out_of_fold.parquet into a folder."""
@@ -180,3 +221,13 @@ class ProbeResults:
         from sonde.probes.results_folder import load_results
 
         return load_results(Path(folder))
+
+
+def _confusion(scored: Scored, kind: Kind, labels: tuple[str, ...]) -> Confusion | None:
+    """Count rows by class; a prediction above 0 is one of the second class."""
+    if kind == "ridge" or len(labels) != 2:
+        return None
+    names = np.array(labels)
+    return confusion(
+        names[(scored.truth > 0.5).astype(int)], names[(scored.predicted > 0).astype(int)], labels
+    )

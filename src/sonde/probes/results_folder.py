@@ -5,70 +5,28 @@ is unfinished.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sonde import __version__
-from sonde.core.base import Config, validated
+from sonde.core.base import validated
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json, sha256_file, write_json
 from sonde.core.hooks import parse_hook_point
 from sonde.data.accounting import JoinReport
 from sonde.probes.artifact import IntervalHeader
 from sonde.probes.baseline import Baseline
-from sonde.probes.per_unit import read_table, write_table
-from sonde.probes.probe import Kind, Probe
+from sonde.probes.control import Control
+from sonde.probes.names import in_order
+from sonde.probes.per_unit import SELECTED, read_table, repetition, write_table
+from sonde.probes.probe import Probe
 from sonde.probes.results import LayerResult, ProbeResults, Selection
+from sonde.probes.results_file import FORMAT, ControlFile, LayerFile, ResultsFile, SelectionFile
 from sonde.probes.scored import Scored
-from sonde.probes.settings import ProbeSettings
-from sonde.probes.sweep import FailedLayer
+from sonde.probes.swept import FailedLayer
 
-FORMAT = 1
 TABLE = "out_of_fold.parquet"
-
-
-class LayerFile(Config):
-    """One layer in results.json."""
-
-    hook: str
-    position: str
-    metrics: dict[str, IntervalHeader]
-    control: IntervalHeader
-    penalty: float
-    by_penalty: tuple[tuple[float, float | None], ...]
-    probe: str
-    warnings: tuple[str, ...]
-
-
-class SelectionFile(Config):
-    """The score of choosing, in results.json."""
-
-    score: IntervalHeader
-    control: IntervalHeader
-    hooks: tuple[str, ...]
-    positions: tuple[str, ...]
-    penalties: tuple[float, ...]
-
-
-class ResultsFile(Config):
-    """results.json."""
-
-    artifact: str
-    format: int
-    sonde_version: str
-    kind: Kind
-    metric: str
-    n: int
-    n_rows: int
-    labels: tuple[str, ...]
-    settings: ProbeSettings
-    layers: tuple[LayerFile, ...]
-    selection: SelectionFile
-    baseline: IntervalHeader | None
-    join: dict[str, Any]
-    failed: tuple[tuple[str, str, str], ...]
-    warnings: tuple[str, ...]
-    files: dict[str, str]  # each other file's sha256
 
 
 def save_results(results: ProbeResults, folder: Path) -> Path:
@@ -87,9 +45,13 @@ def save_results(results: ProbeResults, folder: Path) -> Path:
         n_rows=results.n_rows,
         labels=results.labels,
         settings=results.settings,
-        layers=tuple(map(_layer_file, results.layers, names)),
+        layers=tuple(
+            _layer_file(layer, results.name_of(layer), name)
+            for layer, name in zip(results.layers, names, strict=True)
+        ),
         selection=_selection_file(results.selection),
-        baseline=IntervalHeader.of(results.baseline) if results.baseline else None,
+        baselines={name: IntervalHeader.of(it.score) for name, it in results.baselines.items()},
+        missing=dict(results.missing),
         join={name: getattr(results.join, name) for name in JoinReport.__dataclass_fields__},
         failed=tuple((str(it.hook), it.position, it.reason) for it in results.failed),
         warnings=results.warnings,
@@ -103,16 +65,19 @@ def load_results(folder: Path) -> ProbeResults:
     """Read the folder.
 
     Raises:
-        SondeError: a file is missing, altered, or of a later format.
+        SondeError: a file is missing, altered, or of another format.
     """
     where = folder / "results.json"
     given = read_json(where)
     if not isinstance(given, dict) or given.get("artifact") != "probe results":
         raise SondeError(f"{where} does not hold probe results.", fix="Name a results folder.")
     if given.get("format") != FORMAT:
+        older = given.get("format") == 1
         raise SondeError(
             f"{where} has format {given.get('format')}; this sonde reads {FORMAT}.",
-            fix=f"It was written by sonde {given.get('sonde_version')}; use that or a later one.",
+            fix="Fit again: that format has a single control and baseline, which are not enough."
+            if older
+            else f"It was written by sonde {given.get('sonde_version')}; use that or a later one.",
         )
     file = validated(ResultsFile, given, where=str(where))
     for name, expected in file.files.items():
@@ -122,20 +87,20 @@ def load_results(folder: Path) -> ProbeResults:
     return ProbeResults(
         kind=file.kind,
         metric=file.metric,
-        layers=tuple(
-            _layer(folder, layer, file, series, number) for number, layer in enumerate(file.layers)
-        ),
+        layers=tuple(_layer(folder, layer, file, series) for layer in file.layers),
         selection=Selection(
             score=selection.score.interval(),
-            control=selection.control.interval(),
+            controls=_controls(SELECTED, selection.controls, series),
             hooks=tuple(map(parse_hook_point, selection.hooks)),
             positions=selection.positions,
             penalties=selection.penalties,
-            scored=series["selected"],
+            scored=series[SELECTED],
         ),
-        bag_of_tokens=Baseline(file.baseline.interval(), series["bag_of_tokens"])
-        if file.baseline
-        else None,
+        baselines={
+            name: Baseline(file.baselines[name].interval(), series[name])
+            for name in in_order(file.baselines)
+        },
+        missing={name: file.missing[name] for name in in_order(file.missing)},
         join=_join(file.join),
         n=file.n,
         n_rows=file.n_rows,
@@ -161,15 +126,16 @@ def _file_name(number: int, layer: LayerResult) -> str:
     return f"probes/{number:04d}-{layer.hook}-{position}.safetensors"
 
 
-def _layer_file(layer: LayerResult, name: str) -> LayerFile:
+def _layer_file(layer: LayerResult, name: str, file: str) -> LayerFile:
     return LayerFile(
+        name=name,
         hook=str(layer.hook),
         position=layer.position,
         metrics=_headers(layer.metrics),
-        control=IntervalHeader.of(layer.control),
+        controls=_control_files(layer.controls),
         penalty=layer.penalty,
         by_penalty=layer.by_penalty,
-        probe=name,
+        probe=file,
         warnings=layer.warnings,
     )
 
@@ -177,11 +143,33 @@ def _layer_file(layer: LayerResult, name: str) -> LayerFile:
 def _selection_file(selection: Selection) -> SelectionFile:
     return SelectionFile(
         score=IntervalHeader.of(selection.score),
-        control=IntervalHeader.of(selection.control),
+        controls=_control_files(selection.controls),
         hooks=tuple(map(str, selection.hooks)),
         positions=selection.positions,
         penalties=selection.penalties,
     )
+
+
+def _control_files(controls: Mapping[str, Control]) -> dict[str, ControlFile]:
+    return {
+        name: ControlFile(score=IntervalHeader.of(one.score), repetitions=len(one.scored))
+        for name, one in controls.items()
+    }
+
+
+def _controls(
+    result: str, controls: Mapping[str, ControlFile], series: Mapping[str, Scored]
+) -> dict[str, Control]:
+    return {
+        name: Control(
+            controls[name].score.interval(),
+            tuple(
+                series[repetition(result, name, number)]
+                for number in range(controls[name].repetitions)
+            ),
+        )
+        for name in in_order(controls)
+    }
 
 
 def _headers(metrics: Any) -> dict[str, IntervalHeader]:
@@ -189,14 +177,14 @@ def _headers(metrics: Any) -> dict[str, IntervalHeader]:
 
 
 def _layer(
-    folder: Path, layer: LayerFile, file: ResultsFile, series: dict[str, Scored], number: int
+    folder: Path, layer: LayerFile, file: ResultsFile, series: Mapping[str, Scored]
 ) -> LayerResult:
     metrics = {name: layer.metrics[name].interval() for name in file.settings.metrics}
     return LayerResult(
         hook=parse_hook_point(layer.hook),
         position=layer.position,
         score=metrics[file.metric],
-        control=layer.control.interval(),
+        controls=_controls(layer.name, layer.controls, series),
         metrics=metrics,
         penalty=layer.penalty,
         by_penalty=tuple(
@@ -204,11 +192,7 @@ def _layer(
             for penalty, score in layer.by_penalty
         ),
         probe=Probe.load(folder / layer.probe),
-        scored=series[f"layer {number}"],
-        control_scored=tuple(
-            series[f"control {shuffle} of layer {number}"]
-            for shuffle in range(file.settings.shuffles)
-        ),
+        scored=series[layer.name],
         warnings=layer.warnings,
     )
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sonde.core.errors import SondeError
-from sonde.probes.solver import Linear, Solver, folded, moments, outside, scale_of
+from sonde.probes.solver import Linear, Solver, folded, outside, scale_of, standardised
 
 
 def ridge_solver(
@@ -39,8 +39,7 @@ class RowSide:
     ) -> Float[Tensor, "layer penalty held target"]:
         """Fit without the folds ``left_out`` and predict their rows."""
         train = outside(self.folds, left_out)
-        mean, scale = moments(self.x[:, train])
-        z = (self.x - mean[:, None]) / scale[:, None]
+        z, _, _ = standardised(self.x, train)
         centre = self.y[train].mean(dim=0)
         weight = _row_side_weights(
             z[:, train], self.y[train] - centre, torch.tensor(penalties, dtype=z.dtype)[None]
@@ -49,8 +48,7 @@ class RowSide:
 
     def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
         """Fit the first target on all rows."""
-        mean, scale = moments(self.x)
-        z = (self.x - mean[:, None]) / scale[:, None]
+        z, mean, scale = standardised(self.x)
         centre = self.y[:, :1].mean(dim=0)
         weight = _row_side_weights(z, self.y[:, :1] - centre, penalty[:, None])
         return folded(weight[:, 0, :, 0], centre.expand(len(z)), mean, scale)

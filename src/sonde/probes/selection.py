@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
+from sonde.probes.control import Control
 from sonde.probes.results import Selection
-from sonde.probes.scored import Scored, intervals
+from sonde.probes.scored import Scored, intervals, mean_interval
 from sonde.probes.settings import ProbeSettings
-from sonde.probes.sweep import Swept
+from sonde.probes.swept import Swept
 from sonde.probes.targets import Targets
-from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
 
@@ -22,42 +22,46 @@ def select(
 ) -> Selection:
     """For each outer fold take the place that the other folds score best; pool their predictions.
 
-    Equal scores go to the earlier place.
+    Equal scores go to the earlier place. Each repetition of a control makes the same choice.
     """
     metric, bootstrap = METRICS[settings.metric], settings.bootstrap
-    winners = [_winner(swept, fold, 0) for fold in range(settings.folds)]
-    scored = _pooled(swept, winners, targets, folds, 0)
-    controls: list[Interval] = []
-    for column in range(1, settings.shuffles + 1):
-        by_chance = [_winner(swept, fold, column) for fold in range(settings.folds)]
-        pooled = _pooled(swept, by_chance, targets, folds, column)
-        controls.append(intervals([pooled], metric, bootstrap)[0])
+    own = [(one, 0) for one in swept]
+    winners = [_winner(own, fold) for fold in range(settings.folds)]
+    scored = _pooled(own, winners, targets, folds)
+    controls: dict[str, Control] = {}
+    for name in dict.fromkeys(name for one in swept for name in one.controls):
+        having = [one for one in swept if name in one.controls]
+        pooled: list[Scored] = []
+        for number in range(len(having[0].controls[name])):
+            columns = [(one, one.controls[name][number]) for one in having]
+            by_chance = [_winner(columns, fold) for fold in range(settings.folds)]
+            pooled.append(_pooled(columns, by_chance, targets, folds))
+        controls[name] = Control(mean_interval(pooled, metric, bootstrap), tuple(pooled))
     chosen = [swept[winner] for winner in winners]
     return Selection(
         score=intervals([scored], metric, bootstrap)[0],
-        control=_mean(controls),
+        controls=controls,
         hooks=tuple(one.place.hook for one in chosen),
         positions=tuple(one.place.position for one in chosen),
-        penalties=tuple(settings.penalties[one.chosen[fold, 0]] for fold, one in enumerate(chosen)),
+        penalties=tuple(settings.penalties[one.chosen[fold]] for fold, one in enumerate(chosen)),
         scored=scored,
     )
 
 
-def _winner(swept: Sequence[Swept], fold: int, column: int) -> int:
-    scores = np.array([one.inner_best[fold, column] for one in swept])
+def _winner(candidates: Sequence[tuple[Swept, int]], fold: int) -> int:
+    scores = np.array([one.columns.inner_best[fold, column] for one, column in candidates])
     return int(np.where(np.isnan(scores), -np.inf, scores).argmax())
 
 
 def _pooled(
-    swept: Sequence[Swept],
+    candidates: Sequence[tuple[Swept, int]],
     winners: Sequence[int],
     targets: Targets,
     folds: Int[np.ndarray, " row"],
-    column: int,
 ) -> Scored:
     parts: list[Scored] = []
     for fold, winner in enumerate(winners):
-        one = swept[winner]
+        one, column = candidates[winner]
         here = folds[one.rows] == fold
         rows = one.rows[here]
         parts.append(
@@ -66,19 +70,8 @@ def _pooled(
                 token=targets.token[rows],
                 unit=targets.unit[rows],
                 fold=folds[rows],
-                truth=one.targets[here, column],
-                predicted=one.out_of_fold[here, column],
+                truth=one.columns.targets[here, column],
+                predicted=one.columns.out_of_fold[here, column],
             )
         )
     return Scored.joined(parts)
-
-
-def _mean(found: Sequence[Interval]) -> Interval:
-    """Average over shuffles; with several, the bounds are averages too, which is on the wide side.
-
-    Different shuffles may choose different rows, so they cannot be resampled together.
-    """
-    value, low, high = (
-        float(np.mean([getattr(one, name) for one in found])) for name in ("value", "low", "high")
-    )
-    return Interval(value, low, high, found[0].n, found[0].level)

@@ -13,16 +13,22 @@ class SweepSettings(Config):
 
     ``folds`` is the number of outer folds; choices are made by the other folds among themselves,
     so 5 outer folds have 4 inner ones. ``resamples``, ``level`` and ``seed`` make the intervals
-    (``seed`` also the folds and the shuffles), ``shuffles`` is how many times the control shuffles
-    the labels, ``baseline`` whether texts are also scored from their words alone.
+    (``seed`` also the folds and the controls). ``shuffles`` is how many shuffles of the labels the
+    first control averages, ``directions`` how many random directions the second; 0 leaves a control
+    out, which every print of the result then says. ``baseline`` is whether texts are also scored
+    from their words alone and from their length alone. ``duplicates`` says what becomes of a text
+    (or its activations) that occurs in several groups: ``merge`` makes one of the groups, ``allow``
+    leaves them to leak between folds, ``error`` refuses them.
     """
 
     folds: int = Field(default=5, ge=3, le=100)
     seed: int = Field(default=0, ge=0)
     resamples: int = Field(default=1000, ge=1)
     level: float = Field(default=0.95, gt=0, lt=1)
-    shuffles: int = Field(default=1, ge=1)
+    shuffles: int = Field(default=5, ge=0)
+    directions: int = Field(default=5, ge=0)
     baseline: bool = True
+    duplicates: Literal["merge", "allow", "error"] = "merge"
 
     @property
     def bootstrap(self) -> Bootstrap:

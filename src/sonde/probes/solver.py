@@ -62,6 +62,18 @@ def moments(
     return mean, scale_of(variance, mean, x.shape[1])
 
 
+def standardised(
+    x: Float[Tensor, "layer row d_model"], train: Bool[Tensor, " row"] | None = None
+) -> tuple[
+    Float[Tensor, "layer row d_model"],
+    Float[Tensor, "layer d_model"],
+    Float[Tensor, "layer d_model"],
+]:
+    """Return all rows standardised by the rows in ``train`` (or by all), their mean and scale."""
+    mean, scale = moments(x if train is None else x[:, train])
+    return (x - mean[:, None]) / scale[:, None], mean, scale
+
+
 def scale_of(
     variance: Float[Tensor, "layer d_model"], mean: Float[Tensor, "layer d_model"], n: int
 ) -> Float[Tensor, "layer d_model"]:

@@ -1,4 +1,4 @@
-"""The sweep over hook points and positions: folds, control, nested choice, final probes."""
+"""The sweep over hook points and positions: folds, controls, nested choice, final probes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,54 +13,17 @@ from sonde.activations.activations import Activations
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.probes.control import shuffled
+from sonde.probes.names import DIRECTION, SHUFFLED
 from sonde.probes.nested import Nested, nested
+from sonde.probes.random_direction import RandomDirections, draw_directions
 from sonde.probes.settings import ProbeSettings
 from sonde.probes.solver import Linear, Prepare
+from sonde.probes.swept import Columns, FailedLayer, Place, Swept
 from sonde.probes.targets import Targets
 from sonde.stats.folds import grouped_folds
 from sonde.stats.metrics import METRICS
 
 BYTES_AT_ONCE = 1 << 28  # of activations in float64; layers beyond that wait their turn
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A hook point and a position: one thing that a probe can read."""
-
-    hook: HookPoint
-    position: str
-
-    def __str__(self) -> str:
-        return f"{self.hook} at {self.position}"
-
-
-@dataclass(frozen=True, slots=True)
-class FailedLayer:
-    """A place that could not be probed, and why."""
-
-    hook: HookPoint
-    position: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Swept:
-    """The outcome at one place. ``rows`` are its rows among the targets' rows."""
-
-    place: Place
-    rows: Int[np.ndarray, " row"]
-    targets: Float[np.ndarray, "row target"]
-    out_of_fold: Float[np.ndarray, "row target"]
-    chosen: Int[np.ndarray, "fold target"]
-    inner_best: Float[np.ndarray, "fold target"]
-    by_penalty: Float[np.ndarray, " penalty"]
-    final: int
-    at_edge: bool
-    separated: bool  # the final fit has every training row on its label's side of 0
-    weight: Float[np.ndarray, " d_model"]
-    bias: float
-    mean: Float[np.ndarray, " d_model"]
-    scale: Float[np.ndarray, " d_model"]
 
 
 def make_folds(targets: Targets, settings: ProbeSettings) -> Int[np.ndarray, " row"]:
@@ -165,7 +128,7 @@ class _Job:
         return ""
 
     def run(self, hooks: Sequence[HookPoint], x: Float[Tensor, "layer row d"]) -> list[Swept]:
-        """Fit a batch of hook points."""
+        """Fit a batch of hook points, the labels and their shuffles at once."""
         penalties, metric = self.settings.penalties, METRICS[self.settings.metric]
         solver = self.prepare(x, torch.from_numpy(self.targets), torch.from_numpy(self.folds))
         found = nested(solver, self.folds, self.targets, penalties, metric)
@@ -173,21 +136,42 @@ class _Job:
         final = solver.final(grid[torch.from_numpy(found.final[:, 0])])
         said = torch.einsum("lrd,ld->lr", x, final.weight) + final.bias[:, None]
         separated = ((said > 0).numpy() == (self.targets[:, 0] > 0.5)).all(axis=1)
-        return [
+        swept = [
             self._swept(Place(hook, self.position), layer, found, final, bool(separated[layer]))
             for layer, hook in enumerate(hooks)
+        ]
+        return self._with_directions(swept, x) if self.settings.directions else swept
+
+    def _with_directions(
+        self, swept: Sequence[Swept], x: Float[Tensor, "layer row d"]
+    ) -> list[Swept]:
+        """Add the random-direction control: the same rows, folds and metric."""
+        number, seed = self.settings.directions, self.settings.seed
+        drawn = [draw_directions(str(one.place), seed, x.shape[2], number) for one in swept]
+        reader = RandomDirections(
+            x,
+            torch.from_numpy(self.targets[:, 0]),
+            torch.from_numpy(self.folds),
+            torch.stack(drawn),
+            classes=self.settings.kind != "ridge",
+        )
+        targets = np.repeat(self.targets[:, :1], number, axis=1)
+        found = nested(reader, self.folds, targets, (0.0,), METRICS[self.settings.metric])
+        return [
+            one.with_control(DIRECTION, _columns(found, layer, targets))
+            for layer, one in enumerate(swept)
         ]
 
     def _swept(
         self, place: Place, layer: int, found: Nested, final: Linear, separated: bool
     ) -> Swept:
-        return Swept(
+        columns = _columns(found, layer, self.targets)
+        swept = Swept(
             place=place,
             rows=self.rows,
-            targets=self.targets,
-            out_of_fold=found.out_of_fold[layer],
-            chosen=found.chosen[layer],
-            inner_best=found.inner_best[layer],
+            columns=columns[:1],
+            controls={},
+            chosen=found.chosen[layer, :, 0],
             by_penalty=found.by_penalty[layer, :, 0],
             final=int(found.final[layer, 0]),
             at_edge=bool(found.at_edge[layer]),
@@ -197,3 +181,8 @@ class _Job:
             mean=final.mean[layer].numpy(),
             scale=final.scale[layer].numpy(),
         )
+        return swept.with_control(SHUFFLED, columns[1:]) if len(columns) > 1 else swept
+
+
+def _columns(found: Nested, layer: int, targets: Float[np.ndarray, "row target"]) -> Columns:
+    return Columns(targets, found.out_of_fold[layer], found.inner_best[layer])

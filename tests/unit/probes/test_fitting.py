@@ -9,6 +9,7 @@ from planted import activations, as_examples, planted_classes, planted_numbers
 from sonde import probes
 from sonde.core.errors import SondeError
 from sonde.probes import LogisticSettings, RidgeSettings
+from sonde.probes.names import BAG, SHUFFLED
 
 KINDS = [probes.ridge, probes.logistic, probes.mean_difference]
 QUICK = {"resamples": 200}
@@ -39,7 +40,7 @@ def test_the_control_is_at_chance(kind, pairs):
     for layer in found.layers:
         assert abs(layer.control.value - chance) < far
         assert layer.control.low <= chance + 0.05
-        assert len(layer.control_scored) == 3
+        assert len(layer.controls[SHUFFLED].scored) == 3
     assert abs(found.selection.control.value - chance) < far
 
 
@@ -150,7 +151,7 @@ def test_words_that_tell_all_show_in_the_baseline():
     told = probes.logistic(acts, as_examples(acts, label, texts), **QUICK)
     assert told.baseline is not None
     assert told.baseline.value == 1.0
-    assert told.best.metrics["bag_of_tokens"] == told.baseline
+    assert told.best.metrics[BAG] == told.baseline
     mute = probes.logistic(acts, as_examples(acts, label), **QUICK)
     assert mute.baseline is not None
     assert mute.baseline.value == pytest.approx(0.5, abs=0.2)
@@ -175,10 +176,15 @@ def test_separable_classes_are_said_and_stay_finite():
 
 def test_the_best_penalty_at_the_edge_is_a_warning():
     acts, y, _ = planted_numbers(n=60, noise=0.01)
-    layer = probes.ridge(acts, y, penalties=(10.0, 100.0), **QUICK).layers[1]
+    found = probes.ridge(acts, y, penalties=(10.0, 100.0), **QUICK)
+    layer = found.layers[1]
     assert layer.penalty == 10.0
     assert "the lowest of the grid; try lower ones" in layer.warnings[0]
     assert [penalty for penalty, _ in layer.by_penalty] == [10.0, 100.0]
+    assert (
+        "At 1 of 2 layers the best penalty is the lowest of the grid, 10; add lower ones."
+        in found.warnings
+    )
 
 
 def test_equal_scores_take_the_strongest_penalty_and_are_no_edge():

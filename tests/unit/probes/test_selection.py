@@ -2,24 +2,31 @@ import numpy as np
 
 from sonde.core.hooks import parse_hook_point
 from sonde.data.accounting import JoinReport
+from sonde.probes.names import SHUFFLED
 from sonde.probes.selection import select
 from sonde.probes.settings import MeanDifferenceSettings
-from sonde.probes.sweep import Place, Swept
+from sonde.probes.swept import Columns, Place, Swept
 from sonde.probes.targets import Targets
 
 N_FOLDS, N = 3, 6
 TRUTH = np.tile([0.0, 1.0], N_FOLDS)
 
 
-def place(layer, inner_best):
-    """Return a place with the scores that its inner folds gave it; it always predicts its layer."""
+def place(layer, inner_best, control):
+    """Return a place with the scores that its inner folds gave it; it always predicts its layer.
+
+    Its control, on labels turned round, predicts ten more.
+    """
     return Swept(
         place=Place(parse_hook_point(f"blocks.{layer}.resid_post"), "prompt[-1]"),
         rows=np.arange(N),
-        targets=np.stack([TRUTH, TRUTH], axis=1),
-        out_of_fold=np.full((N, 2), float(layer)),
-        chosen=np.zeros((N_FOLDS, 2), int),
-        inner_best=np.tile(np.array(inner_best)[:, None], (1, 2)),
+        columns=Columns(
+            targets=np.stack([TRUTH, 1 - TRUTH], axis=1),
+            out_of_fold=np.full((N, 2), [layer, 10 + layer], float),
+            inner_best=np.stack([inner_best, control], axis=1),
+        ),
+        controls={SHUFFLED: (1,)},
+        chosen=np.zeros(N_FOLDS, int),
         by_penalty=np.zeros(1),
         final=0,
         at_edge=False,
@@ -47,7 +54,14 @@ def test_a_fold_takes_the_place_that_its_own_training_folds_score_best():
     )
     settings = MeanDifferenceSettings(folds=N_FOLDS, resamples=5)
     # Over all folds layer 1 is the better one; the last fold's training rows say otherwise.
-    swept = [place(0, [0.5, 0.5, 0.7]), place(1, [0.9, 0.9, 0.6])]
+    # The control chooses by its own scores.
+    swept = [
+        place(0, [0.5, 0.5, 0.7], control=[0.6, 0.4, 0.4]),
+        place(1, [0.9, 0.9, 0.6], control=[0.4, 0.6, 0.6]),
+    ]
     found = select(swept, targets, np.repeat(np.arange(N_FOLDS), 2), settings)
     assert [hook.layer for hook in found.hooks] == [1, 1, 0]
     assert found.scored.predicted.tolist() == [1, 1, 1, 1, 0, 0]
+    (control,) = found.controls[SHUFFLED].scored
+    assert control.predicted.tolist() == [10, 10, 11, 11, 11, 11]
+    assert control.truth.tolist() == (1 - TRUTH).tolist()

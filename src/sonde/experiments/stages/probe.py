@@ -1,23 +1,25 @@
-"""``probe``: fit a probe at every layer that was read, with control, baseline and intervals."""
+"""``probe``: fit a probe at every layer that was read, with controls, baselines and intervals."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
+from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
-from sonde.ledger.records import Measured
+from sonde.ledger.records import Against, Measured
+from sonde.probes.names import BASELINES, CONTROLS
 from sonde.probes.settings import LogisticSettings, ProbeSettings
 from sonde.stats.interval import Interval
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
-    from sonde.probes.results import LayerResult, ProbeResults
+    from sonde.probes.control import Control
+    from sonde.probes.results import ProbeResults
+    from sonde.stats.confusion import Confusion
 
 FOLDER = "probe"
-SMALL = 1000  # rows
 UNITS = f"{FOLDER}/out_of_fold.parquet"
 
 
@@ -31,8 +33,13 @@ class ProbeStage(Stage):
         default_factory=LogisticSettings,
         description="`logistic`, `ridge` or `mean_difference`, or a mapping with its settings.",
     )
+    random_weights: str | None = Field(
+        default=None,
+        description="A stage with the same data, hook points and positions read from "
+        "`random:<model>`: the control of a model that learnt nothing.",
+    )
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "probe"
     uses_seed: ClassVar[bool] = True
 
@@ -46,11 +53,17 @@ class ProbeStage(Stage):
         return given
 
     def inputs(self) -> tuple[Reference, ...]:
-        """Return the activations and the labels."""
+        """Return the activations, those of random weights, and the labels."""
+        other = self.random_weights
         return (
             Reference("activations", self.activations, ("activations",)),
+            *((Reference("random_weights", other, ("activations",)),) if other else ()),
             Reference("labels", self.labels, ("examples",)),
         )
+
+    def result_names(self) -> ResultNames:
+        """Return the score of the choice and of each place, with what they may be held against."""
+        return ResultNames(("selected",), hook_points=True, against=(*CONTROLS, *BASELINES))
 
     def estimate(self, facts: "Facts") -> Estimate:
         """Count the sweep over layers, folds and penalties."""
@@ -63,9 +76,12 @@ class ProbeStage(Stage):
         settings = self.method
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
-        activations = context.open(self.activations)
-        with _threads_for(len(activations.rows)):
-            found = fit(activations, context.open(self.labels), settings)
+        found = fit(
+            context.open(self.activations),
+            context.open(self.labels),
+            settings,
+            random_weights=context.open(self.random_weights) if self.random_weights else None,
+        )
         found.save(context.folder / FOLDER)
         return Outcome(probe_summary(found), tuple(_measured(found)))
 
@@ -76,35 +92,26 @@ class ProbeStage(Stage):
         return ProbeResults.load(folder / FOLDER)
 
 
-@contextmanager
-def _threads_for(rows: int) -> Generator[None]:
-    """Let small problems run on one thread.
-
-    Their thousands of small products gain nothing from more, and where other work shares the
-    cores the threads wait for each other: 360 rows of 576 took two to four times as long on two.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if rows < SMALL else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def probe_summary(found: "ProbeResults") -> dict[str, Any]:
-    """Return the numbers that gates and tables read."""
+    """Return the numbers that gates and tables read.
+
+    ``control`` and ``baseline`` are the shuffled labels and the bag of tokens under names that a
+    gate can write; ``controls``, ``baselines`` and ``missing`` have all of them under their own.
+    """
     best = found.best_layer
-    positions = dict.fromkeys(layer.position for layer in found.layers)
+    control, selection = found.selection.control, found.selection
     return {
         "method": found.kind,
         "metric": found.metric,
         "n": found.n,
         "rows": found.n_rows,
         "selected": numbers(found.selected),
-        "control": numbers(found.selection.control),
+        "control": None if control is None else numbers(control),
+        "controls": _scores(selection.controls),
         "baseline": None if found.baseline is None else numbers(found.baseline),
+        "baselines": {name: numbers(one.score) for name, one in found.baselines.items()},
+        "missing": {name: found.absence(name) for name in found.missing},
+        "confusion": _by_class(found.confusion),
         "best": {
             "hook": str(best.hook),
             "layer": best.hook.layer,
@@ -113,15 +120,18 @@ def probe_summary(found: "ProbeResults") -> dict[str, Any]:
             **numbers(best.score),
         },
         "layers": {
-            _place(layer, len(positions)): {
+            found.name_of(layer): {
                 **numbers(layer.score),
-                "control": numbers(layer.control),
+                "control": None if layer.control is None else numbers(layer.control),
+                "controls": _scores(layer.controls),
+                "confusion": _by_class(layer.confusion),
                 "penalty": layer.penalty,
             }
             for layer in found.layers
         },
         "join": str(found.join),
         "failed": len(found.failed),
+        "cautions": [str(one) for one in found.cautions],
         "warnings": list(found.warnings),
     }
 
@@ -131,23 +141,49 @@ def numbers(interval: Interval) -> dict[str, Any]:
     return {name: getattr(interval, name) for name in ("value", "low", "high", "n")}
 
 
-def _place(layer: "LayerResult", n_positions: int) -> str:
-    hook = str(layer.hook)
-    return hook if n_positions == 1 else f"{hook} {layer.position}"
+def _scores(controls: "Mapping[str, Control]") -> dict[str, Any]:
+    return {name: numbers(control.score) for name, control in controls.items()}
+
+
+def _by_class(found: "Confusion | None") -> dict[str, Any] | None:
+    """Return the counts by true class and what was said, and each class's recall."""
+    if found is None:
+        return None
+    return {
+        "labels": list(found.labels),
+        "counts": found.counts.tolist(),
+        "recalls": dict(zip(found.labels, found.recalls.tolist(), strict=True)),
+    }
 
 
 def _measured(found: "ProbeResults") -> list[Measured]:
-    metric = f"{found.kind} {found.metric}"
+    """Return the results for the ledger, each with its controls and the baselines of all."""
+    from sonde.probes.per_unit import SELECTED, repetition
+
+    baselines = {name: Against(one.score, (name,)) for name, one in found.baselines.items()}
     selection = found.selection
-    chosen = Measured(
-        "selected", metric, found.selected, selection.control, found.baseline, UNITS,
-        "hook point, position and penalty chosen inside the training folds",
-    )  # fmt: skip
-    n_positions = len(dict.fromkeys(layer.position for layer in found.layers))
-    return [chosen] + [
-        Measured(
-            _place(layer, n_positions), metric, layer.score, layer.control, found.baseline, UNITS,
-            "; ".join(layer.warnings),
-        )
-        for layer in found.layers
+    results = [
+        (SELECTED, found.selected, selection.controls,
+         "hook point, position and penalty chosen inside the training folds"),
+        *((found.name_of(layer), layer.score, layer.controls, "; ".join(layer.warnings))
+          for layer in found.layers),
     ]  # fmt: skip
+    return [
+        Measured(
+            name=name,
+            metric=found.metric,
+            score=score,
+            method=found.kind,
+            controls={
+                control: Against(
+                    one.score, tuple(repetition(name, control, at) for at in range(len(one.scored)))
+                )
+                for control, one in controls.items()
+            },
+            baselines=baselines,
+            units=UNITS,
+            series=name,
+            note=note,
+        )
+        for name, score, controls, note in results
+    ]
