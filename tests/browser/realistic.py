@@ -17,6 +17,7 @@ from sonde.report import (
     Report,
     Sink,
     Step,
+    Table,
     TokenText,
     TokenView,
     answer_from,
@@ -79,6 +80,7 @@ def realistic(seed: int = 0) -> Report:
             _notices(),
             _accounting(),
             curves,
+            _classes(),
             _massive(rng),
             _tokens(rng, ridge),
             _provenance(),
@@ -92,16 +94,24 @@ def _interval(value: float, width: float) -> Interval:
 
 
 def _curve(name: str, rng: np.random.Generator, *, peak: int, top: float, noise: float) -> Curve:
-    scores, controls = [], []
+    scores, controls, directions = [], [], []
     for layer in LAYERS:
         value = 0.58 + (top - 0.58) * math.exp(
             -(((layer - peak) / (9 if layer < peak else 16)) ** 2)
         )
         scores.append(_interval(value + rng.normal(0, noise), 0.035 - 0.015 * (value - 0.5)))
         controls.append(_interval(0.505 + rng.normal(0, 0.012), 0.045))
+        directions.append(_interval(0.5 + (value - 0.5) / 4, 0.04))
     best = max(scores, key=lambda item: item.value)
     selected = Interval(best.value - 0.017, best.value - 0.055, best.value + 0.018, 160)
-    return Curve(name, tuple(scores), tuple(controls), _interval(0.62, 0.04), selected)
+    return Curve(
+        name,
+        tuple(scores),
+        {"shuffled labels": tuple(controls), "random direction": tuple(directions)},
+        {"bag of tokens": _interval(0.62, 0.04), "length": _interval(0.53, 0.05)},
+        selected,
+        {"shuffled labels": _interval(0.5, 0.05), "random direction": _interval(0.57, 0.04)},
+    )
 
 
 def _notices() -> Notices:
@@ -147,6 +157,20 @@ def _accounting() -> Accounting:
         tokens=14_382,
         padding=0.031,
         truncated=0,
+    )
+
+
+def _classes() -> Table:
+    return Table(
+        ("Probe", "Is", "Read as false", "Read as true", "Recall"),
+        (
+            ("ridge", "false", 138, 22, 0.8625),
+            ("ridge", "true", 25, 135, 0.84375),
+            ("logistic", "false", 136, 24, 0.85),
+            ("logistic", "true", 27, 133, 0.83125),
+        ),
+        "What was read as what",
+        "Each row was read by a fit that had not seen it.",
     )
 
 

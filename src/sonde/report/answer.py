@@ -1,15 +1,16 @@
 """The answer in one sentence, from the numbers, and a verdict that claims no more."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from markupsafe import Markup
 
+from sonde.probes.names import BAG, DIRECTION, LENGTH, SHUFFLED
 from sonde.report import svg
 from sonde.report.sections.layer_curves import Curve, LayerCurves
-from sonde.report.wording import figure, interval_text, listed
+from sonde.report.wording import absences, figure, interval_text, listed
 from sonde.stats.interval import Interval
 
 Strength: TypeAlias = Literal["clear", "weak", "none"]
@@ -18,6 +19,8 @@ CARE = (
     "A probe shows what can be read from the activations, not that the model uses it; "
     "that needs an edit, such as steering or ablation."
 )
+
+_SPOKEN = {BAG: "the words alone", LENGTH: "the length alone", DIRECTION: "a random direction"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +42,18 @@ class Answer:
 def answer_from(section: LayerCurves, number: int = 0) -> Answer:
     """Put one curve of a section into words.
 
-    The verdict compares intervals: *clear* needs the score's to lie wholly above the controls' and
-    the baseline's. Where the curve has a score for the layer chosen inside the training folds, that
-    one is judged, because the best of many layers flatters itself.
+    The verdict compares intervals: *clear* needs the score's to lie wholly above those of every
+    control and baseline. Where the curve has a score for the layer chosen inside the training
+    folds, that one is judged, because the best of many layers flatters itself.
     """
     curve = section.curves[number]
     best = curve.best
     score = curve.scores[best] if best is not None else None
     if best is None or score is None:
         return Answer("No layer gave a finite score.", "There is no answer yet.", "none")
-    control = curve.controls[best] if curve.controls else None
-    judged, floor = score, control
-    if curve.selected is not None:
-        judged, floor = curve.selected, curve.selected_control or control
-    verdict, strength = _verdict(judged, floor, curve.baseline, section.chance)
-    against = [
-        f"{figure(item.value)} for {name}"
-        for name, item in (("shuffled labels", control), ("a bag of tokens", curve.baseline))
-        if item is not None and math.isfinite(item.value)
-    ]
+    verdict, strength = _judged(section, curve, best)
+    beside = {name: item for name, item in curve.against(best).items() if math.isfinite(item.value)}
+    against = [f"{figure(item.value)} for {_called(name)}" for name, item in beside.items()]
     sentence = f"Best block {section.layers[best]}: {section.metric} {interval_text(score)}"
     sentence += (
         f" against {listed(against)}." if against else ", without a control to hold against."
@@ -65,48 +61,62 @@ def answer_from(section: LayerCurves, number: int = 0) -> Answer:
     if curve.selected is not None:
         chosen = interval_text(curve.selected)
         sentence += f" With the layer chosen inside the training folds it is {chosen}."
+    sentence += "".join(f" {absence}." for absence in absences(curve.missing))
     return Answer(
         sentence,
         verdict,
         strength,
-        estimates=_estimates(curve, f"block {section.layers[best]}", score, control),
+        estimates=_estimates(curve, f"block {section.layers[best]}", score, beside),
         metric=section.metric,
         chance=section.chance,
     )
 
 
 def _estimates(
-    curve: Curve, name: str, score: Interval, control: Interval | None
+    curve: Curve, name: str, score: Interval, beside: Mapping[str, Interval]
 ) -> tuple[tuple[str, Interval], ...]:
-    named = [
-        (name, score),
-        ("layer chosen in training", curve.selected),
-        ("bag of tokens", curve.baseline),
-        ("shuffled labels", control),
-    ]
+    named = [(name, score), ("layer chosen in training", curve.selected), *beside.items()]
     return tuple((said, item) for said, item in named if item and math.isfinite(item.value))
 
 
+def _judged(section: LayerCurves, curve: Curve, best: int) -> tuple[str, Strength]:
+    """Judge the choice of the layer where it was scored, by its own controls where it has them."""
+    score, beside = curve.scores[best], curve.against(best)
+    if curve.selected is not None:
+        score, beside = curve.selected, {**beside, **curve.against(None)}
+    assert score is not None
+    return _verdict(score, beside, section.chance)
+
+
 def _verdict(
-    score: Interval, control: Interval | None, baseline: Interval | None, chance: float | None
+    score: Interval, beside: Mapping[str, Interval], chance: float | None
 ) -> tuple[str, Strength]:
-    if control is None and chance is None:
+    shuffled = beside.get(SHUFFLED)
+    if shuffled is None and chance is None:
         return "There is no control, so nothing can be concluded.", "none"
-    # Not `>=`: a NaN bound must never count as evidence.
-    floor = control.high if control is not None else chance
-    if floor is None or not score.low > floor:
-        return "Not told apart from shuffled labels: no evidence that it can be read here.", "none"
-    if chance is not None and not score.low > chance:
-        return "Not told apart from chance: no evidence that it can be read here.", "none"
-    if baseline is None or not math.isfinite(baseline.value):
-        return "It can be read here, but whether from the words alone was not measured.", "weak"
-    if not score.low > baseline.high:
+    floors = {"shuffled labels": shuffled.high if shuffled else None, "chance": chance}
+    for name, floor in floors.items():
+        # Not `<=`: a NaN bound must never count as evidence.
+        if floor is not None and not score.low > floor:
+            return f"Not told apart from {name}: no evidence that it can be read here.", "none"
+    rivals = [_called(name) for name, it in beside.items() if not score.low > it.high]
+    if rivals:
         return (
-            "It can be read here, but the words alone may do as well: "
-            "no evidence of anything beyond them.",
+            f"It can be read here, but {listed(rivals, 'or')} may do as well: "
+            f"no evidence of anything beyond {'it' if len(rivals) == 1 else 'them'}.",
             "weak",
         )
-    return "It can be read here, beyond what shuffled labels or the words alone allow.", "clear"
+    if shuffled is None:
+        return "It is above chance, but shuffled labels were not tried.", "weak"
+    if BAG not in beside:
+        return "It can be read here, but whether from the words alone was not measured.", "weak"
+    names = listed([_called(name) for name in beside], "or")
+    return f"It can be read here, beyond what {names} allow.", "clear"
+
+
+def _called(name: str) -> str:
+    """Return the name of a control or baseline as a sentence has it."""
+    return _SPOKEN.get(name, name)
 
 
 def forest(answer: Answer) -> Markup:

@@ -1,20 +1,11 @@
-"""Sections from a sweep of probes: curves, accounting and warnings."""
+"""Sections from a sweep of probes: curves and accounting."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from sonde.core.errors import SondeError
-from sonde.report.sections import (
-    Accounting,
-    Curve,
-    LayerCurves,
-    Loss,
-    Notice,
-    Notices,
-    Step,
-)
-from sonde.report.wording import counted, figure, interval_text, listed
+from sonde.report.sections import Accounting, Curve, LayerCurves, Loss, Step
+from sonde.report.wording import listed
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
@@ -44,7 +35,7 @@ def curves_from(results: Results, *, note: str = "") -> LayerCurves:
     Raises:
         SondeError: the results have different metrics, which cannot share an axis.
     """
-    named_results = _several(results)
+    named_results = several_results(results)
     several = [one for _, one in named_results]
     metrics = list(dict.fromkeys(one.metric for one in several))
     if len(metrics) != 1:
@@ -68,7 +59,7 @@ def curves_from(results: Results, *, note: str = "") -> LayerCurves:
     )
 
 
-def _several(results: Results) -> "list[tuple[str, ProbeResults]]":
+def several_results(results: Results) -> "list[tuple[str, ProbeResults]]":
     """Return results with their names; the kind is the name where none was given."""
     if isinstance(results, Mapping):
         return list(results.items())
@@ -104,14 +95,24 @@ def _curve(
     by_layer = {layer.hook.layer: layer for layer in series}
     # The choice was among all of the result's places, so it belongs to a curve that holds them all.
     whole = len(series) == len(one.layers)
+    controls = {control for layer in series for control in layer.controls}
     return Curve(
         name,
         tuple(by_layer[at].score if at in by_layer else None for at in layers),
-        tuple(by_layer[at].control if at in by_layer else None for at in layers),
-        one.baseline,
+        {
+            control: tuple(_control(by_layer.get(at), control) for at in layers)
+            for control in controls
+        },
+        {baseline: it.score for baseline, it in one.baselines.items()},
         one.selected if whole else None,
-        one.selection.control if whole else None,
+        {control: it.score for control, it in one.selection.controls.items()} if whole else {},
+        one.missing,
     )
+
+
+def _control(layer: "LayerResult | None", name: str) -> Interval | None:
+    control = None if layer is None else layer.controls.get(name)
+    return None if control is None else control.score
 
 
 def accounting_from(
@@ -156,90 +157,3 @@ def accounting_from(
         padding=padding,
         facts=(("Labels without activations", f"{strangers:,}"),) if strangers else (),
     )
-
-
-def notices_from(results: Results, more: Sequence[Notice] = ()) -> Notices:
-    """Collect warnings: layers that failed, controls that do too well, penalties at the edge."""
-    found = list(more)
-    for given, one in _several(results):
-        name = given[:1].upper() + given[1:]
-        found += [Notice(f"{name}: {warning}", level="note") for warning in one.warnings]
-        found += _failed(one, name)
-        found += _controls(one, name)
-        found += _by_layer(one, name)
-        if one.baseline is None and one.settings.baseline:
-            found.append(
-                Notice(
-                    f"{name}: there is no bag-of-tokens baseline.",
-                    "Give the examples themselves as labels, so that their words are known.",
-                )
-            )
-    return Notices(tuple(dict.fromkeys(found)))
-
-
-def _failed(one: "ProbeResults", name: str) -> list[Notice]:
-    reasons: dict[str, list[int]] = {}
-    for item in one.failed:
-        reasons.setdefault(item.reason, []).append(item.hook.layer)
-    return [
-        Notice(f"{name}: {_blocks(layers)} could not be probed.", reason, "problem")
-        for reason, layers in reasons.items()
-    ]
-
-
-def _controls(one: "ProbeResults", name: str) -> list[Notice]:
-    """Report shuffled labels that are told apart from chance, which nothing should let them be.
-
-    One interval in twenty misses by luck, so more than that, and at least two, are needed.
-    """
-    chance = METRICS[one.metric].chance
-    high = [layer for layer in one.layers if layer.control.low > chance]
-    if len(high) >= 2 and len(high) > 0.1 * len(one.layers):
-        worst = max(high, key=lambda layer: layer.control.value)
-        return [
-            Notice(
-                f"{name}: shuffled labels score above chance at {_blocks(_layers(high))}, "
-                f"up to {interval_text(worst.control)}.",
-                "The folds may share something; check the groups.",
-                "problem" if _exceeds(worst.control, one.selected) else "caution",
-            )
-        ]
-    return []
-
-
-def _exceeds(control: Interval, score: Interval) -> bool:
-    return math.isfinite(score.low) and control.high >= score.low
-
-
-def _by_layer(one: "ProbeResults", name: str) -> list[Notice]:
-    by_text: dict[str, list[int]] = {}
-    for layer in one.layers:
-        for warning in layer.warnings:
-            by_text.setdefault(warning, []).append(layer.hook.layer)
-        if not math.isfinite(layer.score.value):
-            said = f"the score is not finite ({figure(layer.score.value)})"
-            by_text.setdefault(said, []).append(layer.hook.layer)
-    return [
-        Notice(
-            f"{name}, {_blocks(layers)}: {text}.", level="caution" if "penalty," in text else "note"
-        )
-        for text, layers in by_text.items()
-    ]
-
-
-def _layers(found: Sequence["LayerResult"]) -> list[int]:
-    return [layer.hook.layer for layer in found]
-
-
-def _blocks(layers: Sequence[int]) -> str:
-    """Write runs of layers shortly: ``blocks 0–3 and 29``."""
-    runs: list[list[int]] = []
-    for layer in sorted(set(layers)):
-        if runs and layer == runs[-1][-1] + 1:
-            runs[-1].append(layer)
-        else:
-            runs.append([layer])
-    texts = [f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    if len(texts) > 6:
-        return counted(len(set(layers)), "block")
-    return f"{'block' if len(set(layers)) == 1 else 'blocks'} {listed(texts)}"

@@ -1,8 +1,9 @@
 """Numbers as a reader sees them: true minus signs, no needless zeros, grouped thousands."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from sonde.probes.names import BASELINES, CONTROLS, in_order
 from sonde.stats.interval import Interval
 
 MISSING = "–"
@@ -62,3 +63,20 @@ def listed(items: Sequence[str], last: str = "and") -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def absences(missing: Mapping[str, str]) -> list[str]:
+    """Say which controls and baselines are not there, and why; nothing where none is missing.
+
+    ``No baseline (no texts were given)`` where all are, else they are named.
+    """
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for name in in_order(missing):
+        what = "baseline" if name in BASELINES else "control"
+        by_reason.setdefault((what, missing[name]), []).append(name)
+    said: list[str] = []
+    for (what, reason), names in by_reason.items():
+        usual = set(BASELINES) if what == "baseline" else {*CONTROLS[:2]}
+        named = "" if set(names) >= usual else f"{listed(names, 'or')} "
+        said.append(f"No {named}{what} ({reason})")
+    return said

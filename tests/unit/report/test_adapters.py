@@ -1,6 +1,7 @@
 """Sections from real probes on made-up activations: no number changes on the way."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from sonde.report import (
     TokenText,
     accounting_from,
     answer_from,
+    classes_from,
     curves_from,
     massive_from,
     notices_from,
@@ -56,7 +58,11 @@ def rows_of(examples, tokens) -> RowTable:
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
     return [
-        Example(id=f"s{number}", prompt=f"word {number % 7}", label="yes" if number % 2 else "no")
+        Example(
+            id=f"s{number}",
+            prompt=f"word {number % 7} of {number}",
+            label="yes" if number % 2 else "no",
+        )
         for number in range(EXAMPLES)
     ]
 
@@ -111,9 +117,13 @@ def test_curves_hold_the_very_numbers(results):
     curve = section.curves[0]
     assert curve.name == "logistic"
     assert curve.scores == tuple(layer.score for layer in results.layers)
-    assert curve.controls == tuple(layer.control for layer in results.layers)
+    assert set(curve.controls) == {"shuffled labels", "random direction"}
+    for name, series in curve.controls.items():
+        assert series == tuple(layer.controls[name].score for layer in results.layers)
     assert curve.selected == results.selected
-    assert curve.baseline == results.baseline
+    assert curve.selected_controls["shuffled labels"] == results.selection.control
+    assert curve.baselines["bag of tokens"] == results.baseline
+    assert set(curve.baselines) == {"bag of tokens", "length"}
     assert answer_from(section).sentence.startswith("Best block 4: AUROC")
 
 
@@ -124,6 +134,37 @@ def test_several_probes_share_a_chart_if_they_share_a_metric(results, last_token
     ridge = probes.ridge(last_token, examples, resamples=50)
     with pytest.raises(SondeError, match="auroc and r2 cannot share one chart"):
         curves_from([results, ridge])
+
+
+def test_classes_are_counted_for_each_probe(results, last_token, examples):
+    other = probes.mean_difference(last_token, examples, resamples=50)
+    ridge = probes.ridge(last_token, examples, resamples=50)
+    (table,) = classes_from({"one": results, "two": other, "numbers": ridge})
+    assert table.columns == ("Probe", "Is", "Read as no", "Read as yes", "Recall")
+    assert [row[:2] for row in table.rows] == [
+        ("one", "no"), ("one", "yes"), ("two", "no"), ("two", "yes"),
+    ]  # fmt: skip
+    counts = results.confusion.counts
+    assert table.rows[0][2:4] == tuple(counts[0])
+    assert table.rows[0][4] == pytest.approx(counts[0, 0] / counts[0].sum())
+    assert classes_from(ridge) == ()
+
+
+def test_what_is_missing_is_a_notice(last_token, examples):
+    labels = {one.id: one.label for one in examples}
+    said = notices_from(probes.logistic(last_token, labels, resamples=50, shuffles=0)).items
+    assert "Logistic: no baseline (no texts were given)." in [item.what for item in said]
+    assert "Logistic: no shuffled labels control (switched off by shuffles: 0)." in [
+        item.what for item in said
+    ]
+
+
+def test_cautions_come_with_their_advice(last_token, examples):
+    told = [replace(one, prompt=f"{one.label} {one.id}") for one in examples]
+    said = notices_from(probes.logistic(last_token, told, resamples=50)).items
+    (caution,) = [item for item in said if "No probe can beat the baseline" in item.what]
+    assert caution.level == "caution"
+    assert caution.advice
 
 
 def test_accounting_adds_up_and_names_every_loss(results, last_token):

@@ -18,14 +18,18 @@ WORDS = Interval(0.62, 0.57, 0.67, 160)
 
 def curves(**changes) -> LayerCurves:
     first = Interval(0.6, 0.5, 0.7, 160)
-    curve = Curve("ridge", (first, SCORE), (CONTROL, CONTROL), WORDS)
+    curve = Curve("ridge", (first, SCORE), shuffled(CONTROL), {"bag of tokens": WORDS})
     return LayerCurves((3, 17), (replace(curve, **changes),))
+
+
+def shuffled(last: Interval) -> dict[str, tuple[Interval, Interval]]:
+    return {"shuffled labels": (CONTROL, last)}
 
 
 def test_the_sentence():
     assert answer_from(curves()).sentence == (
         "Best block 17: AUROC .93 [.90, .96] against .51 for shuffled labels "
-        "and .62 for a bag of tokens."
+        "and .62 for the words alone."
     )
 
 
@@ -40,14 +44,45 @@ def test_the_choice_is_said_and_judged():
 
 def test_clear_needs_the_control_and_the_words_beaten():
     assert answer_from(curves()).strength == "clear"
-    assert answer_from(curves(baseline=Interval(0.9, 0.85, 0.95, 160))).strength == "weak"
-    assert answer_from(curves(baseline=None)).strength == "weak"
+    rival = Interval(0.9, 0.85, 0.95, 160)
+    assert answer_from(curves(baselines={"bag of tokens": rival})).strength == "weak"
+    assert answer_from(curves(baselines={})).strength == "weak"
     high = Interval(0.93, 0.86, 0.97, 160)
-    assert answer_from(curves(controls=(CONTROL, high))).strength == "none"
+    assert answer_from(curves(controls=shuffled(high))).strength == "none"
+    assert answer_from(curves(controls={})).strength == "weak"
+
+
+@pytest.mark.parametrize("name", ["random direction", "random weights", "length"])
+def test_whatever_does_as_well_is_named(name):
+    rival = Interval(0.91, 0.87, 0.95, 160)
+    control = {"controls": {**shuffled(CONTROL), name: (CONTROL, rival)}}
+    baseline = {"baselines": {"bag of tokens": WORDS, name: rival}}
+    answer = answer_from(curves(**(baseline if name == "length" else control)))
+    assert answer.strength == "weak"
+    assert name in answer.verdict
+    assert "may do as well: no evidence of anything beyond it." in answer.verdict
+    assert any(said == name for said, _ in answer.estimates)
+
+
+def test_the_choice_is_held_against_its_own_controls():
+    chosen, high = Interval(0.92, 0.89, 0.95, 160), Interval(0.8, 0.7, 0.9, 160)
+    assert answer_from(curves(selected=chosen)).strength == "clear"
+    own = {"shuffled labels": high}
+    assert answer_from(curves(selected=chosen, selected_controls=own)).strength == "none"
+
+
+def test_what_is_missing_is_said():
+    reason = "no texts were given"
+    bare = curves(baselines={}, missing={"bag of tokens": reason, "length": reason})
+    assert answer_from(bare).sentence.endswith("No baseline (no texts were given).")
+    part = curves(missing={"random direction": "switched off by directions: 0"})
+    assert answer_from(part).sentence.endswith(
+        "No random direction control (switched off by directions: 0)."
+    )
 
 
 def test_without_any_control_nothing_is_concluded():
-    bare = replace(curves(controls=(), baseline=None), chance=None)
+    bare = replace(curves(controls={}, baselines={}), chance=None)
     answer = answer_from(bare)
     assert answer.strength == "none"
     assert answer.sentence.endswith("without a control to hold against.")
@@ -70,7 +105,12 @@ def intervals(draw) -> Interval:
 @given(intervals(), intervals(), intervals(), intervals())
 def test_clear_is_never_said_of_overlapping_or_unknown_intervals(score, control, words, chosen):
     answer = answer_from(
-        curves(scores=(None, score), controls=(control, control), baseline=words, selected=chosen)
+        curves(
+            scores=(None, score),
+            controls=shuffled(control),
+            baselines={"bag of tokens": words},
+            selected=chosen,
+        )
     )
     if answer.strength == "clear":
         assert chosen.low > max(control.high, words.high, 0.5)

@@ -65,7 +65,15 @@ def hostile(text: str) -> Report:
             Claims(
                 (
                     ClaimView(
-                        text, text, "confirmed", text, text, text, good, (NAN, 0.5), (text,),
+                        text,
+                        text,
+                        "confirmed",
+                        text,
+                        text,
+                        text,
+                        good,
+                        (NAN, 0.5),
+                        (text,),
                         ((text, text),),
                     ),
                     ClaimView(text, text, "refuted", text, text, effect=bad),

@@ -17,7 +17,14 @@ from sonde.report import (
     TokenText,
     TokenView,
 )
-from sonde.report.sections import SECTIONS, accounting, massive_view, notices, token_view
+from sonde.report.sections import (
+    SECTIONS,
+    accounting,
+    layer_curves,
+    massive_view,
+    notices,
+    token_view,
+)
 from sonde.stats.interval import Interval
 
 SCORE = Interval(0.7, 0.6, 0.8, 10)
@@ -83,7 +90,7 @@ def test_examples_beyond_five_are_counted():
     "make",
     [
         lambda: LayerCurves((0, 1), (Curve("a", (SCORE,)),)),
-        lambda: LayerCurves((0, 1), (Curve("a", (SCORE, SCORE), (SCORE,)),)),
+        lambda: LayerCurves((0, 1), (Curve("a", (SCORE, SCORE), {"shuffled labels": (SCORE,)}),)),
         lambda: LayerCurves((1, 0), (Curve("a", (SCORE, SCORE)),)),
         lambda: LayerCurves((), ()),
         lambda: LayerCurves((0,), (Curve("a", (SCORE,)),) * 7),
@@ -100,6 +107,41 @@ def test_examples_beyond_five_are_counted():
 def test_what_does_not_fit_is_refused(make):
     with pytest.raises(SondeError):
         make()
+
+
+def test_the_choice_and_the_best_layer_each_have_their_own_controls():
+    low, words = Interval(0.5, 0.4, 0.6, 10), Interval(0.55, 0.5, 0.6, 10)
+    curve = Curve(
+        "a",
+        (low, SCORE),
+        {"shuffled labels": (low, low), "random direction": (None, words)},
+        {"bag of tokens": words},
+        SCORE,
+        {"shuffled labels": words},
+        {"length": "no texts were given"},
+    )
+    shown = layer_curves.prepare(LayerCurves((3, 7), (curve,)))
+    assert shown["columns"] == ["shuffled labels", "random direction", "bag of tokens"]
+    best, chosen = shown["summaries"]
+    assert (best["which"], chosen["which"]) == ("best block 7", "layer chosen in training")
+    assert [text for _, text in best["against"]] == [
+        ".500 [.400, .600]", ".550 [.500, .600]", ".550 [.500, .600]",
+    ]  # fmt: skip
+    assert [text for _, text in chosen["against"]] == [
+        ".550 [.500, .600]", "none", ".550 [.500, .600]",
+    ]  # fmt: skip
+    assert shown["absences"] == ["No length baseline (no texts were given)"]
+
+
+def test_a_control_that_probes_share_is_drawn_once():
+    shared = {"random direction": (SCORE, SCORE)}
+    own = Interval(0.5, 0.4, 0.6, 10)
+    one = Curve("a", (SCORE, SCORE), {**shared, "shuffled labels": (SCORE, own)})
+    other = Curve("b", (SCORE, SCORE), {**shared, "shuffled labels": (own, SCORE)})
+    drawn = layer_curves.prepare(LayerCurves((0, 1), (one, other)))["chart"].drawings
+    wide = drawn.split("</svg>")[0]
+    assert wide.count('class="control random-direction"') == 1
+    assert wide.count('class="control shuffled-labels"') == 2
 
 
 def test_warnings_come_gravest_first():

@@ -1,52 +1,59 @@
-"""Scores by layer: intervals, shuffled-label controls, the bag-of-tokens baseline and chance."""
+"""Scores by layer: intervals, controls, baselines and chance."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from markupsafe import Markup
-
 from sonde.core.errors import SondeError
-from sonde.report import svg
-from sonde.report.charts import (
-    NARROW,
-    WIDE,
-    Chart,
-    Frame,
-    HoverRow,
-    axes,
-    chart,
-    frame,
-    named_at_end,
-)
-from sonde.report.wording import figure, interval_text
+from sonde.probes.names import in_order
+from sonde.report.sections.layer_curves_chart import chart_of
+from sonde.report.wording import absences, interval_text
 from sonde.stats.interval import Interval
 
 COLOURS = 6
+NONE = "none"
+
+Series = tuple[Interval | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One probe's scores, an entry a layer.
+    """One probe's scores, an entry a layer, and what they are held against, by name.
 
-    ``controls`` come from shuffled labels, ``baseline`` from a bag of tokens. ``selected`` is the
+    ``controls`` have an entry a layer too, ``baselines`` one for all layers. ``selected`` is the
     score when the layer is chosen inside the training folds: what to expect of the choice, and
-    ``selected_control`` the same with shuffled labels.
+    ``selected_controls`` the same choice in the controls. ``missing`` gives the reason for each
+    control or baseline that should be there and is not.
     """
 
     name: str
-    scores: tuple[Interval | None, ...]
-    controls: tuple[Interval | None, ...] = ()
-    baseline: Interval | None = None
+    scores: Series
+    controls: Mapping[str, Series] = field(default_factory=dict[str, Series])
+    baselines: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
     selected: Interval | None = None
-    selected_control: Interval | None = None
+    selected_controls: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def best(self) -> int | None:
         """The index of the highest score, None where no score is finite."""
-        known = [index for index, score in enumerate(self.scores) if _known(score)]
-        return max(known, key=lambda index: _value(self.scores[index]) or -math.inf, default=None)
+        known = {
+            index: score.value
+            for index, score in enumerate(self.scores)
+            if score is not None and math.isfinite(score.value)
+        }
+        return max(known, key=lambda index: known[index], default=None)
+
+    def against(self, layer: int | None) -> dict[str, Interval]:
+        """Return what the score of a layer, or of the choice (None), is held against."""
+        controls = (
+            self.selected_controls
+            if layer is None
+            else {name: series[layer] for name, series in self.controls.items()}
+        )
+        both = {**controls, **self.baselines}
+        return {name: score for name in in_order(both) if (score := both[name]) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +79,82 @@ class LayerCurves:
         if list(self.layers) != sorted(set(self.layers)):
             raise SondeError(f"The layers {self.layers} are not in rising order.")
         for curve in self.curves:
-            given = {len(curve.scores), len(curve.controls) or len(self.layers)}
-            if given != {len(self.layers)}:
+            series = {"scores": curve.scores, **curve.controls}
+            wrong = {name: len(one) for name, one in series.items() if len(one) != len(self.layers)}
+            if wrong:
+                name, length = next(iter(wrong.items()))
                 raise SondeError(
-                    f"The curve {curve.name!r} has {len(curve.scores)} scores and "
-                    f"{len(curve.controls)} controls for {len(self.layers)} layers.",
+                    f"The curve {curve.name!r} has {length} entries of {name} for "
+                    f"{len(self.layers)} layers.",
                     fix="Give one entry a layer, None where there is none.",
                 )
 
 
 def prepare(section: LayerCurves) -> dict[str, Any]:
     """Return what the template shows."""
+    beside = in_order({name for curve in section.curves for name in _beside(curve)})
+    controls = {name for curve in section.curves for name in curve.controls}
     return {
-        "chart": _chart(section),
+        "chart": chart_of(section),
         "legend": [(f"s{index}", curve.name) for index, curve in enumerate(section.curves)],
+        "beside": [(name, _style(name, name in controls)) for name in beside],
         "header": _header(section),
         "rows": _rows(section),
-        "controls": any(curve.controls for curve in section.curves),
-        "baseline": bool(_baselines(section)),
-        "summaries": [_summary(section, curve) for curve in section.curves],
+        "columns": beside,
+        "summaries": [row for curve in section.curves for row in _summary(section, curve, beside)],
+        "absences": _absences(section),
         "levels": _level(section),
     }
 
 
-def _summary(section: LayerCurves, curve: Curve) -> dict[str, str]:
+def _beside(curve: Curve) -> set[str]:
+    return {*curve.controls, *curve.selected_controls, *curve.baselines}
+
+
+def _style(name: str, control: bool) -> str:
+    return f"{'control' if control else 'base'} {name.replace(' ', '-')}"
+
+
+def _summary(section: LayerCurves, curve: Curve, beside: list[str]) -> list[dict[str, Any]]:
+    """Return a line for the best layer and one for the choice, each with what it is held against.
+
+    What belongs to the data alone, such as a baseline, is the same in both.
+    """
     best = curve.best
-    score = curve.scores[best] if best is not None else None
-    control = curve.controls[best] if best is not None and curve.controls else None
-    return {
-        "name": curve.name,
-        "best": f"block {section.layers[best]}" if best is not None else "none",
-        "score": interval_text(score, 3),
-        "control": interval_text(control, 3),
-        "baseline": interval_text(curve.baseline, 3),
-        "selected": interval_text(curve.selected, 3) if curve.selected else "",
-        "n": f"{score.n:,}" if score else "",
-    }
+    lines: list[tuple[str, Interval | None, dict[str, Interval]]] = []
+    if best is None:
+        lines.append(("best: none", None, {}))
+    else:
+        said = f"best block {section.layers[best]}"
+        lines.append((said, curve.scores[best], curve.against(best)))
+    if curve.selected is not None:
+        lines.append(("layer chosen in training", curve.selected, curve.against(None)))
+    return [
+        {
+            "name": curve.name,
+            "which": which,
+            "score": interval_text(score, 3),
+            "against": [
+                (name, interval_text(against[name], 3) if name in against else NONE)
+                for name in beside
+            ],
+            "n": f"{score.n:,}" if score else "",
+        }
+        for which, score, against in lines
+    ]
+
+
+def _absences(section: LayerCurves) -> list[str]:
+    """Say what is missing, of which curve where not all lack it."""
+    said: dict[str, list[str]] = {}
+    for curve in section.curves:
+        for sentence in absences(curve.missing):
+            said.setdefault(sentence, []).append(curve.name)
+    every = len(section.curves)
+    return [
+        sentence if len(names) == every else f"{', '.join(names)}: {sentence}"
+        for sentence, names in said.items()
+    ]
 
 
 def _level(section: LayerCurves) -> str:
@@ -119,8 +166,7 @@ def _header(section: LayerCurves) -> list[str]:
     header = ["Block"]
     for curve in section.curves:
         header.append(curve.name)
-        if curve.controls:
-            header.append(f"{curve.name}, shuffled labels")
+        header += [f"{curve.name}, {name}" for name in in_order(curve.controls)]
     return header
 
 
@@ -130,139 +176,8 @@ def _rows(section: LayerCurves) -> list[list[str]]:
         row = [str(layer)]
         for curve in section.curves:
             row.append(interval_text(curve.scores[index], 3))
-            if curve.controls:
-                row.append(interval_text(curve.controls[index], 3))
+            row += [
+                interval_text(curve.controls[name][index], 3) for name in in_order(curve.controls)
+            ]
         rows.append(row)
     return rows
-
-
-def _baselines(section: LayerCurves) -> list[Interval]:
-    """Return the different baselines: probes of one data set share one."""
-    found: list[Interval] = []
-    for curve in section.curves:
-        if curve.baseline and _known(curve.baseline) and curve.baseline not in found:
-            found.append(curve.baseline)
-    return found
-
-
-def _chart(section: LayerCurves) -> Chart:
-    low_high = _range(section)
-
-    def draw(each: Frame) -> Markup:
-        return Markup().join(
-            [
-                axes(each, section.layers, lambda value: figure(value, 2), "block"),
-                _levels(section, each),
-                *[_controls(curve, index, each) for index, curve in enumerate(section.curves)],
-                *[_curve(section, index, each) for index in range(len(section.curves))],
-                named_at_end(each, _names(section)),
-            ]
-        )
-
-    best = section.curves[0].best
-    label = f"{section.metric} by block for {', '.join(curve.name for curve in section.curves)}"
-    if best is not None:
-        label += f"; {section.curves[0].name} is highest at block {section.layers[best]}"
-    frames = [frame(size, section.layers, low_high) for size in (WIDE, NARROW)]
-    return chart(draw, frames, label, (section.layers, _hover(section)))
-
-
-def _range(section: LayerCurves) -> tuple[float, float]:
-    """Hold every score and the chance; a hopeless control must not squeeze the rest."""
-    scores = [item for curve in section.curves for item in curve.scores if item is not None]
-    others = [item for curve in section.curves for item in curve.controls if item is not None]
-    tops = [*[item.high for item in scores], *[item.value for item in scores]]
-    lows = [item.low for item in [*scores, *others, *_baselines(section)]]
-    start = [section.chance] if section.chance is not None else []
-    low, high = svg.bounds([*tops, *lows, *start], pad=0.05)
-    middle = section.chance if section.chance is not None else low
-    low = max(low, middle - 1.2 * max(high - middle, 0.1))
-    bounded = all(-1 <= item.value <= 1 for item in scores)
-    return low, min(high, 1.0) if bounded and high > 1 else high
-
-
-def _levels(section: LayerCurves, each: Frame) -> Markup:
-    parts = []
-    if section.chance is not None:
-        parts.append(svg.rule(each.left, each.right, each.y(section.chance), "chance"))
-    for baseline in _baselines(section):
-        parts.append(svg.rule(each.left, each.right, each.y(baseline.value), "baseline"))
-    return Markup().join(parts)
-
-
-def _controls(curve: Curve, index: int, each: Frame) -> Markup:
-    if not curve.controls:
-        return Markup()
-    return svg.node(
-        "g",
-        svg.path(svg.band(each.xs, *_bounds(curve.controls), each.y), "band"),
-        svg.path(svg.line(each.xs, _values(curve.controls), each.y), "line"),
-        class_="control",
-        data_series=f"s{index}",
-    )
-
-
-def _curve(section: LayerCurves, index: int, each: Frame) -> Markup:
-    curve = section.curves[index]
-    parts = [
-        svg.path(svg.band(each.xs, *_bounds(curve.scores), each.y), "band"),
-        svg.path(svg.line(each.xs, _values(curve.scores), each.y), "line"),
-    ]
-    best = curve.best
-    value = _value(curve.scores[best]) if best is not None else None
-    if best is not None and value is not None:
-        at, height = each.xs[best], each.y(value)
-        parts.append(svg.node("circle", cx=at, cy=height, r=4.5, class_="best"))
-        if index == 0:
-            said = f"block {section.layers[best]}: {figure(value)}"
-            above = height - 14 if height - 14 > each.size.top + 4 else height + 24
-            inside = min(max(at, each.left + 50), each.right - 50)
-            parts.append(svg.text(inside, above, said, "callout", "middle"))
-    return svg.node("g", *parts, class_=f"series s{index}", data_series=f"s{index}")
-
-
-def _names(section: LayerCurves) -> list[tuple[float, str, str]]:
-    names: list[tuple[float, str, str]] = []
-    for index, curve in enumerate(section.curves):
-        last = next((v for v in reversed(_values(curve.scores)) if v is not None), None)
-        if last is not None:
-            names.append((last, curve.name[:22], f"s{index}"))
-    names.extend((item.value, "bag of tokens", "quiet") for item in _baselines(section))
-    control = [v for curve in section.curves for v in _values(curve.controls) if v is not None]
-    if control:
-        names.append((control[-1], "shuffled labels", "quiet"))
-    if section.chance is not None:
-        names.append((section.chance, "chance", "quiet"))
-    return names
-
-
-def _hover(section: LayerCurves) -> list[HoverRow]:
-    rows: list[HoverRow] = []
-    for index, curve in enumerate(section.curves):
-        texts = tuple(interval_text(score, 3) for score in curve.scores)
-        rows.append(HoverRow(curve.name, f"s{index}", texts, index))
-        if curve.controls:
-            texts = tuple(interval_text(score, 3) for score in curve.controls)
-            rows.append(HoverRow("shuffled labels", "quiet", texts, index))
-    for baseline in _baselines(section):
-        text = interval_text(baseline, 3)
-        rows.append(HoverRow("bag of tokens", "quiet", (text,) * len(section.layers)))
-    return rows
-
-
-def _known(score: Interval | None) -> bool:
-    return score is not None and math.isfinite(score.value)
-
-
-def _value(score: Interval | None) -> float | None:
-    return score.value if score is not None and math.isfinite(score.value) else None
-
-
-def _values(scores: Sequence[Interval | None]) -> list[float | None]:
-    return [_value(score) for score in scores]
-
-
-def _bounds(scores: Sequence[Interval | None]) -> tuple[list[float | None], list[float | None]]:
-    lows = [score.low if score else None for score in scores]
-    highs = [score.high if score else None for score in scores]
-    return lows, highs

@@ -4,22 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from markupsafe import Markup
-
 from sonde.core.errors import SondeError
-from sonde.report import svg
-from sonde.report.charts import (
-    NARROW_LOW,
-    SMALL,
-    WIDE_LOW,
-    Chart,
-    Frame,
-    HoverRow,
-    axes,
-    chart,
-    frame,
-    named_at_end,
-)
+from sonde.report.sections.massive_view_charts import norm_lines, norms_chart, small_chart
 from sonde.report.visible import visible
 from sonde.report.wording import count, counted, listed, magnitude, share
 
@@ -104,10 +90,13 @@ def prepare(section: MassiveView) -> dict[str, Any]:
     return {
         "sentence": _sentence(section, ordered),
         "advice": advise(section, ordered),
-        "small": [_small(section, item, top) for item in ordered[:DRAWN]],
+        "small": [
+            {**_described(section, item), "chart": small_chart(section, item, top)}
+            for item in ordered[:DRAWN]
+        ],
         "undrawn": max(0, len(ordered) - DRAWN),
         "coordinates": [_described(section, item) for item in ordered],
-        "norms": _norms(section),
+        "norms": norms_chart(section),
         "norm_rows": _norm_rows(section),
         "sinks": [_sink(sink) for sink in section.sinks],
     }
@@ -175,79 +164,8 @@ def _sink(sink: Sink) -> dict[str, str]:
     }
 
 
-def _small(section: MassiveView, item: Coordinate, top: float) -> dict[str, Any]:
-    def draw(each: Frame) -> Markup:
-        area = svg.band(each.xs, [each.y.low] * len(each.xs), item.ratios, each.y)
-        return Markup().join(
-            [
-                axes(each, section.layers, lambda value: f"{value:,.0f}×", "", ticks=3),
-                svg.rule(each.left, each.right, each.y(section.ratio), "limit"),
-                svg.rule(each.left, each.right, each.y(section.severe), "limit severe"),
-                svg.path(area, "area"),
-                svg.path(svg.line(each.xs, item.ratios, each.y), "line"),
-            ]
-        )
-
-    _, peak = item.peak
-    label = f"Dimension {item.index}: up to {magnitude(peak)} times the median"
-    texts = tuple(f"{magnitude(ratio)}×" for ratio in item.ratios)
-    low_high = (1.0, max(top, section.severe) * 1.3)
-    drawn = chart(
-        draw,
-        [frame(SMALL, section.layers, low_high, log=True)],
-        label,
-        (section.layers, [HoverRow(f"dimension {item.index}", "s1", texts)]),
-    )
-    return {**_described(section, item), "chart": drawn}
-
-
-def _norm_lines(section: MassiveView) -> list[tuple[str, str, tuple[float | None, ...]]]:
-    lines = [
-        ("typical norm", "s0", section.typical_norm),
-        ("full norm", "s1", section.full_norm),
-    ]
-    if any(value is not None for value in section.sink_norm):
-        lines.append(("attention sinks", "s2", section.sink_norm))
-    return lines
-
-
-def _norms(section: MassiveView) -> Chart:
-    lines = _norm_lines(section)
-    values = [value for _, _, line in lines for value in line]
-    low_high = svg.log_bounds(values)
-
-    def draw(each: Frame) -> Markup:
-        drawn = [
-            svg.node(
-                "g",
-                svg.path(svg.line(each.xs, line, each.y), "line"),
-                class_=f"series {style}",
-                data_series=style,
-            )
-            for _, style, line in lines
-        ]
-        ends = [
-            (known[-1], name, style)
-            for name, style, line in lines
-            if (known := [value for value in line if value is not None and value > 0])
-        ]
-        grid = axes(each, section.layers, _short, "block")
-        return Markup().join([grid, *drawn, named_at_end(each, ends)])
-
-    rows = [
-        HoverRow(name, style, tuple(magnitude(value) for value in line))
-        for name, style, line in lines
-    ]
-    frames = [frame(size, section.layers, low_high, log=True) for size in (WIDE_LOW, NARROW_LOW)]
-    return chart(draw, frames, "Norms by block, logarithmic", (section.layers, rows))
-
-
-def _short(value: float) -> str:
-    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
-
-
 def _norm_rows(section: MassiveView) -> dict[str, Any]:
-    lines = _norm_lines(section)
+    lines = norm_lines(section)
     return {
         "header": ["Block", *[name for name, _, _ in lines]],
         "rows": [

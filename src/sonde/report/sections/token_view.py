@@ -9,12 +9,11 @@ from markupsafe import Markup
 from sonde.core.errors import SondeError
 from sonde.report import svg
 from sonde.report.colours import STEPS, bin_of
-from sonde.report.island import island
+from sonde.report.sections.token_view_data import hundredths, quality_bars, script_data
 from sonde.report.visible import visible
 from sonde.report.wording import figure
 
 SNIPPET = 60
-SHORT = 2000  # more tokens than that are shown one text at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +122,12 @@ def prepare(section: TokenView) -> dict[str, Any]:
         "layer": section.layers[section.start_at],
         "at": section.start_at,
         "last": len(section.layers) - 1,
-        "quality": _quality(section),
+        "quality": quality_bars(section),
         "legend": range(-STEPS, STEPS + 1),
         "ends": [figure(value) for value in (section.low, section.threshold, section.high)],
         "template": any(text.template for text in section.texts),
         "reads": any(text.read_at is not None for text in section.texts),
-        "data": island(_data(section)),
+        "data": script_data(section),
     }
 
 
@@ -169,16 +168,12 @@ def _steps(section: TokenView, text: TokenText) -> list[tuple[int | None, bool]]
     """Return the colour's step of each token, and whether it lies above the middle."""
     at = section.start_at
     if text.shades:
-        whole = [_hundredths(value) for value in text.shades[at]]
+        whole = [hundredths(value) for value in text.shades[at]]
         shades = [None if value is None else value / 100 for value in whole]
         return [(bin_of(one, -1, 0, 1), one is not None and one >= 0) for one in shades]
     scores = [section.kept(score) for score in text.scores[at]]
     low, middle, high = section.low, section.threshold, section.high
     return [(bin_of(one, low, middle, high), one is not None and one >= middle) for one in scores]
-
-
-def _hundredths(value: float | None) -> int | None:
-    return None if value is None or not math.isfinite(value) else round(value * 100)
 
 
 def _style(text: TokenText, at: int, step: tuple[int | None, bool], template: bool) -> str:
@@ -199,63 +194,4 @@ def reading(section: TokenView, text: TokenText, layer: int) -> dict[str, str]:
         "said": f"read as {section.classes[above]}, {figure(score, section.digits)}",
         "mark": {"right": "✓", "wrong": "✗", "": ""}[verdict],
         "verdict": verdict,
-    }
-
-
-def _quality(section: TokenView) -> Markup:
-    """Draw the probe's score by layer as bars, each centred above its place on the slider."""
-    known = [value for value in section.quality if value is not None and math.isfinite(value)]
-    if not known or len(section.quality) != len(section.layers):
-        return Markup()
-    low, high = min(known), max(known)
-    scale = svg.Scale(low - (high - low) * 0.25 - 1e-9, high, 0.0, 30.0)
-    bars: list[Markup] = []
-    for at, value in enumerate(section.quality):
-        height = 0.0 if value is None or not math.isfinite(value) else scale(value)
-        style = "bar now" if at == section.start_at else "bar"
-        bars.append(
-            svg.node("rect", x=10 * at - 3.5, y=30 - height, width=7, height=height, class_=style)
-        )
-    return svg.node(
-        "svg",
-        svg.node("title", f"{section.metric} by layer, highest {figure(high)}"),
-        *bars,
-        class_="quality",
-        viewBox=f"0 0 {max(1, 10 * (len(section.layers) - 1))} 30",
-        preserveAspectRatio="none",
-        role="img",
-    )
-
-
-def _data(section: TokenView) -> dict[str, Any]:
-    unit = 10**section.digits
-    tokens = sum(len(text.tokens) for text in section.texts)
-
-    def whole(value: float | None) -> int | None:
-        kept = section.kept(value)
-        return None if kept is None else round(kept * unit)
-
-    return {
-        "layers": list(section.layers),
-        "at": section.start_at,
-        "first": "all" if tokens <= SHORT else "1",
-        "steps": STEPS,
-        "digits": section.digits,
-        "unit": unit,
-        "low": section.low,
-        "threshold": section.threshold,
-        "high": section.high,
-        "classes": list(section.classes),
-        "score": section.score,
-        "texts": [
-            {
-                "tokens": list(text.tokens),
-                "ids": list(text.ids),
-                "scores": [[whole(value) for value in row] for row in text.scores],
-                "shades": [[_hundredths(value) for value in row] for row in text.shades],
-                "outcome": [whole(text.outcome_at(at)) for at in range(len(section.layers))],
-                "positive": text.positive,
-            }
-            for text in section.texts
-        ],
     }

@@ -1,0 +1,108 @@
+"""The warnings of a sweep of probes: what a reader must know before believing the numbers."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sonde.probes.names import SHUFFLED
+from sonde.report.from_results import Results, several_results
+from sonde.report.sections import Notice, Notices
+from sonde.report.wording import absences, counted, figure, interval_text, listed
+from sonde.stats.interval import Interval
+from sonde.stats.metrics import METRICS
+
+if TYPE_CHECKING:  # a report is read and written without torch
+    from sonde.probes.results import ProbeResults
+
+
+def notices_from(results: Results, more: Sequence[Notice] = ()) -> Notices:
+    """Collect warnings: what is missing, controls that do too well, a single answer, the grid."""
+    found = list(more)
+    for given, one in several_results(results):
+        name = given[:1].upper() + given[1:]
+        found += [Notice(f"{name}: {caution.what}", caution.advice) for caution in one.cautions]
+        found += _missing(one, name)
+        found += [Notice(f"{name}: {warning}", level="note") for warning in one.warnings]
+        found += _failed(one, name)
+        found += _controls(one, name)
+        found += _by_layer(one, name)
+    return Notices(tuple(dict.fromkeys(found)))
+
+
+def _missing(one: "ProbeResults", name: str) -> list[Notice]:
+    """Say what the result is printed without."""
+    advice = "Give the examples themselves as labels, so that their words are known."
+    return [
+        Notice(f"{name}: {said[0].lower()}{said[1:]}.", advice if "texts" in said else "")
+        for said in absences(one.missing)
+    ]
+
+
+def _failed(one: "ProbeResults", name: str) -> list[Notice]:
+    reasons: dict[str, list[int]] = {}
+    for item in one.failed:
+        reasons.setdefault(item.reason, []).append(item.hook.layer)
+    return [
+        Notice(f"{name}: {_blocks(layers)} could not be probed.", reason, "problem")
+        for reason, layers in reasons.items()
+    ]
+
+
+def _controls(one: "ProbeResults", name: str) -> list[Notice]:
+    """Report shuffled labels that are told apart from chance, which nothing should let them be.
+
+    One interval in twenty misses by luck, so more than that, and at least two, are needed.
+    """
+    chance = METRICS[one.metric].chance
+    shuffled = [
+        (layer.hook.layer, layer.controls[SHUFFLED].score)
+        for layer in one.layers
+        if SHUFFLED in layer.controls
+    ]
+    high = [(layer, score) for layer, score in shuffled if score.low > chance]
+    if len(high) >= 2 and len(high) > 0.1 * len(one.layers):
+        worst = max((score for _, score in high), key=lambda score: score.value)
+        where = _blocks([layer for layer, _ in high])
+        return [
+            Notice(
+                f"{name}: shuffled labels score above chance at {where}, "
+                f"up to {interval_text(worst)}.",
+                "The folds may share something; check the groups.",
+                "problem" if _exceeds(worst, one.selected) else "caution",
+            )
+        ]
+    return []
+
+
+def _exceeds(control: Interval, score: Interval) -> bool:
+    return math.isfinite(score.low) and control.high >= score.low
+
+
+def _by_layer(one: "ProbeResults", name: str) -> list[Notice]:
+    by_text: dict[str, list[int]] = {}
+    for layer in one.layers:
+        for warning in layer.warnings:
+            by_text.setdefault(warning, []).append(layer.hook.layer)
+        if not math.isfinite(layer.score.value):
+            said = f"the score is not finite ({figure(layer.score.value)})"
+            by_text.setdefault(said, []).append(layer.hook.layer)
+    return [
+        Notice(
+            f"{name}, {_blocks(layers)}: {text}.", level="caution" if "penalty," in text else "note"
+        )
+        for text, layers in by_text.items()
+    ]
+
+
+def _blocks(layers: Sequence[int]) -> str:
+    """Write runs of layers shortly: ``blocks 0–3 and 29``."""
+    runs: list[list[int]] = []
+    for layer in sorted(set(layers)):
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    texts = [f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    if len(texts) > 6:
+        return counted(len(set(layers)), "block")
+    return f"{'block' if len(set(layers)) == 1 else 'blocks'} {listed(texts)}"
