@@ -103,7 +103,10 @@ def _asked(spec: ModelSpec) -> dict[str, str]:
 
             return {"name": "gguf", "fingerprint": digest(path)}
         case source.Random(config=config):
-            return {"name": "random", "fingerprint": fingerprint(config)}
+            named = {"name": "random", "fingerprint": fingerprint(config)}
+            # With kept embeddings the tokenizer is always the real one, fetched with them.
+            cached = None if spec.keep else source.cached_tokenizer(found)
+            return named if cached is None else named | {"tokenizer": cached.name}
 
 
 def _commit(repository: str, revision: str | None) -> str:

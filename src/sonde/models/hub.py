@@ -19,6 +19,8 @@ GB = 1e9
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # the first kind that is there
 _BESIDE = ("*.json", "*.model", "*.txt", "*.jinja")
 _CODE = "*.py"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")  # one of them is enough
+_BESIDE_TOKENIZER = ("config.json", "tokenizer*", "*.model", "*.txt", "*.jinja", "*tokens*.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,28 @@ def fetch_embeddings(listing: Listing, suffix: str) -> Path:
         )
     _check_disk(listing, names)
     return fetch_file(listing, names[0]).parent
+
+
+def fetch_tokenizer(listing: Listing) -> None:
+    """Fetch a repository's tokenizer alone, so that ``cached_tokenizer`` finds it.
+
+    Raises:
+        SondeError: the repository is gated, or the network failed.
+    """
+    for name in listing.sizes:
+        if _matches(name, (*_TOKENIZERS, *_BESIDE_TOKENIZER)):
+            fetch_file(listing, name)
+
+
+def cached_tokenizer(repository: str, revision: str | None = None) -> Path | None:
+    """Return the cached folder with a repository's tokenizer, if there is one; without network.
+
+    The cache names the folder by its commit.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(repository, name, revision=revision) for name in _TOKENIZERS)
+    return next((Path(path).parent for path in found if isinstance(path, str)), None)
 
 
 def weight_files(listing: Listing) -> list[str]:

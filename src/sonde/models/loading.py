@@ -14,7 +14,7 @@ from sonde.models.memory import check_fits, config_of, estimate_config
 from sonde.models.model import Model, wrap
 from sonde.models.quantise import quantisation
 from sonde.models.self_check import checked
-from sonde.models.source import Embedded, Folder, GgufPath, Hub, Random, resolve
+from sonde.models.source import Embedded, Folder, GgufPath, Hub, Random, cached_tokenizer, resolve
 from sonde.models.spec import ModelSpec, as_spec
 
 LOCAL = "local"  # the revision of what has none
@@ -126,7 +126,9 @@ def _random(spec: ModelSpec, source: Random, device: torch.device, dtype: torch.
     if kept is not None:
         put_embeddings(hf, *kept)
     made_of = [source.config, spec.seed, INITIALISATION, str(dtype), device.type, kept and kept[1]]
-    return _wrap(spec, hf, _random_tokenizer(source, config), LOCAL, fingerprint(made_of))
+    named = cached_tokenizer(source)
+    made_of += [f"tokens of {named.name}"] if named is not None else []
+    return _wrap(spec, hf, random_tokenizer(source, config), LOCAL, fingerprint(made_of))
 
 
 def _refuse_spreading(spec: ModelSpec, what: str) -> None:
@@ -149,6 +151,7 @@ def _real_embeddings(spec: ModelSpec, source: Random, config: Any) -> tuple[Path
         listing = hub.look_up(source.entry.hub_id, None)
         suffix = embedding_suffix(checkpoint.skeleton(config))
         folder = hub.fetch_embeddings(listing, suffix)
+        hub.fetch_tokenizer(listing)  # other tokens would meet other embeddings
         return folder, f"{listing.repository}@{listing.commit}"
     if source.folder is not None:
         return source.folder, checkpoint.fingerprint_folder(source.folder)
@@ -158,11 +161,15 @@ def _real_embeddings(spec: ModelSpec, source: Random, config: Any) -> tuple[Path
     )
 
 
-def _random_tokenizer(source: Random, config: Any) -> Any:
+def random_tokenizer(source: Random, config: Any) -> Any:
+    """Return the tokenizer of the real model where that is at hand, else one of bytes."""
     from sonde.models.tokenizers import byte_tokenizer
 
     if source.entry is not None and source.entry.name == embedded.NAME:
         return embedded_tokenizer(embedded.embedded_folder())
+    cached = cached_tokenizer(source)
+    if cached is not None:
+        return checkpoint.load_tokenizer(cached, remote_code=False)
     if source.folder is not None and (source.folder / "tokenizer_config.json").is_file():
         return checkpoint.load_tokenizer(source.folder, remote_code=False)
     return byte_tokenizer(config.get_text_config().vocab_size)

@@ -142,3 +142,16 @@ def _random(name: str) -> Random:
         f"to make a random model of.{nearest(wanted, [*FAMILIES, *catalog()])}",
         fix=f"Families are {', '.join(FAMILIES)}; `sonde models` lists the catalog.",
     )
+
+
+def cached_tokenizer(source: Random) -> Path | None:
+    """Return the folder of a catalog model's own tokenizer, if the hub's cache has it.
+
+    As a control, a random model must read the tokens that the real one reads. The folder is named
+    by the commit.
+    """
+    from sonde.models import hub
+
+    if source.entry is None or source.entry.name == embedded.NAME:
+        return None
+    return hub.cached_tokenizer(source.entry.hub_id)
