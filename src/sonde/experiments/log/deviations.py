@@ -14,7 +14,7 @@ from sonde.experiments.spec import Specification
 from sonde.ledger.records import SKIPPED, Registration, RunDetail
 
 FACTOR = 2.0  # an estimate that is off by more than this is said
-LEAST_SECONDS, LEAST_BYTES = 10.0, 100e6  # below, an estimate's error costs nobody anything
+LEAST_SECONDS, LEAST_BYTES = 10.0, 1e9  # below, an estimate's error costs nobody anything
 # What a run's settings hold that is said elsewhere, or that decides no number.
 APART = ("name", "question", "claims", "sweep", "track")
 
@@ -59,7 +59,7 @@ def _of_runs(history: History) -> Iterator[tuple[int, str]]:
         for override in detail.run["overrides"]:
             yield number, f"run with {code(f'--set {override}')}."
         if detail.run["dirty"]:
-            yield number, "the code or the experiment's folder had uncommitted changes."
+            yield number, "the repository of the experiment file had uncommitted changes."
         for stage in detail.stages:
             name = code(stage["name"])
             if stage["state"] == SKIPPED:

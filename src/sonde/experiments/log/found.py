@@ -6,7 +6,7 @@ from typing import Any
 
 from sonde.experiments.log.history import History, Standing, standing
 from sonde.experiments.log.markdown import bullets, code, escape, table
-from sonde.ledger.records import Against, ResultRow
+from sonde.ledger.records import ResultRow
 from sonde.stats.interval import Interval
 
 NONE = "none"
@@ -80,42 +80,56 @@ def _measure(result: ResultRow) -> str:
 
 
 def _table(first: str, rows: Sequence[tuple[str, ResultRow]]) -> str:
+    """Return results with what they are held against; what is the same for all is said once."""
     results = [result for _, result in rows]
-    controls = _names([one.controls for one in results], "control")
-    baselines = _names([one.baselines for one in results], "baseline")
+    against = {**_against(results, "control"), **_against(results, "baseline")}
+    shared = [
+        f"{escape(name)} {cells[0]}" for name, cells in against.items() if _same(results, cells)
+    ]
+    columns = {name: cells for name, cells in against.items() if not _same(results, cells)}
     mixed = len({_measure(one) for one in results}) > 1
-    header = (first, "measure", "value [interval]", *controls, *baselines, "n", "status")
+    header = (first, "measure", "value [interval]", *map(escape, columns), "n", "status")
     cells = [
         (
             label,
             _measure(one) if mixed else "",
             _score(one),
-            *(_against(one.controls, name) for name in controls),
-            *(_against(one.baselines, name) for name in baselines),
+            *(column[number] for column in columns.values()),
             f"{one.score.n:,}" if one.score else "",
             _status(one),
         )
-        for label, one in rows
+        for number, (label, one) in enumerate(rows)
     ]
-    escaped = [escape(name) for name in header]
-    notes = [f"{label}: {escape(one.note)}" for label, one in rows if one.note]
-    made = table(escaped, cells, numbers=range(2, len(header) - 1))
-    return f"{made}\n\n{bullets(notes)}" if notes else made
+    parts = [table(header, cells, numbers=range(2, len(header) - 1))]
+    if shared:
+        parts.insert(0, f"All against {', '.join(shared)}.")
+    parts.append(bullets(f"{label}: {escape(one.note)}" for label, one in rows if one.note))
+    return "\n\n".join(filter(None, parts))
 
 
-def _names(against: Sequence[Mapping[str, Against]], kind: str) -> list[str]:
-    """Return the names of all controls, in order; where there is none, a column that says so."""
-    return list(dict.fromkeys(name for one in against for name in one)) or [kind]
+def _against(results: Sequence[ResultRow], kind: str) -> dict[str, list[str]]:
+    """Return a cell for each result under the name of each control or baseline.
+
+    Where no result has any, one column says so.
+    """
+    several = [one.controls if kind == "control" else one.baselines for one in results]
+    names = list(dict.fromkeys(name for one in several for name in one)) or [kind]
+    return {
+        name: [interval_in_words(one[name].score) if name in one else NONE for one in several]
+        for name in names
+    }
+
+
+def _same(results: Sequence[ResultRow], cells: Sequence[str]) -> bool:
+    """Whether all results that have a number are held against the same one."""
+    scored = {cell for cell, one in zip(cells, results, strict=True) if one.score is not None}
+    return len(results) > 1 and len(scored) == 1 and cells[0] in scored - {NONE}
 
 
 def _score(result: ResultRow) -> str:
     if result.score is None:
         return escape(f"not applicable: {result.not_applicable}")
     return interval_in_words(result.score)
-
-
-def _against(against: Mapping[str, Against], name: str) -> str:
-    return interval_in_words(against[name].score) if name in against else NONE
 
 
 def _status(result: ResultRow) -> str:

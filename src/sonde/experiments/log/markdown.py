@@ -48,9 +48,11 @@ def table(
 ) -> str:
     """Return a table of cells that are Markdown already; ``numbers`` are columns set to the right.
 
-    A column without any content is left out.
+    A column without any content is left out; without rows there is no table.
     """
     content = [list(row) for row in rows]
+    if not content:
+        return ""
     right = set(numbers)
     kept = [at for at in range(len(columns)) if any(row[at] for row in content)]
     rules = ["---:" if at in right else "---" for at in kept]

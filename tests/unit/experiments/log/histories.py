@@ -73,14 +73,14 @@ def start_of(spec, **changes) -> RunStart:
     return replace(start, **changes)
 
 
-def measured(value: float, name: str = "selected", **changes) -> Measured:
+def measured(value: float, name: str = "selected", control=0.5, **changes) -> Measured:
     """Return a result with a control and a baseline."""
     return Measured(
         name,
         "auroc",
         Interval(value, value - 0.1, value + 0.05, 12),
         method="logistic",
-        controls={"shuffled labels": Against(Interval(0.5, 0.4, 0.6, 12))},
+        controls={"shuffled labels": Against(Interval(control, control - 0.1, control + 0.1, 12))},
         baselines={"bag of tokens": Against(Interval(0.55, 0.45, 0.65, 12))},
         **changes,
     )
@@ -97,7 +97,7 @@ def record(ledger, start, *, state="done", reason="", results=(), key="k1", summ
     stage = ledger.begin_stage(
         run, StageStart("truth", "probe", key, f"/r/truth/{key}", base, planned)
     )
-    cost = {"seconds": 53.3, "memory": 1_000_000_000, "device_memory": {}, "joules": None}
+    cost = {"seconds": 53.3, "memory": 3_000_000_000, "device_memory": {}, "joules": None}
     end = StageEnd(
         state, reason, 53.3, {}, summary if state == "done" else {}, tuple(results), cost
     )
@@ -148,7 +148,7 @@ def whole_history(spec, where) -> Ledger:
         ledger,
         start_of(spec, overrides=("truth.method.folds=4",), dirty=True),
         results=[
-            measured(0.8, note="b_dec *fixed*"),
+            measured(0.8, control=0.51, note="b_dec *fixed*"),
             measured(0.7, "blocks.1.resid_post"),
             Measured("transcoder", "auroc", None, not_applicable="the transcoder has none"),
         ],

@@ -70,7 +70,7 @@ def test_every_run_is_told_in_its_order(spec, where):
     runs = sections(spec, where)["runs"]
     rows = [line for line in runs.split("\n") if line.startswith("| ") and "confirmatory" in line]
     assert [row.split(" | ")[0] for row in rows] == ["| 1", "| 2", "| 3"]
-    assert "| resolved | 56.3 s | 10 min 0 s | 1.0 GB | 200.0 MB | 2.0 Wh |" in rows[0]
+    assert "| resolved | 56.3 s | 10 min 0 s | 3.0 GB | 200.0 MB | 2.0 Wh |" in rows[0]
     assert rows[0].endswith(r"\$0.05 |")
     assert "| superseded |" in rows[1]
     assert "CUDA out of memory \\| \\`x\\` long" in runs
@@ -84,12 +84,11 @@ def test_results_stand_with_what_they_are_held_against(spec, where):
     truth = sections(spec, where)["results:truth"]
     assert "Run 3; 95 % intervals." in truth
     assert (
-        "| `selected` | logistic auroc | 0.800 [0.700, 0.850] | 0.500 [0.400, 0.600] | "
-        "0.550 [0.450, 0.650] | 12 | reproduced (stated 0.79 ± 0.02, Table 3) |" in truth
+        "| `selected` | logistic auroc | 0.800 [0.700, 0.850] | 0.510 [0.410, 0.610] | 12 | "
+        "reproduced (stated 0.79 ± 0.02, Table 3) |" in truth
     )
-    assert (
-        "| `transcoder` | auroc | not applicable: the transcoder has none | none | none |" in truth
-    )
+    assert "All against bag of tokens 0.550 [0.450, 0.650]." in truth
+    assert "| `transcoder` | auroc | not applicable: the transcoder has none | none |" in truth
     assert "- `selected`: b_dec \\*fixed\\*" in truth
     assert "| yes | 3 | 0 | 0.000 |" in truth
     assert "0.660" not in truth  # superseded
@@ -133,9 +132,9 @@ def test_deviations_are_named_with_their_runs(spec, where):
     found = sections(spec, where)["deviations"]
     for words in (
         "- Run 3: run with `--set truth.method.folds=4`.",
-        "- Run 3: the code or the experiment's folder had uncommitted changes.",
+        "- Run 3: the repository of the experiment file had uncommitted changes.",
         "- Runs 1–3: `truth` took 53.3 s, and 10 min 0 s was planned.",
-        "- Runs 1–3: `truth` needed 1.0 GB of memory, and 200.0 MB was planned.",
+        "- Runs 1–3: `truth` needed 3.0 GB of memory, and 200.0 MB was planned.",
     ):
         assert words in found
     assert "Claim" not in found

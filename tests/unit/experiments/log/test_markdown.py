@@ -103,5 +103,9 @@ def test_a_table_leaves_out_empty_columns():
     assert made == "| layer | score |\n| --- | ---: |\n| L11 | 0.747 |\n| L23 |  |"
 
 
+def test_a_table_without_rows_is_nothing():
+    assert table(("layer",), []) == ""
+
+
 def test_a_list():
     assert bullets(["one", "two"]) == "- one\n- two"

@@ -177,6 +177,13 @@ def test_a_place_or_a_generated_part_that_was_taken_out_is_written_anew():
         assert compose("x", PARTS, found) == compose("x", PARTS, read(text))
 
 
+def test_generated_text_that_looks_like_marks_is_none():
+    """An experiment file is shown as given, and may hold any line."""
+    parts = (Part(f"```yaml\n{FRESH}\n```", "setup"), Part("end", "end"))
+    text = compose("x", parts, {"setup": "words\n"})
+    assert read(text) == {"setup": "words\n", "end": EMPTY}
+
+
 def test_names_that_would_break_a_comment_are_written_in_another_way():
     for name in ("a -->b", "--", "", "é %41; <x>", "a b 0123456789abcdef"):
         text = compose(name, [Part("one", f"p{name}"), Part("end")], {f"p{name}": "words\n"})
