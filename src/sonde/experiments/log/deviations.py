@@ -102,9 +102,10 @@ def _settings(history: History) -> Iterator[tuple[int, str]]:
         if last is None:
             continue
         kept = _kept_claims(history, str(last.run["started"]))
+        of_variant = " of the same variant" if label else ""
         while_claims = f" while {kept} stayed the same" if kept else ""
         for change in _changes(_decisive(last.run), _decisive(detail.run)):
-            yield number, f"{change} since {runs_in_words([int(last.run['id'])])}{while_claims}."
+            yield number, f"{change} since the run before{of_variant}{while_claims}."
         for what in ("versions", "hardware"):
             changed = list(_changes(last.run[what], detail.run[what]))
             if changed:

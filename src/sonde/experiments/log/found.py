@@ -103,7 +103,11 @@ def _table(first: str, rows: Sequence[tuple[str, ResultRow]]) -> str:
     parts = [table(header, cells, numbers=range(2, len(header) - 1))]
     if shared:
         parts.insert(0, f"All against {', '.join(shared)}.")
-    parts.append(bullets(f"{label}: {escape(one.note)}" for label, one in rows if one.note))
+    notes: dict[str, list[str]] = {}
+    for label, one in rows:
+        if one.note:
+            notes.setdefault(escape(one.note), []).append(label)
+    parts.append(bullets(f"{', '.join(labels)}: {note}" for note, labels in notes.items()))
     return "\n\n".join(filter(None, parts))
 
 

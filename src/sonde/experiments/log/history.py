@@ -50,7 +50,8 @@ def history_of(name: str, where: str) -> History:
     """
     from sonde.ledger.ledger import Ledger
 
-    if "://" not in where and not Path(where).expanduser().exists():
+    path = None if "://" in where else Path(where).expanduser().resolve()
+    if path is not None and not path.exists():
         return History(name)
     ledger = Ledger.open(where, create=False)
     rows = ledger.list(RunFilter(name=name), limit=None)
@@ -59,7 +60,7 @@ def history_of(name: str, where: str) -> History:
         ledger.details(sorted(row.id for row in rows)),
         ledger.registrations(name),
         ledger.verdicts(experiment=name),
-        ledger.engine.url.render_as_string(hide_password=True) if "://" in where else where,
+        ledger.engine.url.render_as_string(hide_password=True) if path is None else str(path),
     )
 
 

@@ -1,6 +1,6 @@
 """Observations: what the ledger's facts say beside the scores. Nothing here is interpreted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sonde.core.words import in_words
@@ -13,18 +13,23 @@ MOST = 5  # massive dimensions that are named
 
 def observations(history: History) -> str:
     """Return what stood out in the results that stand, once each."""
-    lines = [
-        f"{code(name)}{_where(entry, len(entries))}: {words}"
-        for name, entries in standing(history).items()
-        for entry in entries
-        for words in _of_stage(entry)
-    ]
-    return f"## Observations\n\n{none_or(list(dict.fromkeys(lines)), 'Nothing stood out.')}"
+    lines: list[str] = []
+    for name, entries in standing(history).items():
+        said: dict[str, list[Standing]] = {}
+        for entry in entries:
+            for words in _of_stage(entry):
+                said.setdefault(words, []).append(entry)
+        lines += [
+            f"{code(name)}{_where(of, whole=len(of) == len(entries))}: {words}"
+            for words, of in said.items()
+        ]
+    return f"## Observations\n\n{none_or(lines, 'Nothing stood out.')}"
 
 
-def _where(entry: Standing, of: int) -> str:
-    labels = [code(label) for label in entry.variants if label]
-    return f" in {' and '.join(labels)}" if labels and of > 1 else ""
+def _where(entries: Sequence[Standing], *, whole: bool) -> str:
+    """Return the variants that something was seen in; nothing where it was in all."""
+    labels = [code(label) for entry in entries for label in entry.variants if label]
+    return f" in {', '.join(labels)}" if labels and not whole else ""
 
 
 def _of_stage(entry: Standing) -> Iterable[str]:

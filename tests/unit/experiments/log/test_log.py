@@ -1,7 +1,16 @@
 """What a log says of a history, and that one's own remarks survive it."""
 
 import pytest
-from histories import CLAIMS, claim_of, measured, record, start_of, whole_history
+from histories import (
+    CLAIMS,
+    MASSIVE,
+    SUMMARY,
+    claim_of,
+    measured,
+    record,
+    start_of,
+    whole_history,
+)
 from markdown_it import MarkdownIt
 
 from sonde.core.errors import SondeError
@@ -117,8 +126,6 @@ def test_observations_are_what_the_facts_say(spec, where):
     ):
         assert words in found
     assert found.index("beat the baseline") < found.index("edge of the grid")
-    from histories import MASSIVE
-
     record(ledger, start_of(spec), summary=MASSIVE, key="k3")
     found = sections(spec, where)["observations"]
     assert (
@@ -154,7 +161,7 @@ def test_a_changed_claim_and_changed_settings_are_deviations(spec, experiment, w
     assert "`by` from 0.05 to 0.01." in said
     assert "was registered" in said
     assert "after results were there" in said
-    assert "`stages.truth.method.folds` from 3 to 4 since run 3" in said
+    assert "`stages.truth.method.folds` from 3 to 4 since the run before" in said
     assert "the file now says otherwise" not in sections(later, where)["asked"]
 
 
@@ -163,7 +170,7 @@ def test_settings_that_changed_under_a_claim_name_it(spec, experiment, where):
     experiment.write_text(experiment.read_text().replace("folds: 3", "folds: 4"))
     record(ledger, start_of(read_specification(experiment)), results=[measured(0.9)], key="k4")
     said = sections(spec, where)["deviations"]
-    assert "since run 3 while claim `readable` stayed the same." in said
+    assert "since the run before while claim `readable` stayed the same." in said
 
 
 def test_a_sweep_is_one_table_across_its_variants(spec, where):
@@ -178,6 +185,12 @@ def test_a_sweep_is_one_table_across_its_variants(spec, where):
     assert "| `seed=0` | 0.700 [0.600, 0.750] |" in truth
     assert "| `seed=1` and `seed=2` | 0.900 [0.800, 0.950] |" in truth
     assert "| `blocks.1.resid_post` | 0.600 | " in truth
+    seen = sections(spec, where)["observations"]
+    assert "- `truth`: No probe can beat the baseline 'length'." in seen
+    cautious = dict(SUMMARY, warnings=["only here."])
+    record(ledger, start_of(spec, variant="seed=0"), summary=cautious, key="k9")
+    seen = sections(spec, where)["observations"]
+    assert "- `truth` in `seed=0`: only here." in seen
 
 
 def test_a_smoke_run_counts_only_where_nothing_else_ran(spec, where):
