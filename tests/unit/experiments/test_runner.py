@@ -106,7 +106,7 @@ def test_the_ledger_says_what_was_run(bench):
     assert detail.stages[0]["outputs"]["examples.jsonl"]
     assert detail.results[0].name == "selected"
     assert detail.results[0].score.n == 12
-    assert detail.results[0].control is not None
+    assert "shuffled labels" in detail.results[0].controls
 
 
 def test_a_failed_run_says_why_and_keeps_what_is_finished(bench):

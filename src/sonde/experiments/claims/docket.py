@@ -1,6 +1,6 @@
 """The claims of one run: registered before it, judged when all variants have run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from sonde.ledger.ledger import Ledger
 
 VERSION = 1  # changes when the same results are judged otherwise
+HASH = 16  # digits of a fingerprint
 Item: TypeAlias = tuple[str, str]  # a claim's name, and the label of what it is judged on
+Stored: TypeAlias = Mapping[Item, Sequence[Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Docket:
         said = [f"claims: {count} registered, {' to '.join(dict.fromkeys((days[0], days[-1])))}"]
         if late:
             said.append(f"claims: post hoc, made when results existed: {', '.join(late)}")
+        before = {one.name for one in self.ledger.registrations(self.spec.name)}
+        gone = sorted(before - set(self.registrations))
+        if gone:
+            said.append(f"claims: registered before, no longer in the file: {', '.join(gone)}")
         return tuple(said)
 
     def new_verdicts(self, findings: Findings) -> tuple[Verdict, ...]:
@@ -78,21 +84,20 @@ class Docket:
 
         Where it has one on the same results for each claim, nothing is judged again.
         """
-        if self.is_settled(findings):
+        inputs, stored = self._inputs(findings), self._stored()
+        known = _matching(inputs, stored)
+        if set(known) == set(inputs):
             return ()
-        inputs = self._inputs(findings)
-        known = self._known(inputs)
-        found = self._findings(findings)
         return tuple(
-            self._verdict(item, finding, inputs[item])
-            for item, finding in found.items()
+            self._verdict(item, finding, inputs[item], stored)
+            for item, finding in self._findings(findings).items()
             if item not in known
         )
 
     def judged(self, findings: Findings) -> tuple[Judged, ...]:
         """Return each claim with the ledger's verdict on these results, as the file orders them."""
         inputs = self._inputs(findings)
-        known = self._known(inputs)
+        known = _matching(inputs, self._stored())
         return tuple(
             Judged(self.registrations[item[0]], known[item], self._changed(item[0]))
             for item in inputs
@@ -102,7 +107,7 @@ class Docket:
     def is_settled(self, findings: Findings) -> bool:
         """Whether the ledger has a verdict on these results for every claim."""
         inputs = self._inputs(findings)
-        return set(self._known(inputs)) == set(inputs)
+        return set(_matching(inputs, self._stored())) == set(inputs)
 
     @property
     def _variants(self) -> Mapping[str, Changes]:
@@ -172,14 +177,13 @@ class Docket:
             for item in order
         }
 
-    def _known(self, inputs: Mapping[Item, str]) -> dict[Item, Verdict]:
-        """Return the ledger's verdicts that rest on just these inputs."""
+    def _stored(self) -> Stored:
+        """Return the ledger's verdicts on the claims as they are registered, oldest first."""
         names = {one.id: name for name, one in self.registrations.items()}
-        found: dict[Item, Verdict] = {}
+        found: dict[Item, list[Verdict]] = {}
         for verdict in self.ledger.verdicts(experiment=self.spec.name):
-            item = names.get(verdict.claim, ""), verdict.variant
-            if inputs.get(item) == verdict.inputs:
-                found[item] = verdict
+            if verdict.claim in names:
+                found.setdefault((names[verdict.claim], verdict.variant), []).append(verdict)
         return found
 
     def _findings(self, findings: Findings) -> dict[Item, Finding]:
@@ -207,10 +211,10 @@ class Docket:
             found[whole] = finding
         return {item: found[item] for name in claims for item in found if item[0] == name}
 
-    def _verdict(self, item: Item, finding: Finding, inputs: str) -> Verdict:
+    def _verdict(self, item: Item, finding: Finding, inputs: str, stored: Stored) -> Verdict:
         name, variant = item
         registration = self.registrations[name]
-        remarks = [finding.why, *self._earlier(item, inputs)]
+        remarks = [finding.why, *_earlier(stored.get(item, ()), inputs)]
         if self._changed(name):
             remarks.append(SETTINGS_CHANGED)
         return Verdict(
@@ -230,18 +234,22 @@ class Docket:
             post_hoc=registration.after_results,
         )
 
-    def _earlier(self, item: Item, inputs: str) -> list[str]:
-        """Say what the same claim came out as on other results."""
-        registration, results = self.registrations[item[0]], inputs[:16]
-        words = [
-            verdict.verdict
-            for verdict in self.ledger.verdicts(experiment=self.spec.name)
-            if (verdict.claim, verdict.variant) == (registration.id, item[1])
-            and verdict.inputs[:16] != results
-        ]
-        if not words:
-            return []
-        return [f"On other results it was judged before: {', '.join(dict.fromkeys(words))}."]
+
+def _matching(inputs: Mapping[Item, str], stored: Stored) -> dict[Item, Verdict]:
+    """Return the verdicts that rest on just these inputs."""
+    return {
+        item: verdict
+        for item, verdicts in stored.items()
+        for verdict in verdicts
+        if inputs.get(item) == verdict.inputs
+    }
+
+
+def _earlier(verdicts: Sequence[Verdict], inputs: str) -> list[str]:
+    """Say what a claim came out as on other results; their hash comes first in the inputs."""
+    others = [one.verdict for one in verdicts if one.inputs[:HASH] != inputs[:HASH]]
+    words = ", ".join(dict.fromkeys(others))
+    return [f"On other results it was judged before: {words}."] if words else []
 
 
 def _named(parts: list[Item], found: Mapping[Item, Finding]) -> dict[str, Finding]:

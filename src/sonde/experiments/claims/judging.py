@@ -53,14 +53,15 @@ def judge_question(question: Question, findings: Findings, level: float) -> Find
     interval = effect.interval
     verdict = verdict_of(interval, question.lower, question.upper)
     said = f"{question.words} = {with_interval(interval, effect.design)}"
-    undefined = not math.isfinite(interval.low + interval.high)
+    p = two_sided_p(effect, question)
+    undefined = not math.isfinite(interval.low + interval.high + p)
     return Finding(
         verdict,
         f"{said}: {place_in_words(verdict, question)}.",
         "" if verdict != "inconclusive" or undefined else _advice(effect, question),
         effect=interval,
         boundary=question.boundary,
-        p=None if undefined else two_sided_p(effect, question),
+        p=None if undefined else p,
         design=effect.design,
         n=interval.n,
     )
