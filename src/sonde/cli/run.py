@@ -32,9 +32,10 @@ def print_ending(reports: Sequence[VariantReport], out: Path, ledger: str | None
     if not numbers:
         say("Everything was done already; nothing was run again.")
         return
-    from sonde.ledger.ledger import default_ledger  # imports sqlalchemy, which is slow
+    from sonde.ledger.database import without_password  # imports sqlalchemy, which is slow
+    from sonde.ledger.ledger import default_ledger
 
-    where = ledger or default_ledger(out)
+    where = without_password(ledger or default_ledger(out))
     say(f"Took {took(reports)}.")
     say(f"Recorded as run {', '.join(numbers)} in {where}.")
     heading("See more")

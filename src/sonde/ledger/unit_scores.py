@@ -43,6 +43,12 @@ def read_units(folder: Path | None, measured: Sequence[Measured]) -> tuple[Units
     return tuple(_read(folder, name) for name in names)
 
 
+def units_file(name: str, content: bytes) -> UnitsFile:
+    """Return a file of units by its content."""
+    digest = hashlib.sha256(content).hexdigest()
+    return UnitsFile(name, digest, len(content), zlib.compress(content))
+
+
 def keep_units(connection: Connection, files: Sequence[UnitsFile]) -> None:
     """Insert the files whose content the ledger does not have yet."""
     for file in files:
@@ -83,10 +89,7 @@ def _read(folder: Path, name: str) -> UnitsFile:
     size = path.stat().st_size
     if size > LARGEST:
         return UnitsFile(name, sha256_file(path), size, None)
-    content = path.read_bytes()
-    return UnitsFile(
-        name, hashlib.sha256(content).hexdigest(), len(content), zlib.compress(content)
-    )
+    return units_file(name, path.read_bytes())
 
 
 def _insert_once(connection: Connection, row: dict[str, Any]) -> Insert:
