@@ -6,6 +6,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sonde.cli.ledger_commands import ledger_app
+from sonde.cli.options import LedgerOption, Out
+
 
 class Stopped(BaseException):
     """Ctrl-C, in a form that typer hands on instead of ending the process without a word."""
@@ -31,27 +34,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-ledger_app = typer.Typer(
-    help="See what was run, and what came out.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(ledger_app, name="ledger")
 
 Spec = Annotated[Path, typer.Argument(help="The experiment file (YAML).", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", help="The folder of all results.")]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
         help="Change one value of the file, such as acts.layers=auto; may be repeated.",
-        show_default=False,
-    ),
-]
-LedgerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--ledger",
-        help="A path or database URL.  [default: $SONDE_LEDGER, else OUT/ledger.sqlite]",
         show_default=False,
     ),
 ]
@@ -195,38 +186,3 @@ def log(
     from sonde.cli.log import write_running_log
 
     write_running_log(spec, to, out, ledger)
-
-
-@ledger_app.command("list")
-def list_runs(
-    name: Annotated[
-        str | None, typer.Option("--name", help="Only this experiment.", show_default=False)
-    ] = None,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            "--state", help="Only running, done, failed or interrupted.", show_default=False
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
-    out: Out = Path("runs"),
-    ledger: LedgerOption = None,
-) -> None:
-    """List runs, newest first."""
-    from sonde.cli.ledger import print_runs
-
-    print_runs(name, state, limit, out, ledger)
-
-
-@ledger_app.command("show")
-def show_run(
-    number: Annotated[
-        int, typer.Argument(metavar="ID", help="A run's number.", show_default=False)
-    ],
-    out: Out = Path("runs"),
-    ledger: LedgerOption = None,
-) -> None:
-    """Show everything about one run."""
-    from sonde.cli.ledger import print_run
-
-    print_run(number, out, ledger)

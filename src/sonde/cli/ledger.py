@@ -1,111 +1,70 @@
-"""``sonde ledger list`` and ``show``."""
+"""``sonde ledger list`` and ``supersede``."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sonde.cli.console import heading, say, seconds_in_words, table
-from sonde.core.errors import SondeError, nearest
-from sonde.ledger.ledger import Ledger, default_ledger
-from sonde.ledger.records import DONE, FAILED, INTERRUPTED, RUNNING, RunDetail
+from sonde.cli.console import console, say, seconds_in_words
+from sonde.cli.ledger_words import MIDDLE, WIDE, Shape, cut, grid, open_ledger, visible
+from sonde.cli.options import Filter
+from sonde.ledger.records import EXPLORATORY, RESOLVED, SUPERSEDED, RunFilter, RunRow
 
-STATES = (RUNNING, DONE, FAILED, INTERRUPTED)
+NAME, RESULT = 40, 90  # characters of a run's name and result in the list; wide has more
 
 
-def print_runs(
-    name: str | None, state: str | None, limit: int, out: Path, ledger: str | None
-) -> None:
-    """Print the newest runs."""
-    if state is not None and state not in STATES:
-        raise SondeError(
-            f"{state!r} is not a state.{nearest(state, STATES)}",
-            fix=f"States are {', '.join(STATES)}.",
-        )
-    runs = _open(out, ledger).list(name=name, state=state, limit=limit)
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list is ordered, and how long it is."""
+
+    sort: str
+    reverse: bool
+    limit: int
+
+
+def print_runs(wanted: Filter, order: Order, out: Path, ledger: str | None) -> None:
+    """Print the runs that match."""
+    runs = open_ledger(out, ledger).list(
+        RunFilter(**wanted), sort=order.sort, reverse=order.reverse, limit=order.limit
+    )
     if not runs:
         say("No run matches.")
         return
-    table(
-        ("id", "started (UTC)", "experiment", "state", "took", "first result"),
-        [
-            (
-                run.id,
-                run.started[:19].replace("T", " "),
-                f"{run.name} [{run.variant}]" if run.variant else run.name,
-                run.state,
-                seconds_in_words(run.seconds),
-                run.headline or run.reason,
-            )
-            for run in runs
-        ],
-    )
+    width = console.width
+    longest = RESULT if width < WIDE else 2 * RESULT
+    columns = [
+        ("id", Shape(right=True, whole=True), [run.id for run in runs]),
+        ("started (UTC)", Shape(least=10), [_started(run, width) for run in runs]),
+        ("experiment", Shape(least=12, most=NAME), [_name(run) for run in runs]),
+        ("model", Shape(most=32), [cut(run.model, NAME) for run in runs]),
+        ("state", Shape(least=8), [_state(run) for run in runs]),
+        ("took", Shape(right=True, whole=True), [seconds_in_words(run.seconds) for run in runs]),
+        ("first result", Shape(), [cut(run.headline or run.reason, longest) for run in runs]),
+    ]
+    left_out = ["model"] * (width < WIDE) + ["took"] * (width < MIDDLE)
+    shown = [column for column in columns if column[0] not in left_out]
+    names, shapes, cells = zip(*shown, strict=True)
+    grid(names, zip(*cells, strict=True), shapes)
+    if len(runs) == order.limit:
+        say(f"At most {order.limit} are shown; --limit shows more.")
 
 
-def print_run(number: int, out: Path, ledger: str | None) -> None:
-    """Print everything about one run."""
-    detail = _open(out, ledger).show(number)
-    _print_facts(detail.run)
-    heading("Stages")
-    table(
-        ("stage", "kind", "state", "took", "key", "reason"),
-        [
-            (
-                stage["name"],
-                stage["kind"],
-                stage["state"],
-                seconds_in_words(stage["seconds"]) if stage["state"] == DONE else "",
-                stage["key"],
-                stage["reason"],
-            )
-            for stage in detail.stages
-        ],
-    )
-    _print_results(detail)
-    for title, key in (("Versions", "versions"), ("Hardware", "hardware")):
-        heading(title)
-        say(", ".join(f"{name} {value}" for name, value in detail.run[key].items()))
-    heading("Experiment file as given")
-    say(detail.run["spec_text"].rstrip())
+def supersede(runs: tuple[int, int], why: str, out: Path, ledger: str | None) -> None:
+    """Record that one run replaces another, and say what that makes of it."""
+    old, new = runs
+    opened = open_ledger(out, ledger)
+    opened.supersede(old, new, why)
+    state = opened.show(old).run["state"]
+    say(f"Run {old} is now {state} by run {new}: {visible(why)}")
 
 
-def _print_facts(run: Mapping[str, Any]) -> None:
-    changed = {1: " with uncommitted changes", 0: "", None: ""}[run["dirty"]]
-    commit = run["commit_hash"]
-    facts = {
-        "run": f"{run['id']}: {run['name']}" + (f" [{run['variant']}]" if run["variant"] else ""),
-        "question": run["question"],
-        "state": run["state"] + (f" ({run['reason']})" if run["reason"] else ""),
-        "started": run["started"],
-        "took": seconds_in_words(run["seconds"]),
-        "seed": run["seed"],
-        "file": run["spec_path"],
-        "changed": ", ".join(run["overrides"]),
-        "commit": f"{commit[:12]}{changed}" if commit else "",
-        "results": run["folder"],
-    }
-    table(("", ""), [(name, value) for name, value in facts.items() if value not in ("", None)])
+def _started(run: RunRow, width: int) -> str:
+    return run.started[: 16 if width >= MIDDLE else 10].replace("T", " ")
 
 
-def _print_results(detail: RunDetail) -> None:
-    if not detail.results:
-        return
-    heading("Results")
-    table(
-        ("stage", "result", "metric", "value [interval]", "control", "baseline", "n"),
-        [
-            (
-                result.stage,
-                result.name,
-                result.metric,
-                result.score,
-                result.control or "",
-                result.baseline or "",
-                result.score.n,
-            )
-            for result in detail.results
-        ],
-    )
+def _name(run: RunRow) -> str:
+    return cut(f"{run.name} [{run.variant}]" if run.variant else run.name, NAME)
 
 
-def _open(out: Path, ledger: str | None) -> Ledger:
-    return Ledger.open(ledger or default_ledger(out), create=False)
+def _state(run: RunRow) -> str:
+    by = f" by {run.replaced_by}" if run.state in (RESOLVED, SUPERSEDED) else ""
+    purpose = f", {run.purpose}" if run.purpose != EXPLORATORY else ""
+    return f"{run.state}{by}{purpose}"

@@ -27,8 +27,7 @@ class Different:
 def differing(a: Any, b: Any) -> tuple[Different, ...]:
     """Return the places where two JSON-like values differ, in the order of ``a``, then of ``b``.
 
-    Mappings are walked, and lists of one length; lists of different lengths differ as a whole. An
-    empty mapping or list is a value of its own.
+    Mappings are walked, and lists of one length; lists of different lengths differ as a whole.
     """
     left, right = dict(_leaves(a, b, "")), dict(_leaves(b, a, ""))
     return tuple(
@@ -39,7 +38,7 @@ def differing(a: Any, b: Any) -> tuple[Different, ...]:
 
 
 def _leaves(value: Any, other: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or (isinstance(other, Mapping) and other)):
         beside: Any = cast("Any", other) if isinstance(other, Mapping) else {}
         for name, item in cast("Mapping[str, Any]", value).items():
             yield from _leaves(item, beside.get(name), f"{path}.{name}" if path else str(name))

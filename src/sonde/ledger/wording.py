@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from sonde.ledger.records import Against, ResultRow
 from sonde.stats.interval import Interval
 
+IN_WORDS = "in words"  # the metric of a result that came as a text, from a table kept by hand
+
 
 def number_in_words(value: float) -> str:
     """Return ``0.912``, ``1.2e-05`` or ``∞``; what is not a number is a dash."""
@@ -39,6 +41,8 @@ def against_in_words(compared: Mapping[str, Against], kind: str) -> str:
 def result_in_words(result: ResultRow) -> str:
     """Return a result in one line: where, metric, interval, n, controls and baselines."""
     what = " ".join(part for part in (result.method, result.metric) if part)
+    if result.metric == IN_WORDS:
+        return result.not_applicable
     name = f"{result.stage}.{result.name}"
     if result.score is None:
         return f"{name} {what} not applicable: {result.not_applicable}"

@@ -3,6 +3,7 @@ import pytest
 from sonde.cli.console import bytes_in_words, seconds_in_words
 from sonde.cli.main import main
 from sonde.cli.results import words
+from sonde.ledger.ledger import Ledger
 
 
 def run(*arguments: str) -> int:
@@ -41,8 +42,10 @@ def test_a_path_that_holds_nothing_is_refused(command, capsys, tmp_path):
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_ledger_list_refuses_a_state_that_does_not_exist(capsys):
-    assert run("ledger", "list", "--state", "dne") == 2
+def test_ledger_list_refuses_a_state_that_does_not_exist(capsys, tmp_path):
+    ledger = str(tmp_path / "ledger.sqlite")
+    Ledger.open(ledger)
+    assert run("ledger", "list", "--state", "dne", "--ledger", ledger) == 2
     assert "Did you mean 'done'?" in capsys.readouterr().err
 
 

@@ -24,9 +24,9 @@ from sonde.ledger.exchange.record import (
     StatusRecord,
 )
 from sonde.ledger.records import DONE, FAILED, INTERRUPTED, RUNNING, SKIPPED, STATUSES
+from sonde.ledger.wording import IN_WORDS
 
 STAGE, RESULT = "table", "result"
-IN_WORDS = "in words"
 _NOT_DONE = (FAILED, SKIPPED, INTERRUPTED, RUNNING)
 _REPLACED = re.compile(r"\b(superseded|resolved)\s+by\s+", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*(/|,|&|and)\s*")

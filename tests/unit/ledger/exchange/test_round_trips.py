@@ -192,7 +192,7 @@ def test_a_ledger_may_be_put_together_from_several(tmp_path):
     done = imported(written(first, "jsonl"), "jsonl", tmp_path, second)
     assert (len(done.new), done.there) == (2, 0)
     assert [run.name for run in second.list()] == ["b", "a", "c"]
-    assert second.list()[0].headline == "truth: auroc 0.800 [0.700, nan]"
+    assert second.list()[0].headline == "truth: auroc 0.800 [0.700, –], no baseline"
     back = imported(written(second, "csv"), "csv", tmp_path, first)
     assert (len(back.new), back.there) == (1, 2)
 

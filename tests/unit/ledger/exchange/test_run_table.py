@@ -123,6 +123,7 @@ def test_statuses_of_the_table_become_states_and_statuses(tmp_path, ledger):
     (control,) = ledger.show(runs["ctrl"].id).results
     assert (control.status, control.status_why) == ("reproduced", "reproduced(control)")
     assert control.not_applicable == "acc=0.93 (CI [0.89,0.97])"
+    assert runs["ctrl"].headline == "acc=0.93 (CI [0.89,0.97])"
     assert [run.name for run in ledger.list(RunFilter(text="as `published`"))] == ["eval-1"]
 
 
