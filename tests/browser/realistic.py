@@ -6,6 +6,8 @@ import numpy as np
 
 from sonde.report import (
     Accounting,
+    Claims,
+    ClaimView,
     Coordinate,
     Curve,
     LayerCurves,
@@ -77,6 +79,7 @@ def realistic(seed: int = 0) -> Report:
             ("Numbers", "float32, seed 0"),
         ),
         sections=(
+            _claims(),
             _notices(),
             _accounting(),
             curves,
@@ -111,6 +114,45 @@ def _curve(name: str, rng: np.random.Generator, *, peak: int, top: float, noise:
         {"bag of tokens": _interval(0.62, 0.04), "length": _interval(0.53, 0.05)},
         selected,
         {"shuffled labels": _interval(0.5, 0.05), "random direction": _interval(0.57, 0.04)},
+    )
+
+
+def _claims() -> Claims:
+    registered = ("Registered (UTC)", "2026-11-21 13:58")
+    return Claims(
+        (
+            ClaimView(
+                "beyond_words",
+                "True sentences can be told from false ones better than the words alone allow.",
+                "confirmed",
+                "confirmatory",
+                "news.selected − news.selected/bag of tokens = +0.298 [+0.221, +0.361] (95 %, "
+                "paired, 160 units): the whole interval lies above 0.05.",
+                effect=Interval(0.298, 0.221, 0.361, 160),
+                bounds=(0.05, math.inf),
+                facts=(("Decided by", "superiority by 0.05 at 95 %"), registered),
+            ),
+            ClaimView(
+                "same_as_logistic [acts.positions=prompt[-1], truth.method.penalties=[1, 10, 100]]",
+                "Ridge and logistic regression read it alike.",
+                "inconclusive",
+                "post hoc",
+                "ridge.selected − logistic.selected = +0.013 [−0.011, +0.036] (95 %, paired, 160 "
+                "units): the interval reaches across 0.02.",
+                "About 620 units in place of 160 would decide in 4 of 5 cases, were it true.",
+                Interval(0.013, -0.011, 0.036, 160),
+                (-0.02, 0.02),
+                ("Post hoc: it was registered when results existed.",),
+                (("Decided by", "equivalence by 0.02 at 95 %"), registered),
+            ),
+            ClaimView(
+                "everywhere",
+                "It holds at every position.",
+                "partial",
+                "exploratory",
+                "1 of 2 parts are confirmed (refuted: beyond_words [acts.positions=user.mean]).",
+            ),
+        )
     )
 
 

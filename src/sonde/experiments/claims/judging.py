@@ -57,7 +57,7 @@ def judge_question(question: Question, findings: Findings, level: float) -> Find
     undefined = not math.isfinite(interval.low + interval.high + p)
     return Finding(
         verdict,
-        f"{said}: {place_in_words(verdict, question)}.",
+        f"{said}: {place_in_words(verdict, question, interval)}.",
         "" if verdict != "inconclusive" or undefined else _advice(effect, question),
         effect=interval,
         boundary=question.boundary,

@@ -29,18 +29,19 @@ def bound_in_words(number: float) -> str:
     return f"{number:g}".replace("-", "−")
 
 
-def place_in_words(verdict: str, question: Question) -> str:
+def place_in_words(verdict: str, question: Question, interval: Interval) -> str:
     """Say where the interval lies."""
     lower, upper = bound_in_words(question.lower), bound_in_words(question.upper)
+    if not math.isfinite(interval.low + interval.high):
+        return "the interval is not known"
+    if verdict == "inconclusive":
+        bounds = (question.lower, question.upper)
+        inside = [bound for bound in bounds if interval.low <= bound <= interval.high]
+        return f"the interval reaches across {' and '.join(map(bound_in_words, inside))}"
     if math.isfinite(question.upper):
-        return {
-            "confirmed": f"the whole interval lies between {lower} and {upper}",
-            "refuted": f"the whole interval lies outside of {lower} to {upper}",
-        }.get(verdict, f"the interval reaches across {lower} or {upper}")
-    return {
-        "confirmed": f"the whole interval lies above {lower}",
-        "refuted": f"the whole interval lies below {lower}",
-    }.get(verdict, f"the interval reaches across {lower}")
+        place = f"between {lower} and" if verdict == "confirmed" else f"outside of {lower} to"
+        return f"the whole interval lies {place} {upper}"
+    return f"the whole interval lies {'above' if verdict == 'confirmed' else 'below'} {lower}"
 
 
 def advised(needed: float, n: int) -> str:

@@ -79,6 +79,20 @@ def test_the_reason_has_the_numbers(tmp_path):
     assert found.p < 0.001
 
 
+@pytest.mark.parametrize(
+    ("kind", "by", "place"),
+    [
+        ("superiority", 0.15, "the whole interval lies below 0.15."),
+        ("superiority", 0.1, "the interval reaches across 0.1."),
+        ("equivalence", 0.15, "the whole interval lies between −0.15 and 0.15."),
+        ("equivalence", 0.05, "the whole interval lies outside of −0.05 to 0.05."),
+        ("equivalence", 0.1, "the interval reaches across 0.1."),
+    ],
+)
+def test_the_reason_says_where_the_interval_lies(tmp_path, kind, by, place):
+    assert judged(tmp_path, two(), claim(kind, by)).why.endswith(place)
+
+
 def test_an_undecided_claim_says_how_much_more_would_decide(tmp_path):
     found = judged(tmp_path, two(), claim("superiority", 0.09))
     # (1.96 + 0.8416)² × (0.1 / 0.01)² = 785 units show a distance of 0.01 in 4 of 5 cases.
