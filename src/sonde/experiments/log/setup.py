@@ -10,6 +10,7 @@ from sonde.experiments.log.history import History, runs_in_words
 from sonde.experiments.log.markdown import bullets, code, escape
 from sonde.ledger.records import DONE, REUSED, RunDetail
 
+ELSEWHERE = ("model", "run id")  # facts that other lines say
 READS = ("hooks", "layers", "site", "positions", "template", "too_long")
 
 
@@ -26,7 +27,7 @@ def setup(history: History) -> str:
         facts.add("Commit", _commit(run), number)
         facts.add("Seed", str(run["seed"]), number)
         for name, value in dict(run["facts"]).items():
-            if name != "model":
+            if name not in ELSEWHERE:
                 facts.add(escape(name.capitalize()), escape(value), number)
     return "\n\n".join(("## Setup", bullets(facts.lines()), given_file(history)))
 
