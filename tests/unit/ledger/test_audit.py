@@ -1,7 +1,7 @@
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 from tests.ledgers import START, write_units
@@ -124,20 +124,22 @@ def test_imported_runs_are_counted_where_their_folders_are_not_here(ledger, tmp_
     assert (found.problems, found.elsewhere, found.units) == ((), (1,), 1)
 
 
-def test_a_store_is_checked_shard_by_shard(ledger, tmp_path, monkeypatch):
-    from sonde.activations.verify import Problem
+def test_a_store_is_checked_shard_by_shard(ledger, tmp_path):
+    from sonde.activations import import_activations
 
-    folder = tmp_path / "a" / "activations"
-    run = run_with(ledger, folder, texts=())
-    (folder / "manifest.json").write_text("{}")
-    outputs = {"activations/manifest.json": sha256_file(folder / "manifest.json")}
-    number = ledger.begin_run(replace(START, name="store"))
-    stage = ledger.begin_stage(number, StageStart("acts", "extract", "k2", str(tmp_path / "a")))
+    source, store = tmp_path / "a.npz", tmp_path / "a" / "activations"
+    np.savez(source, ids=np.arange(6), layer_3=np.ones((6, 4), dtype=np.float32))
+    import_activations(source, out=store)
+    outputs = {"activations/manifest.json": sha256_file(store / "manifest.json")}
+    run = ledger.begin_run(START)
+    stage = ledger.begin_stage(run, StageStart("acts", "extract", "k", str(tmp_path / "a")))
     ledger.end_stage(stage, StageEnd("done", outputs=outputs))
+    assert audit(ledger).problems == ()
+    (shard,) = store.rglob("*.safetensors")
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
     (problem,) = audit(ledger).problems
-    assert (problem.where, problem.runs) == (str(folder / "manifest.json"), (number,))
-    assert run != number
-    shard = Problem(folder / "0.safetensors", "0.safetensors is missing.", "")
-    monkeypatch.setattr("sonde.activations.verify.verify_store", lambda _: [shard])
-    (problem,) = audit(ledger).problems
-    assert (problem.what, problem.why) == (MISSING, "0.safetensors is missing.")
+    assert (problem.what, problem.where, problem.runs) == (CHANGED, str(shard), (run,))
+    shard.unlink()
+    assert [one.what for one in audit(ledger).problems] == [MISSING]

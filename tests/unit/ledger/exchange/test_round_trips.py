@@ -207,3 +207,17 @@ def test_a_run_that_still_runs_is_left_out_and_said(tmp_path):
         "first-1 was still running when it was exported, and is left out: export it again once it "
         "has ended.",
     )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_runs_go_from_sqlite_to_postgresql_and_back(format, full, server, emptied, tmp_path):
+    server.empty(emptied)
+    there = Ledger.open(emptied)
+    content = written(full, format)
+    imported(content, format, tmp_path, there)
+    assert written(there, format) == content
+    assert imported(content, format, tmp_path, there).new == ()
+    back = fresh()
+    imported(written(there, format), format, tmp_path, back)
+    assert written(back, format) == content
+    there.engine.dispose()
