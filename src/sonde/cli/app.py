@@ -110,11 +110,12 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    ledger: LedgerOption = None,
 ) -> None:
     """Say what a run would do and need: memory, time, disk, missing inputs. Loads no weights."""
     from sonde.cli.plan import show_plan
 
-    show_plan(spec, changes or [], out, hardware)
+    show_plan(spec, changes or [], out, hardware, ledger)
 
 
 @app.command()

@@ -48,18 +48,19 @@ def _row(one: "Judged") -> tuple[str, ...]:
     )
 
 
-def print_claims_planned(spec: "Specification", out: Path) -> None:
+def print_claims_planned(spec: "Specification", out: Path, ledger: str | None) -> None:
     """Print the claims of a file, and whether they can still be registered before results."""
     if not spec.claims:
         return
     from sonde.experiments.claims.planned import planned_claims
     from sonde.ledger.ledger import default_ledger
 
+    where = ledger or default_ledger(out)
     heading("Claims")
     table(
         ("claim", "", "statement", "registered"),
         [
             (one.name, one.mode, one.statement, one.standing)
-            for one in planned_claims(spec, out.resolve() / spec.name, default_ledger(out))
+            for one in planned_claims(spec, out.resolve() / spec.name, where)
         ],
     )

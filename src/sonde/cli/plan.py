@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
+from rich.markup import escape
 
 from sonde.cli.claims import print_claims_planned
 from sonde.cli.console import bytes_in_words, console, heading, say, seconds_in_words, table
@@ -24,12 +25,18 @@ DOES = {
 NOT_KNOWN = "not known"
 
 
-def show_plan(path: Path, changes: Sequence[str], out: Path, hardware: str | None) -> None:
+def show_plan(
+    path: Path,
+    changes: Sequence[str],
+    out: Path,
+    hardware: str | None,
+    ledger: str | None = None,
+) -> None:
     """Print what a run would do, and exit with 1 if something stands in its way."""
     spec = read_specification(path, changes)
     prices = load_prices()
     machine = named_hardware(hardware)
-    plans = plan(spec, out, machine, prices)
+    plans = plan(spec, out, machine, prices, ledger)
     say(f"{spec.name}: {len(spec.variants)} variant{'s' if len(spec.variants) > 1 else ''}")
     say(
         f"Hardware: {machine.name}, {machine.flops / 1e12:.3g} TFLOP/s attained, "
@@ -37,14 +44,14 @@ def show_plan(path: Path, changes: Sequence[str], out: Path, hardware: str | Non
     )
     for variant in plans:
         _print_variant(variant)
-    print_claims_planned(spec, out)
+    print_claims_planned(spec, out, ledger)
     problems = tuple(dict.fromkeys(text for variant in plans for text in variant.problems))
     problems += tracker_problems(spec)
     problems += _print_sums(plans, machine, prices, out)
     if problems:
         heading("In the way")
         for problem in problems:
-            console.print(f"[red]-[/red] {problem}", markup=True, soft_wrap=True)
+            console.print(f"[red]-[/red] {escape(problem)}", markup=True, soft_wrap=True)
         raise typer.Exit(1)
     say("Every input is there.")
 
@@ -82,14 +89,16 @@ def _print_sums(
     plans: Sequence[VariantPlan], machine: Hardware, prices: Prices, out: Path
 ) -> tuple[str, ...]:
     """Print what all variants need together; return what the machine lacks, with advice."""
-    expected = {
-        stage.name: stage.expected for variant in plans for stage in variant.stages if stage.works
-    }
     working = [stage for variant in plans for stage in variant.stages if stage.works]
     known = total_expected(stage.expected for stage in working if not stage.expected.unknown)
-    unknown = {name: one.unknown for name, one in expected.items() if one.unknown}
+    unknown: dict[str, list[str]] = {}  # reason -> stages
+    for stage in working:
+        names = unknown.setdefault(stage.expected.unknown, []) if stage.expected.unknown else []
+        if stage.name not in names:
+            names.append(stage.name)
     heading("Together")
-    more = f", and {', '.join(unknown)} ({NOT_KNOWN})" if unknown else ""
+    stages = ", ".join(name for names in unknown.values() for name in names)
+    more = f", and {stages} ({NOT_KNOWN})" if unknown else ""
     say(f"Time: about {seconds_in_words(known.seconds)}{more}")
     lacks = _print_memory(known, unknown, machine) + _print_disk(known, more, out)
     _print_bill(known, more, machine, prices)
@@ -97,7 +106,7 @@ def _print_sums(
 
 
 def _print_memory(
-    known: Expected, unknown: Mapping[str, str], machine: Hardware
+    known: Expected, unknown: Mapping[str, Sequence[str]], machine: Hardware
 ) -> tuple[str, ...]:
     peak, most = known.memory or 0, bytes_in_words(machine.memory)
     if peak > machine.memory:
@@ -106,11 +115,11 @@ def _print_memory(
             "Memory: the largest model does not fit. Choose a smaller model or dtype, quantise it "
             "(model.quantise=4), or plan for larger hardware (--hardware).",
         )
-    for name, why in unknown.items():
-        say(f"Memory of {name}: {NOT_KNOWN}. {why}")
-    if unknown:
+    for why, stages in unknown.items():
+        say(f"Memory of {', '.join(stages)}: {NOT_KNOWN}. {why}")
+    if unknown and peak:
         say(f"Memory of the others: {bytes_in_words(peak)} at the peak, of {most}")
-    else:
+    elif not unknown:
         say(f"Memory: {bytes_in_words(peak)} at the peak, of {most}: fits")
     return ()
 

@@ -60,9 +60,15 @@ class VariantPlan:
 
 
 def plan(
-    spec: Specification, out: Path, hardware: Hardware, prices: Prices | None = None
+    spec: Specification,
+    out: Path,
+    hardware: Hardware,
+    prices: Prices | None = None,
+    ledger: str | None = None,
 ) -> tuple[VariantPlan, ...]:
     """Plan every variant. What an earlier variant does counts as done for a later one.
+
+    The ledger at a path or URL (None: the default of ``out``) says which claims were judged.
 
     Raises:
         SondeError: the user's file of prices cannot be read.
@@ -76,7 +82,11 @@ def plan(
         for name in one.planned.order:
             if name not in waiting:
                 one.plans[name] = _stage(name, one)
-    judged = _verdicts(spec, out, known) if spec.claims else ()
+    judged: tuple[Judged, ...] | None = ()
+    if spec.claims:
+        from sonde.ledger.ledger import default_ledger
+
+        judged = _verdicts(spec, root, ledger or default_ledger(out), known)
     return tuple(_variant(one, spec, judged) for one in known)
 
 
@@ -118,11 +128,10 @@ def _variant(
 
 
 def _verdicts(
-    spec: Specification, out: Path, known: Sequence[_Known]
+    spec: Specification, root: Path, ledger: str, known: Sequence[_Known]
 ) -> "tuple[Judged, ...] | None":
     """Return the verdicts that a run would show, or None where it would judge first."""
     from sonde.experiments.claims.planned import settled_claims
-    from sonde.ledger.ledger import default_ledger
 
     found: dict[str, dict[str, Finished]] = {}
     for one in known:
@@ -135,7 +144,7 @@ def _verdicts(
         }
     if any(one.works for variant in known for one in variant.plans.values()):
         return None
-    return settled_claims(spec, out.resolve() / spec.name, default_ledger(out), found)
+    return settled_claims(spec, root, ledger, found)
 
 
 def _stage(name: str, known: _Known) -> StagePlan:
@@ -161,7 +170,8 @@ def _stage(name: str, known: _Known) -> StagePlan:
     try:  # the cost is worth knowing where the weights are still missing
         estimate = stage.estimate(known.estimator.facts)
     except SondeError as error:
-        problems.append(str(error))
+        # Without a model of its own it can still run: what its inputs lack is said of them.
+        problems += [str(error)] if model is not None else []
         estimate = Estimate(unknown=error.what)
     is_loaded = any(before.works and before.model == model for before in known.plans.values())
     expected = known.estimator.expected(estimate, model, loads=not is_loaded)
