@@ -10,8 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sonde.core.errors import SondeError
+from sonde.experiments.identity import _weights, model_identity
 from sonde.models import hub
 from sonde.models.hub import Listing, weight_files
+from sonde.models.loading import random_tokenizer
+from sonde.models.memory import config_of
+from sonde.models.source import Random, cached_tokenizer, resolve
+from sonde.models.spec import ModelSpec
 from sonde.models.tiny import tiny_hf
 from sonde.models.tokenizers import byte_tokenizer
 
@@ -145,6 +150,54 @@ def test_the_hub_from_first_contact_to_offline(address, tmp_path):
     offline = ask(tmp_path, [["lab/tiny", {}], ["lab/other", {}]], HF_HUB_OFFLINE="1")
     assert offline[0] == loaded
     assert "'lab/other' is not in the cache, and the hub cannot be reached" in offline[1]
+
+
+def put_in_cache(cache, repository, tokenizer):
+    """Lay a tokenizer into a cache as the hub's client does."""
+    where = cache / f"models--{repository.replace('/', '--')}"
+    tokenizer.save_pretrained(where / "snapshots" / COMMIT)
+    (where / "refs").mkdir()
+    (where / "refs" / "main").write_text(COMMIT)
+
+
+def test_a_random_model_reads_the_tokens_of_the_real_one_if_they_are_at_hand(tmp_path, monkeypatch):
+    """Another tokenizer would make another control."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    spec = ModelSpec(name="random:pythia-70m")
+    source, config = resolve(spec), config_of(spec)
+    assert isinstance(source, Random)
+    assert cached_tokenizer(source) is None
+    assert len(random_tokenizer(source, config)) == 259  # bytes and three marks
+    plain = model_identity(spec)
+    _weights.cache_clear()
+
+    real = byte_tokenizer(400)
+    real.add_tokens(["good news"])
+    put_in_cache(tmp_path, "EleutherAI/pythia-70m", real)
+    assert random_tokenizer(source, config)("good news")["input_ids"] == [259]
+    named = model_identity(spec)
+    assert named["weights"] == plain["weights"] | {"tokenizer": COMMIT}
+    _weights.cache_clear()
+
+
+def test_a_tokenizer_is_fetched_alone(address, tmp_path):
+    """As the embeddings that a random model keeps need it."""
+    code = (
+        "from sonde.models.hub import look_up, fetch_tokenizer, cached_tokenizer\n"
+        "fetch_tokenizer(look_up('lab/tiny', None))\n"
+        "print(*sorted(path.name for path in cached_tokenizer('lab/tiny').iterdir()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HF_HOME": str(tmp_path), "HF_ENDPOINT": address,
+             "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {"config.json", "tokenizer.json", "tokenizer_config.json"} <= set(done.stdout.split())
+    assert "safetensors" not in done.stdout
 
 
 def listing(*names, size=10):
