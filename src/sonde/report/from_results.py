@@ -54,9 +54,17 @@ def curves_from(results: Results, *, note: str = "") -> LayerCurves:
         layers=layers,
         curves=tuple(curves),
         metric=METRIC_NAMES.get(metric, metric),
-        chance=METRICS[metric].chance,
+        chance=max(map(chance_of, several)),
         note=note,
     )
+
+
+def chance_of(one: "ProbeResults") -> float:
+    """Return what a guess scores; of accuracy that is the larger class's share."""
+    if one.metric != "accuracy":
+        return METRICS[one.metric].chance
+    positive = float(one.selection.scored.truth.mean())
+    return max(positive, 1 - positive)
 
 
 def several_results(results: Results) -> "list[tuple[str, ProbeResults]]":

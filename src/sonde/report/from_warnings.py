@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sonde.probes.names import SHUFFLED
-from sonde.report.from_results import Results, several_results
+from sonde.report.from_results import Results, chance_of, several_results
 from sonde.report.sections import Notice, Notices
 from sonde.report.wording import absences, counted, figure, interval_text, listed
 from sonde.stats.interval import Interval
-from sonde.stats.metrics import METRICS
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.probes.results import ProbeResults
@@ -53,7 +52,7 @@ def _controls(one: "ProbeResults", name: str) -> list[Notice]:
 
     One interval in twenty misses by luck, so more than that, and at least two, are needed.
     """
-    chance = METRICS[one.metric].chance
+    chance = chance_of(one)
     shuffled = [
         (layer.hook.layer, layer.controls[SHUFFLED].score)
         for layer in one.layers

@@ -150,6 +150,14 @@ def test_classes_are_counted_for_each_probe(results, last_token, examples):
     assert classes_from(ridge) == ()
 
 
+def test_the_chance_of_accuracy_is_the_larger_class(last_token, examples):
+    """A probe that always gives the commoner answer is at chance, and so are shuffled labels."""
+    some = [one for number, one in enumerate(examples) if number % 8 in (0, 2, 4, 6, 7)]
+    found = probes.mean_difference(last_token, some, metric="accuracy", resamples=50)
+    assert curves_from(found).chance == pytest.approx(0.8)
+    assert curves_from(probes.ridge(last_token, examples, resamples=50)).chance == 0.0
+
+
 def test_what_is_missing_is_a_notice(last_token, examples):
     labels = {one.id: one.label for one in examples}
     said = notices_from(probes.logistic(last_token, labels, resamples=50, shuffles=0)).items

@@ -152,7 +152,9 @@ def _absences(section: LayerCurves) -> list[str]:
             said.setdefault(sentence, []).append(curve.name)
     every = len(section.curves)
     return [
-        sentence if len(names) == every else f"{', '.join(names)}: {sentence}"
+        sentence
+        if len(names) == every
+        else f"{', '.join(names)}: {sentence[0].lower()}{sentence[1:]}"
         for sentence, names in said.items()
     ]
 

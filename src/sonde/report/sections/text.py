@@ -43,10 +43,9 @@ class Table:
 
 def prepare_table(section: Table) -> dict[str, Any]:
     """Return what the template shows."""
-    return {
-        "header": section.columns,
-        "rows": [[_cell(item) for item in row] for row in section.rows],
-    }
+    rows = [[_cell(item) for item in row] for row in section.rows]
+    numbers = [cell[1] for cell in rows[0]] if rows else [False] * len(section.columns)
+    return {"header": list(zip(section.columns, numbers, strict=True)), "rows": rows}
 
 
 def _cell(item: str | float | int | None) -> tuple[str, bool]:
