@@ -19,6 +19,7 @@ from sonde.experiments.hardware import describe_machine, package_versions
 from sonde.experiments.metering import Metering
 from sonde.experiments.spec import Planned, Specification
 from sonde.experiments.stage import Outcome, Stage
+from sonde.experiments.stage_record import StageRecord
 from sonde.experiments.trackers import Track, Tracking, facts_of
 from sonde.ledger.records import (
     DONE,
@@ -73,8 +74,7 @@ class Recorder:
     _waiting: list[tuple[StageStart, StageEnd]] = field(
         default_factory=list[tuple[StageStart, StageEnd]]
     )
-    _costs: list[Cost] = field(default_factory=list[Cost])
-    _expected: list[Expected] = field(default_factory=list[Expected])
+    _records: list[StageRecord] = field(default_factory=list[StageRecord])
     _heartbeat: Heartbeat | None = None
 
     @contextmanager
@@ -93,8 +93,18 @@ class Recorder:
 
     def reused(self, name: str, stage: Stage, done: Done, folder: Path) -> None:
         """Record a stage whose result was there already."""
+        from sonde.experiments.claims.evidence import measured_from
+
         start = StageStart(name, done.kind, done.key, str(folder), done.made_of)
-        self._note(start, StageEnd(REUSED, outputs=done.files, summary=done.summary))
+        end = StageEnd(
+            REUSED,
+            outputs=done.files,
+            summary=done.summary,
+            # For a ledger that does not have them: another one, or the writer was killed.
+            results=tuple(measured_from(stored) for stored in done.results),
+            folder=folder,
+        )
+        self._note(start, end)
 
     def skipped(self, name: str, stage: Stage, reason: str) -> None:
         """Record a stage that did not run."""
@@ -115,46 +125,22 @@ class Recorder:
         What the stage took is measured meanwhile, and recorded beside what was expected.
         """
         ledger, run = self._begin()
+        assert self.tracking is not None
         planned = expected or Expected(unknown="It was not estimated.")
         start = StageStart(
             name, content["kind"], key, str(folder), content, planned=planned.to_json()
         )
-        number = ledger.begin_stage(run, start)
-        stopwatch = Stopwatch(self.metering.machine())
-
-        def took() -> Cost:
-            cost = stopwatch.read(folder)
-            self._costs.append(cost)
-            self._expected.append(planned)
-            return cost
-
-        def end(done: Done, outcome: Outcome, seconds: float) -> Cost:
-            cost = took()
-            ledger.end_stage(
-                number,
-                StageEnd(
-                    DONE,
-                    seconds=seconds,
-                    outputs=done.files,
-                    summary=done.summary,
-                    results=outcome.results,
-                    cost=cost.to_json(),
-                    folder=folder,
-                ),
-            )
-            if self.tracking is not None:
-                self.tracking.stage_ended(name, outcome, folder, cost)
-            return cost
-
+        number, stopwatch = ledger.begin_stage(run, start), Stopwatch(self.metering.machine())
+        record = StageRecord(ledger, number, name, folder, planned, stopwatch, self.tracking)
+        self._records.append(record)
         try:
             with self._beating(ledger, run).sampling(stopwatch):
-                yield end
+                yield record.done
         except KeyboardInterrupt:
-            reason = "stopped from the keyboard"
-            ledger.end_stage(number, StageEnd(INTERRUPTED, reason, cost=took().to_json()))
+            record.stopped(INTERRUPTED, "stopped from the keyboard")
             raise
         except BaseException as error:
-            ledger.end_stage(number, StageEnd(FAILED, _words(error), cost=took().to_json()))
+            record.stopped(FAILED, _words(error))
             raise
 
     def track(self, stage: str) -> Track:
@@ -224,10 +210,12 @@ class Recorder:
 
     def _cost(self) -> dict[str, Any]:
         """Return what the run took so far, with what was expected of the same stages."""
-        total = total_cost(self._costs, self.seconds)
+        ended = [(one.cost, one.expected) for one in self._records if one.cost is not None]
+        total = total_cost((cost for cost, _ in ended), self.seconds)
         if total is None:
             return {}
-        return {**total.to_json(), "planned": total_expected(self._expected).to_json()}
+        planned = total_expected(expected for _, expected in ended)
+        return {**total.to_json(), "planned": planned.to_json()}
 
     def _start(self) -> RunStart:
         experiment = self.planned.experiment

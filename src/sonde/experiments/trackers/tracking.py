@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,11 +64,13 @@ class Tracking:
     def stage_ended(self, stage: str, outcome: Outcome, folder: Path, cost: Cost) -> None:
         """Follow what a stage found and took; results that belong to no layer sum the run up."""
         track = self.track(stage)
-        with suppress(SondeError):  # a file of units that cannot be read; the ledger says so
+        try:
             for values, step in result_values(outcome, folder):
                 track(values, step)
                 if step is None:
                     self._summary |= {f"{stage}/{name}": it for name, it in values.items()}
+        except Exception as error:  # whatever it is, the stage itself is done
+            self._say(f"The results of {stage} are not followed ({error}). The run goes on.")
         track(summary_values(outcome) | cost_values(cost), None)
 
     def finish(self, state: str, seconds: float) -> None:
