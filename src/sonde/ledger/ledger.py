@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sonde.ledger.database import connect, reading, writing
 from sonde.ledger.intervals import against_read
 from sonde.ledger.listing import Page
 from sonde.ledger.records import (
+    REUSED,
     ClaimStart,
     Registration,
     RunDetail,
@@ -90,9 +91,14 @@ class Ledger:
     def end_stage(self, stage: int, end: StageEnd) -> None:
         """Record how a stage ended, with its results and the scores of their units.
 
+        The results of a reused stage are kept only if the ledger does not have them yet.
+
         Raises:
             SondeError: a file of units is missing, or a result has neither a score nor a reason.
         """
+        if end.state == REUSED and end.results:
+            with reading(self.engine) as connection:
+                end = replace(end, results=()) if stages.is_known(connection, stage) else end
         files = read_units(end.folder, end.results)
         with writing(self.engine) as connection:
             stages.end_stage(connection, stage, end, files)

@@ -83,19 +83,30 @@ def insert_results(
 
 
 def maker_of(connection: Connection, stage: RowMapping) -> int:
-    """Return the number of the stage that made a stage's results: itself, if it was not reused.
+    """Return the number of the stage that has a stage's results: itself, if it was not reused.
 
-    A reused stage that came from another ledger without its maker has its results itself.
+    A reused stage has its results itself, too, where the ledger does not know the one that made
+    them: it was recorded in another ledger, or killed before it could be.
     """
     if stage["state"] != REUSED:
         return stage["id"]
+    return _made_before(connection, stage) or stage["id"]
+
+
+def is_known(connection: Connection, stage: int) -> bool:
+    """Whether the ledger has the results of a stage already, under the same key."""
+    row = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
+    return row is not None and _made_before(connection, row) is not None
+
+
+def _made_before(connection: Connection, stage: RowMapping) -> int | None:
     made = (
         select(stages.c.id)
         .where(stages.c.key == stage["key"], stages.c.state == DONE, stages.c.id < stage["id"])
         .order_by(stages.c.id.desc())
         .limit(1)
     )
-    return connection.execute(made).scalar() or stage["id"]
+    return connection.execute(made).scalar()
 
 
 def _set_headline(connection: Connection, stage: RowMapping) -> None:

@@ -100,6 +100,20 @@ def test_a_reused_stage_shows_the_results_that_it_had(ledger):
     assert ledger.list()[0].headline.startswith("truth: auroc 0.800")
 
 
+def test_a_reused_stage_keeps_its_results_where_the_ledger_does_not_have_them(ledger):
+    for first in (True, False):
+        run = ledger.begin_run(START)
+        stage = ledger.begin_stage(run, StageStart("truth", "probe", "elsewhere", "/x"))
+        ledger.end_stage(stage, StageEnd("reused", results=(scored(0.7),)))
+        assert [result.score.value for result in ledger.show(run).results] == [0.7], first
+        ledger.record_statuses(run, [Status("truth", "selected", "novel")])
+    known = recorded(ledger)
+    run = ledger.begin_run(START)
+    stage = ledger.begin_stage(run, StageStart("truth", "probe", f"key{known}", "/x"))
+    ledger.end_stage(stage, StageEnd("reused", results=(scored(0.1),)))
+    assert [result.score.value for result in ledger.show(run).results] == [0.8]
+
+
 def test_a_reused_stage_never_shows_results_of_a_later_run(ledger):
     for value in (0.6, 0.9):  # the second time by force, under the same key
         run = ledger.begin_run(START)
