@@ -1,13 +1,12 @@
 """What was found: for each stage a table of results, with what they are held against."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sonde.experiments.log.history import History, Standing, standing
 from sonde.experiments.log.markdown import bullets, code, escape, table
 from sonde.ledger.records import ResultRow
-from sonde.stats.interval import Interval
+from sonde.ledger.wording import IN_WORDS, interval_in_words, number_in_words
 
 NONE = "none"
 WIDEST = 8  # variants beside each other
@@ -71,12 +70,13 @@ def _in_common(results: Sequence[ResultRow]) -> list[str]:
     """Return what is the same of all results, in words."""
     measures = {_measure(one) for one in results}
     levels = {one.score.level for one in results if one.score is not None}
-    facts = [measure for measure in measures if len(measures) == 1]
+    facts = [measure for measure in measures if measure and len(measures) == 1]
     return facts + [f"{100 * level:g} % intervals" for level in levels if len(levels) == 1]
 
 
 def _measure(result: ResultRow) -> str:
-    return escape(f"{result.method} {result.metric}".strip())
+    metric = "" if result.metric == IN_WORDS else result.metric
+    return escape(f"{result.method} {metric}".strip())
 
 
 def _table(first: str, rows: Sequence[tuple[str, ResultRow]]) -> str:
@@ -131,6 +131,8 @@ def _same(results: Sequence[ResultRow], cells: Sequence[str]) -> bool:
 
 
 def _score(result: ResultRow) -> str:
+    if result.metric == IN_WORDS:
+        return escape(result.not_applicable)
     if result.score is None:
         return escape(f"not applicable: {result.not_applicable}")
     return interval_in_words(result.score)
@@ -145,29 +147,7 @@ def _status(result: ResultRow) -> str:
     return f"{escape(result.status)} (stated {stated}{source})"
 
 
-def interval_in_words(interval: Interval) -> str:
-    """Return ``0.912 [0.880, 0.941]``, with the digits that the size of the numbers asks for."""
-    digits = _digits(interval.value, interval.low, interval.high)
-    value, low, high = (
-        _number(each, digits) for each in (interval.value, interval.low, interval.high)
-    )
-    return f"{value} [{low}, {high}]"
-
-
 def _value(result: ResultRow | None) -> str:
     if result is None or result.score is None:
         return "–"
-    return _number(result.score.value, _digits(result.score.value))
-
-
-def _digits(*numbers: float) -> int:
-    largest = max((abs(each) for each in numbers if math.isfinite(each)), default=0.0)
-    return 3 if largest < 10 else 1 if largest < 1000 else 0
-
-
-def _number(number: float, digits: int) -> str:
-    if math.isnan(number):
-        return "–"
-    if math.isinf(number):
-        return "∞" if number > 0 else "−∞"
-    return f"{number:,.{digits}f}".replace("-", "−")
+    return number_in_words(result.score.value)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from sonde.experiments.log.asked import minute
-from sonde.experiments.log.found import interval_in_words
 from sonde.experiments.log.history import History
 from sonde.experiments.log.markdown import bullets, code, escape, table
 from sonde.ledger.records import Registration, VerdictRow
+from sonde.ledger.wording import interval_in_words
 
 COLUMNS = (
     "claim",

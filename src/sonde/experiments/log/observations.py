@@ -7,6 +7,7 @@ from sonde.core.words import in_words
 from sonde.experiments.log.asked import none_or
 from sonde.experiments.log.history import History, Standing, standing
 from sonde.experiments.log.markdown import code, escape
+from sonde.ledger.wording import IN_WORDS
 
 MOST = 5  # massive dimensions that are named
 
@@ -45,7 +46,7 @@ def _of_stage(entry: Standing) -> Iterable[str]:
     yield from (
         f"{code(one.name)} has no number: {escape(one.not_applicable)}"
         for one in entry.results
-        if one.score is None
+        if one.score is None and one.metric != IN_WORDS
     )
     if entry.results and not missing:
         if not any(one.controls for one in entry.results):

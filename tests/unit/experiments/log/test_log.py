@@ -1,5 +1,7 @@
 """What a log says of a history, and that one's own remarks survive it."""
 
+from dataclasses import replace
+
 import pytest
 from histories import (
     CLAIMS,
@@ -18,6 +20,8 @@ from sonde.experiments.log import history_of, parts_of, write_log
 from sonde.experiments.log.history import runs_in_words
 from sonde.experiments.spec import read_specification
 from sonde.ledger.ledger import Ledger
+from sonde.ledger.records import Measured
+from sonde.ledger.wording import IN_WORDS
 
 
 @pytest.fixture
@@ -204,6 +208,15 @@ def test_a_smoke_run_counts_only_where_nothing_else_ran(spec, where):
     assert "0.600 [0.5" not in truth
 
 
+def test_a_result_that_came_as_a_text_is_shown_as_it_is(spec, where):
+    """Imported from a table that was kept by hand."""
+    said = Measured("result", IN_WORDS, None, not_applicable="FVU=0.2 | L0=82")
+    record(Ledger.open(where), start_of(spec), results=[said])
+    found = sections(spec, where)
+    assert "| `result` | FVU=0.2 \\| L0=82 |" in found["results:truth"]
+    assert "has no number" not in found["observations"]
+
+
 def test_two_logs_of_one_ledger_are_the_same_bytes(spec, where, tmp_path):
     whole_history(spec, where)
     first = written(spec, where, tmp_path / "a.md")
@@ -211,6 +224,14 @@ def test_two_logs_of_one_ledger_are_the_same_bytes(spec, where, tmp_path):
     stamp = (tmp_path / "a.md").stat().st_mtime_ns
     assert not write_log(tmp_path / "a.md", spec, history_of(spec.name, where)).changed
     assert (tmp_path / "a.md").stat().st_mtime_ns == stamp
+
+
+def test_a_ledger_may_be_named_by_its_url(spec, where):
+    whole_history(spec, where)
+    by_path = history_of(spec.name, where)
+    by_url = history_of(spec.name, f"sqlite:///{where}")
+    assert by_url == replace(by_path, ledger=f"sqlite:///{where}")
+    assert f"| ledger | `sqlite:///{where}` |" in sections(spec, f"sqlite:///{where}")["files"]
 
 
 def test_values_with_markup_stay_text(spec, where, tmp_path):
