@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float
 
-from sonde.stats.bootstrap import Bootstrap, Statistic
+from sonde.stats.bootstrap import Bootstrap
+from sonde.stats.effects import combination, interval_of
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import Metric
+from sonde.stats.scores import Scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,11 @@ class Scored:
     def __len__(self) -> int:
         return len(self.example)
 
+    def scores(self, metric: str) -> Scores:
+        """Return the rows as what a metric, its interval and its comparisons are computed from."""
+        fitted = bool((self.fold >= 0).any())
+        return Scores(metric, self.unit, self.predicted, self.truth, cross_validated=fitted)
+
     @classmethod
     def joined(cls, parts: Sequence["Scored"]) -> "Scored":
         """Lay several end to end."""
@@ -44,29 +50,21 @@ class Scored:
 def intervals(
     scored: Sequence[Scored], metric: Metric, bootstrap: Bootstrap
 ) -> tuple[Interval, ...]:
-    """Score each, with an interval over units; all must be of the same rows, in one order."""
-    statistics, n_units = _statistics(scored, metric)
-    return bootstrap.intervals(
-        lambda weights: np.stack([one(weights) for one in statistics], axis=1), n_units
-    )
+    """Score each, with an interval over units."""
+    return tuple(interval_of(one.scores(metric.name), bootstrap) for one in scored)
 
 
 def mean_intervals(
     scored: Sequence[Sequence[Scored]], metric: Metric, bootstrap: Bootstrap
 ) -> tuple[Interval, ...]:
     """Score the mean of each inner sequence (the shuffles of a layer), with its interval."""
-    flat = [one for several in scored for one in several]
-    statistics, n_units = _statistics(flat, metric)
-    each = len(scored[0])
-
-    def means(weights: Float[np.ndarray, "resample unit"]) -> Float[np.ndarray, "resample value"]:
-        values = np.stack([one(weights) for one in statistics], axis=1)
-        return values.reshape(len(values), -1, each).mean(axis=2)
-
-    return bootstrap.intervals(means, n_units)
+    return tuple(mean_interval(several, metric, bootstrap) for several in scored)
 
 
-def _statistics(scored: Sequence[Scored], metric: Metric) -> tuple[list[Statistic], int]:
-    names, unit = np.unique(scored[0].unit, return_inverse=True)
-    count = len(names)
-    return [metric.resampled(one.truth, one.predicted, unit, count) for one in scored], count
+def mean_interval(scored: Sequence[Scored], metric: Metric, bootstrap: Bootstrap) -> Interval:
+    """Score the mean of several, with an interval over units; those they share are resampled once.
+
+    They may be of different rows.
+    """
+    parts = [one.scores(metric.name) for one in scored]
+    return combination(parts, [1 / len(parts)] * len(parts), bootstrap).interval

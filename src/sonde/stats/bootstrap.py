@@ -1,10 +1,12 @@
-"""Bootstrap intervals over the independent unit: a row, or a group of rows."""
+"""The bootstrap over the independent unit: seeded draws, percentile and BCa intervals."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sonde.core.errors import SondeError
 from sonde.stats.interval import Interval
@@ -13,16 +15,16 @@ from sonde.stats.interval import Interval
 # give the statistic of the data as it is.
 Statistic = Callable[[Float[np.ndarray, "resample unit"]], Float[np.ndarray, "resample *value"]]
 
-ENTRIES_AT_ONCE = 1 << 22  # 32 MB of weights
+ENTRIES_AT_ONCE = 1 << 17  # weights that stay in a core's cache: twice as fast as larger pieces
+ENTRIES_KEPT = 1 << 22  # draws of up to this size are kept for the next score of as many units
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How intervals are made: percentile bootstrap, units drawn with replacement.
+    """How often units are drawn, with replacement; the level of the interval; the seed.
 
-    Efron and Tibshirani (1993), chapter 13. Statistics are written in terms of weights, so that
-    all resamples, and any number of scores of the same rows, are computed together; scores that
-    share one call are resampled alike.
+    Statistics are written in terms of weights, so that all resamples, and any number of scores of
+    the same rows, are computed together; scores that share one call are resampled alike.
     """
 
     resamples: int = 1000
@@ -36,8 +38,18 @@ class Bootstrap:
                 fix="Ask for at least one resample and a level between 0 and 1, such as 0.95.",
             )
 
-    def intervals(self, statistic: Statistic, n_units: int) -> tuple[Interval, ...]:
+    def intervals(
+        self,
+        statistic: Statistic,
+        n_units: int,
+        method: Literal["percentile", "bca"] = "percentile",
+    ) -> tuple[Interval, ...]:
         """Return one interval for each value that ``statistic`` gives.
+
+        ``percentile``: the quantiles of the resamples (Efron and Tibshirani 1993, chapter 13).
+        ``bca``: the same at levels corrected for bias and for the change of the standard error
+        with the value, by a jackknife over units (Efron 1987). Both need some hundred units where
+        the statistic is skewed; ``interval_of`` has what holds with fewer.
 
         Resamples in which a value is undefined (NaN: no row of a class, say) are left out of its
         interval; where all are, the bounds are NaN.
@@ -45,40 +57,111 @@ class Bootstrap:
         Args:
             statistic: from weights ``[resample, unit]`` to ``[resample]`` or ``[resample, value]``.
             n_units: the number of independent units.
+            method: ``percentile`` or ``bca``.
         """
         values = statistic(np.ones((1, n_units))).reshape(-1)
         drawn = np.concatenate([statistic(part) for part in self.weights(n_units)])
         drawn = drawn.reshape(self.resamples, len(values))
-        low, high = _percentiles(drawn, self.level)
+        tails = np.array([(1 - self.level) / 2, (1 + self.level) / 2])
+        if method == "bca":
+            corrected = _corrected(values, drawn, _jackknife(statistic, n_units), tails)
+        else:
+            corrected = np.broadcast_to(tails, (len(values), 2))
+        bounds = [_quantiles(drawn[:, one], corrected[one]) for one in range(len(values))]
         return tuple(
-            Interval(float(value), float(below), float(above), n_units, self.level)
-            for value, below, above in zip(values, low, high, strict=True)
+            Interval(float(value), float(low), float(high), n_units, self.level)
+            for value, (low, high) in zip(values, bounds, strict=True)
         )
 
-    def weights(self, n_units: int) -> Iterator[Float[np.ndarray, "resample unit"]]:
+    def weights(
+        self, n_units: int, stream: int = 0
+    ) -> Iterator[Float[np.ndarray, "resample unit"]]:
         """Yield, in pieces, how often each unit is drawn in each resample.
 
-        The draws depend on the seed and ``n_units`` alone, not on the size of the pieces.
+        The draws depend on the seed, ``n_units`` and ``stream`` alone; more resamples go on where
+        fewer stop. Independent sets of units take streams of their own.
         """
-        rng = np.random.default_rng(self.seed)
-        piece = max(1, ENTRIES_AT_ONCE // max(1, n_units))
-        for start in range(0, self.resamples, piece):
-            rows = min(piece, self.resamples - start)
-            drawn = rng.integers(0, n_units, (rows, n_units))
-            drawn += np.arange(rows)[:, None] * n_units
-            counts = np.bincount(drawn.reshape(-1), minlength=rows * n_units)
-            yield counts.reshape(rows, n_units).astype(np.float64)
+        if self.resamples * n_units <= ENTRIES_KEPT:
+            kept = _kept(self.seed, stream, n_units, self.resamples)
+            piece = _rows_at_once(n_units)
+            pieces = (kept[start : start + piece] for start in range(0, len(kept), piece))
+        else:
+            pieces = _counts(self.seed, stream, n_units, self.resamples)
+        for counts in pieces:
+            yield counts.astype(np.float64)
 
 
-def _percentiles(
-    drawn: Float[np.ndarray, "resample value"], level: float
-) -> tuple[Float[np.ndarray, " value"], Float[np.ndarray, " value"]]:
-    tails = [(1 - level) / 2, (1 + level) / 2]
+def over_pairs(
+    statistic: Statistic, first: Int[np.ndarray, " row"], second: Int[np.ndarray, " row"]
+) -> Statistic:
+    """Make a statistic of rows one of items: a row's weight is the product of its two items'.
+
+    ``first`` and ``second`` number each row's items. The variance that resampling items gives is
+    on the wide side (Owen 2007): up to three times too large where items differ in nothing.
+    """
+    return lambda weights: statistic(weights[:, first] * weights[:, second])
+
+
+def _rows_at_once(n_units: int) -> int:
+    return max(1, ENTRIES_AT_ONCE // max(1, n_units))
+
+
+def _counts(seed: int, stream: int, n_units: int, resamples: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng([seed, stream])
+    small = np.min_scalar_type(n_units)  # holds a count, and any unit's number
+    piece = _rows_at_once(n_units)
+    for start in range(0, resamples, piece):
+        rows = min(piece, resamples - start)
+        drawn = rng.integers(0, n_units, (rows, n_units), small)  # 16 bits take half of 64's time
+        counts = np.empty((rows, n_units), small)
+        for row in range(rows):
+            counts[row] = np.bincount(drawn[row], minlength=n_units)
+        yield counts
+
+
+@lru_cache(maxsize=8)
+def _kept(seed: int, stream: int, n_units: int, resamples: int) -> np.ndarray:
+    return np.concatenate(list(_counts(seed, stream, n_units, resamples)))
+
+
+def _jackknife(statistic: Statistic, n_units: int) -> Float[np.ndarray, "unit value"]:
+    """Return the statistic without each unit."""
+    found = []
+    for start in range(0, n_units, _rows_at_once(n_units)):
+        rows = np.arange(start, min(start + _rows_at_once(n_units), n_units))
+        weights = np.ones((len(rows), n_units))
+        weights[np.arange(len(rows)), rows] = 0
+        found.append(statistic(weights).reshape(len(rows), -1))
+    return np.concatenate(found)
+
+
+def _corrected(
+    values: Float[np.ndarray, " value"],
+    drawn: Float[np.ndarray, "resample value"],
+    without: Float[np.ndarray, "unit value"],
+    tails: Float[np.ndarray, " tail"],
+) -> Float[np.ndarray, "value tail"]:
+    """Move the tails by the bias z0 and the acceleration a: Phi(z0 + (z0 + z) / (1 - a (z0 + z))).
+
+    z0 is the normal score of the share of resamples below the value, ties counting half; a is
+    sum d^3 / (6 (sum d^2)^1.5), d the jackknife values' distance below their mean.
+    """
+    from scipy.special import ndtr, ndtri
+
     defined = np.isfinite(drawn)
-    if defined.all():
-        low, high = np.quantile(drawn, tails, axis=0)
-        return low, high
-    bounds = np.full((2, drawn.shape[1]), np.nan)
-    for column in np.flatnonzero(defined.any(axis=0)):
-        bounds[:, column] = np.quantile(drawn[defined[:, column], column], tails)
-    return bounds[0], bounds[1]
+    count = np.maximum(defined.sum(axis=0), 1)
+    below = ((drawn < values) & defined).sum(axis=0) + ((drawn == values) & defined).sum(axis=0) / 2
+    bias = ndtri(np.clip(below / count, 0.5 / count, 1 - 0.5 / count))[:, None]
+    distance = np.nanmean(without, axis=0) - without
+    squares = np.nansum(distance**2, axis=0)
+    spread = np.where(squares > 0, squares, 1.0) ** 1.5
+    acceleration = (np.nansum(distance**3, axis=0) / (6 * spread))[:, None]
+    shifted = bias + ndtri(tails)
+    return ndtr(bias + shifted / (1 - acceleration * shifted))
+
+
+def _quantiles(
+    drawn: Float[np.ndarray, " resample"], tails: Float[np.ndarray, " tail"]
+) -> Float[np.ndarray, " tail"]:
+    defined = drawn[np.isfinite(drawn)]
+    return np.quantile(defined, tails) if len(defined) else np.full(len(tails), np.nan)

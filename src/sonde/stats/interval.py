@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Interval:
     """An estimate with a confidence interval over ``n`` independent units.
 
-    ``level`` is the nominal coverage. ``n`` counts the units that were resampled (groups where the
-    data has groups), not rows.
+    ``level`` is the nominal coverage. ``n`` counts the independent units (groups where the data
+    has groups, items where its rows are pairs of items), not rows.
     """
 
     value: float

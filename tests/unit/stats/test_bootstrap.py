@@ -1,5 +1,8 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from sonde.core.errors import SondeError
 from sonde.stats import bootstrap
@@ -48,14 +51,67 @@ def test_grouped_rows_widen_the_interval():
     assert naive.high - naive.low < 0.5 * (single.high - single.low)
 
 
-def test_seeded_and_independent_of_the_pieces(monkeypatch):
-    values = np.random.default_rng(0).normal(size=50)
-    (whole,) = Bootstrap(seed=3).intervals(mean_of(values), 50)
-    (other,) = Bootstrap(seed=4).intervals(mean_of(values), 50)
-    monkeypatch.setattr(bootstrap, "ENTRIES_AT_ONCE", 77)
-    (pieces,) = Bootstrap(seed=3).intervals(mean_of(values), 50)
-    assert (pieces.low, pieces.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
-    assert whole.low != pytest.approx(other.low, rel=1e-6)
+def test_the_draws_depend_on_seed_units_and_stream_alone():
+    def drawn(resamples, seed=3, stream=0):
+        return np.concatenate(list(Bootstrap(resamples, seed=seed).weights(50, stream)))
+
+    assert (drawn(40) == drawn(3000)[:40]).all()
+    assert (drawn(3000).sum(axis=1) == 50).all()
+    assert (drawn(40) != drawn(40, seed=4)).any()
+    assert (drawn(40) != drawn(40, stream=1)).any()
+
+
+def test_many_units_are_drawn_alike(monkeypatch):
+    """What is kept for the next score is what would be drawn again."""
+    kept = np.concatenate(list(Bootstrap(30).weights(700)))
+    monkeypatch.setattr(bootstrap, "ENTRIES_KEPT", 0)
+    assert (np.concatenate(list(Bootstrap(30).weights(700))) == kept).all()
+
+
+def test_every_unit_is_drawn_once_on_average():
+    draws = np.concatenate(list(Bootstrap(4000).weights(300)))
+    assert draws.mean(axis=0) == pytest.approx(np.ones(300), abs=0.1)
+    # Multinomial counts: variance 1 - 1/n, covariance -1/n.
+    assert draws.var() == pytest.approx(1 - 1 / 300, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["mean", "r2", "auroc"])
+def test_bca_is_scipys(name):
+    """From the same resamples; scipy adds none to those it is given."""
+    rng = np.random.default_rng(5)
+    truth = np.tile([0.0, 1.0], 20)
+    predicted = rng.exponential(size=40) + truth
+    statistic = METRICS[name].resampled(truth, predicted, np.arange(40), 40)
+    draws = np.concatenate([statistic(part) for part in Bootstrap(500).weights(40)])
+
+    def value(rows):
+        return METRICS[name].value(truth[rows], predicted[rows])
+
+    theirs = stats.bootstrap(
+        (np.arange(40),),
+        value,
+        n_resamples=0,
+        method="BCa",
+        vectorized=False,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=draws),
+    ).confidence_interval
+    (ours,) = Bootstrap(500).intervals(statistic, 40, "bca")
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
+
+
+def test_bca_moves_with_the_skewness():
+    values = np.random.default_rng(0).exponential(size=60)
+    (plain,) = Bootstrap().intervals(mean_of(values), 60)
+    (moved,) = Bootstrap().intervals(mean_of(values), 60, "bca")
+    assert moved.low > plain.low
+    assert moved.high > plain.high
+
+
+def test_pairs_of_items_weigh_as_often_as_both_are_drawn():
+    # Rows (a, b), (b, c), (a, c). With a drawn twice and b once, only (a, b) is there.
+    values = np.array([3.0, 5.0, 7.0])
+    statistic = bootstrap.over_pairs(mean_of(values), np.array([0, 1, 0]), np.array([1, 2, 2]))
+    assert statistic(np.array([[2.0, 1.0, 0.0], [1.0, 1.0, 1.0]])).tolist() == [3.0, 5.0]
 
 
 def test_undefined_resamples_are_left_out():

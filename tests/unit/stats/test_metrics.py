@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde.stats.metrics import METRICS, accuracy, auroc, balanced_accuracy, pearson, r2
+from sonde.stats.metrics import METRICS, accuracy, auroc, balanced_accuracy, mean, pearson, r2
 
 
 def data(seed=0, n=50):
@@ -40,6 +40,19 @@ def test_auroc_by_hand_with_a_tie():
 
 def test_pearson_by_hand():
     assert pearson(np.array([1.0, 2, 3]), np.array([1.0, 3, 2])) == pytest.approx(0.5)
+
+
+def test_the_mean_needs_no_truth():
+    assert mean(None, np.array([[1.0, 2, 6], [0, 0, 0]])).tolist() == [3, 0]
+
+
+def test_ranges_and_chance_are_stated():
+    assert (METRICS["r2"].floor, METRICS["r2"].ceiling) == (-np.inf, 1)
+    assert (METRICS["mean"].floor, METRICS["mean"].ceiling) == (-np.inf, np.inf)
+    assert np.isnan(METRICS["mean"].chance)
+    for metric in METRICS.values():
+        assert metric.floor < metric.ceiling
+        assert np.isnan(metric.chance) or metric.floor <= metric.chance < metric.ceiling
 
 
 def test_undefined_is_nan():

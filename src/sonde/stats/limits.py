@@ -1,0 +1,166 @@
+"""Confidence limits at any level, and the ways in which they are made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isinf
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from sonde.stats.score_limits import ScoreLimits
+
+TAIL = 10  # pivots beyond a quantile for it to be taken from the pivots alone
+STEPS = 100  # of the search for a combination's limit; a few are enough
+
+
+@runtime_checkable
+@runtime_checkable
+class Limits(Protocol):
+    """Limits as a rising function of a normal score.
+
+    ``at(z)`` is the upper limit whose one-sided confidence is Phi(z), and so the lower one of
+    1 - Phi(z): the ends of a 95 % interval are ``at(-1.96)`` and ``at(1.96)``.
+    """
+
+    def at(self, z: float) -> float:
+        """Return the limit at the normal score ``z``."""
+        ...
+
+
+def t_score(z: float, df: float) -> float:
+    """Return the Student t quantile that has the normal score's probability."""
+    if isinf(df) or z == 0:
+        return z
+    from scipy.special import ndtr, stdtrit
+
+    return float(np.copysign(stdtrit(df, ndtr(-abs(z))), z))
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One limit at every level: the data show no spread (NaN: the score is undefined)."""
+
+    value: float
+
+    def at(self, z: float) -> float:
+        """Return the value."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Limits moved by a constant."""
+
+    limits: Limits
+    constant: float
+
+    def at(self, z: float) -> float:
+        """Return the limit at the normal score ``z``."""
+        return self.limits.at(z) + self.constant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Studentised:
+    """value - standard_error * quantile of pivots, on a scale from which ``inverse`` leads back.
+
+    ``pivots`` are (value* - value) / standard_error* of resamples, sorted: the bootstrap-t of
+    Efron (1979; Hall 1992, section 3.2). With fewer than 20 the quantiles are Student's, and so
+    they go on beyond the last TAIL pivots of either side, where those have nothing to say.
+    """
+
+    value: float
+    standard_error: float
+    pivots: Float[np.ndarray, " resample"]
+    df: float
+    inverse: Callable[[float], float]
+
+    def at(self, z: float) -> float:
+        """Return the limit at the normal score ``z``."""
+        return float(self.inverse(self.value - self.standard_error * self._quantile(-z)))
+
+    def _quantile(self, z: float) -> float:
+        from scipy.special import ndtr, ndtri
+
+        count = len(self.pivots)
+        if count < 2 * TAIL:
+            return t_score(z, self.df)
+        last = -float(ndtri(TAIL / (count + 1)))  # the normal score where the pivots end
+        inside = min(max(z, -last), last)
+        place = float(ndtr(-abs(inside))) * (count + 1) - 1
+        ordered = self.pivots if inside < 0 else self.pivots[::-1]
+        found = float(np.interp(place, np.arange(count), ordered))
+        if inside == z:
+            return found
+        reference = t_score(inside, self.df)
+        steeper = max(1.0, found / reference)  # as much wider than Student's as they were there
+        return found + steeper * (t_score(z, self.df) - reference)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """The sum of weight * estimate, for correlated estimates that have score limits.
+
+    The limit at z is the farthest value that the sum takes when every estimate j moves to its own
+    limit at s_j, for scores s with s' correlation^-1 s = z^2: the image of a confidence ellipsoid
+    of radius z. For independent estimates that is close to the square-and-add method (Newcombe
+    1998, method 10; Zou and Donner 2008), for one estimate it is its own limit. Estimates that
+    rise and fall together cancel, also where their limits are lopsided.
+    """
+
+    parts: tuple[ScoreLimits, ...]
+    weights: Float[np.ndarray, " estimate"]
+    correlation: Float[np.ndarray, "estimate estimate"]
+    df: float
+
+    def at(self, z: float) -> float:
+        """Return the limit at the normal score ``z``."""
+        radius = t_score(z, self.df)
+        if len(self.parts) == 1:
+            sign = float(np.sign(self.weights[0]))
+            return float(self.weights[0]) * self.parts[0].at(sign * radius)
+        # Square-and-add: each estimate's own reach towards the limit.
+        towards = np.sign(self.weights) * radius
+        pull = np.abs(self._moved(towards) - self._moved(np.zeros_like(towards)))
+        scores = self._on_ellipsoid(np.sign(self.weights) * pull, radius)
+        for _ in range(STEPS):
+            slopes = [part.slope(score) for part, score in zip(self.parts, scores, strict=True)]
+            # Half way, without which two steep estimates can take turns for ever. The limit is
+            # stationary here, so an error of 1e-6 in the scores is one of 1e-12 in the limit.
+            closer = (self._on_ellipsoid(self.weights * slopes, radius) + scores) / 2
+            done = np.abs(closer - scores).max() <= 1e-6 * (1 + abs(radius))
+            scores = closer
+            if done:
+                break
+        return float(self._moved(scores).sum())
+
+    def _moved(self, scores: np.ndarray) -> np.ndarray:
+        at = [part.at(float(score)) for part, score in zip(self.parts, scores, strict=True)]
+        return self.weights * at
+
+    def _on_ellipsoid(self, pull: np.ndarray, radius: float) -> np.ndarray:
+        """Return the point of the ellipsoid that lies farthest along ``pull``."""
+        towards = self.correlation @ pull
+        length = np.sqrt(max(float(pull @ towards), 0.0))
+        return radius * towards / length if length > 0 else np.zeros_like(pull)
+
+
+def normal_score(limits: Limits, boundary: float, *, from_above: bool) -> float:
+    """Return the z at which the limit reaches the boundary, within +-37 (p down to 1e-299).
+
+    Where the limit stays on the boundary for a while, the last such z, or the first
+    (``from_above``): each is the cautious end for one of the two one-sided tests.
+    """
+    if np.isnan(limits.at(0.0)):
+        return float("nan")
+    low, high = -37.0, 37.0
+    if not from_above and limits.at(high) <= boundary:
+        return high
+    if from_above and limits.at(low) >= boundary:
+        return low
+    for _ in range(60):
+        middle = (low + high) / 2
+        found = limits.at(middle)
+        short = found < boundary if from_above else found <= boundary
+        low, high = (middle, high) if short else (low, middle)
+    return high if from_above else low

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from sonde.core.errors import SondeError
+from sonde.stats.bootstrap import Bootstrap
+from sonde.stats.metrics import METRICS
+from sonde.stats.scores import Scores
+
+UNITS = np.array(["a", "b", "c", "d"])
+TRUTH = np.array([0.0, 1, 0, 1])
+SAID = np.array([-1.0, 2, 3, 4])
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_the_value_is_the_metrics(name):
+    scores = Scores(name, UNITS, SAID, TRUTH)
+    assert scores.value == pytest.approx(float(METRICS[name].value(TRUTH, SAID)))
+    missing = Scores(name, UNITS, np.array([np.nan, 2, 3, 4]), TRUTH)
+    assert np.isnan(missing.value)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(SondeError, match=r"'aurox' is not a metric\. Did you mean 'auroc'"):
+        Scores("aurox", UNITS, SAID, TRUTH)
+    with pytest.raises(SondeError, match="no truth to compute r2"):
+        Scores("r2", UNITS, SAID, None)
+    with pytest.raises(SondeError, match=r"truth has shape \[3\]; there are 4 units"):
+        Scores("r2", UNITS, SAID, TRUTH[:3])
+
+
+def test_resampling_is_over_units_or_items():
+    group = np.array(["a", "a", "b", "b"])
+    statistic, n_units = Scores("mean", group, SAID, None).resampled()
+    assert n_units == 2
+    assert statistic(np.array([[2.0, 0.0]])).tolist() == [0.5]
+    other = np.array(["b", "c", "a", "c"])
+    statistic, n_items = Scores("mean", group, SAID, None, other=other).resampled()
+    assert n_items == 3
+    # Items drawn a, b, b: the pairs ab (weight 2) and ba (2), not those with c.
+    assert statistic(np.array([[1.0, 2.0, 0.0]])).tolist() == [(2 * -1 + 2 * 3) / 4]
+    assert Bootstrap(50).intervals(statistic, n_items)[0].n == 3
