@@ -18,6 +18,7 @@ from sonde.cli.app import app
 from sonde.experiments.claims.specification import AnyClaim, Claim, ReferenceValue
 from sonde.experiments.spec import Experiment
 from sonde.experiments.stages import AnyStage
+from sonde.experiments.trackers.settings import AnyTracker, TrackerSettings
 from sonde.models.spec import ModelSpec
 from sonde.probes.settings import ProbeSettings
 
@@ -78,6 +79,7 @@ def experiment_file() -> str:
         "```yaml\nwhen: truth.selected.low > 0.6 and acts.rows >= 100\n```",
         "`sonde show` on a stage's folder prints the summary that conditions can read.",
         *_claims(),
+        *_trackers(),
     ]
     for stage in _stages():
         kind = stage.model_fields["kind"].default
@@ -121,6 +123,24 @@ def _claims() -> list[str]:
         "tolerance, `inconclusive` where only its interval reaches it, `novel` otherwise.",
         _fields(ReferenceValue, skip=()),
     ]
+
+
+def _trackers() -> list[str]:
+    """Return the parts about trackers."""
+    parts = [
+        "### `track`",
+        "Where the numbers of a run are followed as it goes ([how to](../how-to/trackers.md)). A "
+        "file of JSON Lines is always written: `<runs>/<experiment>/metrics/<run>.jsonl`. A name "
+        "is enough for a tracker without settings.",
+        "```yaml\ntrack:\n- tensorboard\n- {kind: wandb, project: probes, mode: offline}\n```",
+        "Keys of every tracker:",
+        _fields(TrackerSettings, skip=()),
+    ]
+    for kind in get_args(get_args(AnyTracker)[0]):
+        name = kind.model_fields["kind"].default
+        skip = ("kind", *TrackerSettings.model_fields)
+        parts += [f"#### kind: `{name}`", _own_doc(kind), _fields(kind, skip=skip)]
+    return parts
 
 
 def command_line() -> str:
@@ -188,6 +208,8 @@ def _type(field: FieldInfo) -> str:
         "'>",
     ):
         text = text.replace(noise, "")
+    if "Wandb" in text:
+        return "list of names or mappings"
     if "Settings" in text:
         return "a name or mapping"
     if "Stage" in text:
