@@ -100,7 +100,7 @@ def baselines(
 def _scored(
     predictor: Predictor,
     targets: Targets,
-    first: Int[np.ndarray, " row"],
+    first: Int[np.ndarray, " example"],
     folds: Int[np.ndarray, " row"],
     settings: ProbeSettings,
 ) -> Baseline:

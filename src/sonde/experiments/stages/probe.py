@@ -1,6 +1,7 @@
 """``probe``: fit a probe at every layer that was read, with controls, baselines and intervals."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -66,8 +67,13 @@ class ProbeStage(Stage):
         return ResultNames(("selected",), hook_points=True, against=(*CONTROLS, *BASELINES))
 
     def estimate(self, facts: "Facts") -> Estimate:
-        """Count the sweep over layers, folds and penalties."""
-        return facts.probing(self.activations, self.method)
+        """Count the sweep over layers, folds and penalties, and once more for random weights."""
+        own = facts.probing(self.activations, self.method)
+        if self.random_weights is None:
+            return own
+        alone = self.method.model_copy(update={"shuffles": 0, "directions": 0, "baseline": False})
+        other = facts.probing(self.random_weights, alone)
+        return replace(own, seconds=own.seconds + other.seconds)
 
     def run(self, context: Context) -> Outcome:
         """Fit, save, and summarise."""
