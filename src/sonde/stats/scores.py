@@ -9,10 +9,10 @@ from sonde.core.errors import SondeError, nearest
 from sonde.stats.bootstrap import Statistic, over_pairs
 from sonde.stats.metrics import METRICS
 
-# The same rows also trained the fits that predicted them, so fits and rows vary together: where
-# little is found, a cross-validated score varies twice as much as resampled rows show
-# (docs/decisions/0010).
-REFITTED = sqrt(2)
+# The same rows also trained the fits that predicted them and chose among those, so fits and rows
+# vary together: where little is found, a cross-validated score varies two to three times as much
+# as resampled rows show (docs/decisions/0010).
+REFITTED = sqrt(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

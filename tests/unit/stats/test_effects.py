@@ -130,14 +130,14 @@ def test_repeated_rows_of_a_unit_tell_nothing_new(name):
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
-def test_cross_validated_scores_vary_twice_as_much(name):
+def test_cross_validated_scores_vary_three_times_as_much(name):
     plain = difference(scores(name), 0, FAST)
     wide = difference(scores(name, cross_validated=True), 0, FAST)
-    assert wide.standard_error == pytest.approx(np.sqrt(2) * plain.standard_error)
+    assert wide.standard_error == pytest.approx(np.sqrt(3) * plain.standard_error)
     assert wide.interval_at(0.7).low < plain.interval_at(0.7).low
     assert wide.interval_at(0.7).high > plain.interval_at(0.7).high
     mixed = difference(scores(name, cross_validated=True), renamed(scores(name), "b"), FAST)
-    assert mixed.standard_error == pytest.approx(np.sqrt(3) * plain.standard_error)
+    assert mixed.standard_error == pytest.approx(np.sqrt(4) * plain.standard_error)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
