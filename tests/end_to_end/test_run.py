@@ -58,9 +58,12 @@ def test_the_whole_way_from_a_file_to_a_report(mine, tmp_path):
     first = sonde("run", spec, "--out", out, folder=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "shuffled labels" in first.stdout
-    assert "Bag of tokens" in first.stdout
+    assert "bag of tokens" in first.stdout
     assert "40 of 40 labels joined" in first.stdout
     assert first.stderr == ""  # no library's bars or warnings
+    (took,) = [line for line in first.stdout.splitlines() if line.startswith("Took ")]
+    assert took.count("(planned ") == 3  # time, memory, disk
+    assert (Path(out) / "mine" / "metrics" / "1.jsonl").is_file()
 
     # From another folder, with a relative path: the same results are found.
     again = sonde("run", "experiment.yaml", "--out", out, folder=mine)
