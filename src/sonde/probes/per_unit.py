@@ -7,6 +7,7 @@ own name. Rows are those of the activations, ``unit`` says which are independent
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,17 +61,12 @@ def write_table(results: ProbeResults, path: Path) -> None:
         | {name: pa.array(getattr(joined, name)) for name in Scored.__dataclass_fields__}
     )
     # Predictions do not repeat: their bytes, those of a place together, compress better.
-    repeating = [name for name in table.column_names if name != "predicted"]
-    write_atomic(
-        path,
-        lambda aside: pq.write_table(
-            table,
-            aside,
-            compression="zstd",
-            use_dictionary=repeating,
-            use_byte_stream_split=["predicted"],
-        ),
-    )
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": [name for name in table.column_names if name != "predicted"],
+        "use_byte_stream_split": ["predicted"],
+    }
+    write_atomic(path, lambda aside: pq.write_table(table, aside, **options))
 
 
 def _repeated(values: tuple[str, ...], sizes: list[int]) -> object:
