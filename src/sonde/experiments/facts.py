@@ -31,6 +31,8 @@ WORDS_SECONDS = 0.06  # of one fit of the bag-of-tokens baseline, which has WORD
 WORDS_PENALTIES = 5
 NEWTON_PRODUCTS = 60  # products with the Hessian that a logistic fit takes
 EIGEN = 20  # operations of an eigendecomposition, as a multiple of its size cubed
+PROBE_HEADER = 3000  # bytes of a probe's file besides weight, mean and scale
+BYTES_A_SCORE = 10  # of one row's prediction in the file of units
 AT_ONCE = 1 << 28  # bytes of activations that are fitted together
 
 CountKey: TypeAlias = tuple[str, ModelSpec, str]
@@ -107,8 +109,10 @@ class Facts:
         flops = n_hooks * splits * fit_flops(rows, sizes.d_model, method)
         words = WORDS_SECONDS * WORDS_PENALTIES * splits if method.baseline else 0.0
         one = rows * sizes.d_model * 8
+        scored = rows * n_hooks * (1 + method.shuffles + method.directions)
         return Estimate(
             memory=3 * one * min(n_hooks, max(1, AT_ONCE // max(1, one))),
+            disk=n_hooks * (3 * 8 * sizes.d_model + PROBE_HEADER) + scored * BYTES_A_SCORE,
             seconds=flops / HOST_FLOPS + LAYER_SECONDS * n_hooks + words,
             basis=f"{n_hooks} layers, {rows:,} rows, {method.folds} folds, "
             f"{len(method.penalties)} penalties",

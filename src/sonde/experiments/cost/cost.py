@@ -132,8 +132,8 @@ def _energy(cost: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
 
 
 def _beside(text: str, planned: Mapping[str, Any], key: str, words: Any) -> str:
-    expected = planned.get(key)
-    return text if expected is None else f"{text} (planned {words(expected)})"
+    expected = planned.get(key)  # 0 stands for little, which was not counted
+    return f"{text} (planned {words(expected)})" if expected else text
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
