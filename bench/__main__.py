@@ -1,8 +1,12 @@
-"""Run the benchmarks: ``python -m bench [part …] [--rounds N]``; all parts without a name."""
+"""Run the benchmarks: ``python -m bench [part …] [--rounds N]``; all parts without a name.
+
+``python -m bench trust [part …]`` runs the simulations behind docs/trust.md instead.
+"""
 
 import argparse
 import os
 import platform
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +15,7 @@ from bench.extraction import against_bare, against_peers
 from bench.memory import memory
 from bench.startup import startup
 from bench.table import Line, keep, show
+from bench.trust.run import main as trust
 
 PARTS: dict[str, Callable[[int], list[Line]]] = {
     "startup": startup,
@@ -21,6 +26,9 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["trust"]:
+        trust(sys.argv[2:], machine())
+        return
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=3)

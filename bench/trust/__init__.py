@@ -1,0 +1,1 @@
+"""Whether sonde's numbers can be trusted: simulations with known truth, kept in docs/trust.md."""
