@@ -61,6 +61,22 @@ def fill(path: Path, runs: int, seed: int = 0) -> None:
         )
 
 
+def copy(path: Path, url: str) -> None:
+    """Copy a ledger from SQLite into an empty one in PostgreSQL."""
+    engine = Ledger.open(url).engine
+    raw = engine.raw_connection()
+    with sqlite3.connect(path) as source, raw.cursor() as cursor:
+        for table in metadata.sorted_tables:
+            names = ", ".join(names_of(table))
+            with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as rows:
+                for row in source.execute(f"SELECT {names} FROM {table.name}"):
+                    rows.write_row(row)
+        cursor.execute("ANALYZE")  # as the server does by itself after a while
+    raw.commit()
+    raw.close()
+    engine.dispose()
+
+
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     names = [name for name in names_of(metadata.tables[table]) if name in rows[0]]
     places = ", ".join(f":{name}" for name in names)

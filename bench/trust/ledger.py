@@ -3,9 +3,9 @@
 A ledger of 100,000 runs is filled in bulk: each run has a stage, and each that is done has three
 results whose scores of 360 units are kept. It is then opened anew for every question, as the
 command line does, and each question is asked five times; the median counts, and of the several
-orders that a filter is asked in, the slowest. The writers are processes of their own, on SQLite and
-on a PostgreSQL server that waits for its disk. Killed is a writer of whole runs, by SIGKILL, at
-another moment each time.
+orders that a filter is asked in, the slowest. PostgreSQL gets a copy of the same rows. The writers
+are processes of their own, on SQLite and on a PostgreSQL server that waits for its disk. Killed is
+a writer of whole runs, by SIGKILL, at another moment each time.
 """
 
 import random
@@ -25,7 +25,7 @@ from sqlalchemy import func, select
 from tests.postgresql import NoServer, postgresql
 
 from bench.trust.figure import Figure
-from bench.trust.large_ledger import NEEDLE, fill
+from bench.trust.large_ledger import NEEDLE, copy, fill
 from sonde.ledger.compare import compare
 from sonde.ledger.database import reading
 from sonde.ledger.ledger import Ledger
@@ -65,7 +65,14 @@ def measure(runs: int = 100_000, rows: int = 500, kills: int = 20, rounds: int =
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
         fill(path, runs)
-        figures = _times(Stopwatch(path, f"{runs:,} runs in SQLite", rounds), runs)
+        figures = _times(Stopwatch(str(path), f"{runs:,} runs in SQLite", rounds), runs)
+        with _server() as server:
+            section = f"{runs:,} runs in PostgreSQL"
+            if server.missing:
+                figures.append(_not_measured(Figure(section, "list", "", "", False), server))
+            else:
+                copy(path, where := server.fresh())
+                figures += _times(Stopwatch(where, section, rounds), runs)
     for place in _places():
         figures += [_appended(place, rows), _killed(place, kills)]
     return figures
@@ -80,7 +87,7 @@ Question = Callable[[Ledger], object]
 class Stopwatch:
     """Times questions to a ledger."""
 
-    path: Path
+    where: str
     section: str
     rounds: int
 
@@ -92,7 +99,7 @@ class Stopwatch:
 
     def _seconds(self, question: Question) -> float:
         start = perf_counter()
-        ledger = Ledger.open(self.path, create=False)
+        ledger = Ledger.open(self.where, create=False)
         question(ledger)
         took = perf_counter() - start
         ledger.engine.dispose()
@@ -101,7 +108,9 @@ class Stopwatch:
 
 def _times(watch: Stopwatch, runs: int) -> list[Figure]:
     late = runs // 10 * 9
-    done = [run.id for run in Ledger.open(watch.path).list(RunFilter(state="done"), limit=2)]
+    ledger = Ledger.open(watch.where)
+    done = [run.id for run in ledger.list(RunFilter(state="done"), limit=2)]
+    ledger.engine.dispose()
     compared = "compare two runs, with the differences of three results from their units"
     return [
         watch.figure("list the newest 50", lambda ledger: ledger.list()),
@@ -156,6 +165,10 @@ def _server() -> Iterator[Place]:
         yield Place("PostgreSQL", str, str(error))
 
 
+def _not_measured(blank: Figure, place: Place) -> Figure:
+    return replace(blank, figure=f"not measured: {place.missing}")
+
+
 def _writer(where: str, what: str, rows: int, processes: int) -> subprocess.Popen[str]:
     given = [where, what, str(rows), str(processes)]
     command = [sys.executable, "-m", "tests.ledger_writer", *given]
@@ -167,7 +180,7 @@ def _appended(place: Place, rows: int) -> Figure:
     what = f"{PROCESSES} processes append {rows} runs each"
     blank = Figure(f"Writers at once, {place.name}", what, f"{wanted:,} runs", "", False)
     if place.missing:
-        return replace(blank, figure=f"not measured: {place.missing}")
+        return _not_measured(blank, place)
     where, start = place.fresh(), perf_counter()
     with _writer(where, "runs", rows, PROCESSES) as process:
         said = [int(line) for line in process.communicate()[0].split()]
@@ -182,7 +195,7 @@ def _killed(place: Place, kills: int) -> Figure:
     target = "no committed run lost, none half there"
     blank = Figure(f"Writers killed, {place.name}", what, target, "", False)
     if place.missing:
-        return replace(blank, figure=f"not measured: {place.missing}")
+        return _not_measured(blank, place)
     rng = random.Random(0)
     outcomes = [_kill(place.fresh(), rng.uniform(0.0, 0.3)) for _ in range(kills)]
     committed, lost, half = (sum(column) for column in zip(*outcomes, strict=True))

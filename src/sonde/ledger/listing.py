@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, select
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import first_moment, moment_after
@@ -99,8 +99,7 @@ def _conditions(connection: Connection, wanted: RunFilter) -> Iterator[ColumnEle
     if wanted.until is not None:
         yield runs.c.started < moment_after(wanted.until)
     if wanted.text:
-        place = func.instr if sqlite else func.strpos
-        found = place(run_texts.c.text, wanted.text.casefold()) > 0
+        found = run_texts.c.text.contains(wanted.text.casefold(), autoescape=True)
         yield runs.c.id.in_(select(run_texts.c.run_id).where(found))
 
 
