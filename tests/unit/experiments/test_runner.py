@@ -66,6 +66,17 @@ def test_force_redoes_one_stage_and_gives_the_same_result(bench):
         bench.run(force=("trut",))
 
 
+def test_another_ledger_gets_the_results_of_what_was_done_before(bench):
+    bench.states()
+    before = bench.ledger.show(1).results
+    for file in bench.out.glob("ledger.sqlite*"):
+        file.unlink()
+    assert bench.states(force=("sentences",))["truth"] == "reused"
+    again = bench.ledger.show(1).results
+    assert [(one.name, one.score) for one in again] == [(one.name, one.score) for one in before]
+    assert bench.ledger.scores(again[0].id)[0].value == pytest.approx(before[0].score.value)
+
+
 def test_a_gate_decides_on_earlier_results(bench):
     shut = bench.states("truth.when=acts.rows > 100")
     assert shut == {"sentences": "done", "acts": "done", "truth": "skipped"}
