@@ -133,13 +133,10 @@ def this_machine() -> Hardware:
     device = "cuda" if on_gpu else "cpu"
     native = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
     dtype = torch.bfloat16 if native else torch.float32
-    size = 8192 if on_gpu else 1024
-    square = torch.randn(size, size, device=device, dtype=dtype)
-    source = torch.ones(1 << 28 if on_gpu else 1 << 26, device=device, dtype=torch.uint8)
-    target = torch.empty_like(source)
-    product = _shortest(lambda: square @ square, on_gpu)
-    copy = _shortest(lambda: target.copy_(source), on_gpu)
+    size, n_bytes = (8192, 1 << 28) if on_gpu else (1024, 1 << 26)
+    product, copy = _measured(size, n_bytes, dtype, device)
     if on_gpu:
+        torch.cuda.empty_cache()  # a model is perhaps loaded next
         name = torch.cuda.get_device_name()
         memory = int(torch.cuda.mem_get_info(0)[1])
     else:
@@ -149,12 +146,24 @@ def this_machine() -> Hardware:
     return Hardware(
         name,
         flops=MEASURED * 2 * size**3 / product,
-        bandwidth=2 * source.numel() / copy,
+        bandwidth=2 * n_bytes / copy,
         memory=memory,
         dtype=str(dtype).removeprefix("torch."),
         gpus=gpus,
         watts=None if listed is None else listed.watts,
     )
+
+
+def _measured(size: int, n_bytes: int, dtype: Any, device: str) -> tuple[float, float]:
+    """Return the seconds of a matrix product and of a copy."""
+    import torch
+
+    square = torch.randn(size, size, device=device, dtype=dtype)
+    source = torch.ones(n_bytes, device=device, dtype=torch.uint8)
+    target = torch.empty_like(source)
+    on_gpu = device == "cuda"
+    product = _shortest(lambda: square @ square, on_gpu)
+    return product, _shortest(lambda: target.copy_(source), on_gpu)
 
 
 def _shortest(work: Callable[[], object], on_gpu: bool) -> float:

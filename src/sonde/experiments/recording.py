@@ -125,13 +125,13 @@ class Recorder:
         What the stage took is measured meanwhile, and recorded beside what was expected.
         """
         ledger, run = self._begin()
-        assert self.tracking is not None
+        tracking = self._followed(run)
         planned = expected or Expected(unknown="It was not estimated.")
         start = StageStart(
             name, content["kind"], key, str(folder), content, planned=planned.to_json()
         )
         number, stopwatch = ledger.begin_stage(run, start), Stopwatch(self.metering.machine())
-        record = StageRecord(ledger, number, name, folder, planned, stopwatch, self.tracking)
+        record = StageRecord(ledger, number, name, folder, planned, stopwatch, tracking)
         self._records.append(record)
         try:
             with self._beating(ledger, run).sampling(stopwatch):
@@ -152,6 +152,13 @@ class Recorder:
         """Return the watcher of a running stage's progress."""
         assert self.tracking is not None
         return self.tracking.progress(stage)
+
+    def _followed(self, run: int) -> Tracking:
+        """Return the run's trackers. A run that only records verdicts has nothing to follow."""
+        if self.tracking is None:
+            facts = facts_of(self.planned, run, self.root)
+            self.tracking = Tracking(self.planned.experiment.track, facts, self.options.say)
+        return self.tracking
 
     def _beating(self, ledger: "Ledger", run: int) -> Heartbeat:
         """Return the run's heartbeat, which beats from the first stage that does some work."""
@@ -190,8 +197,6 @@ class Recorder:
         ledger = self.opened()
         if self.run is None:
             self.run = ledger.begin_run(self._start())
-            facts = facts_of(self.planned, self.run, self.root)
-            self.tracking = Tracking(self.planned.experiment.track, facts, self.options.say)
             waiting, self._waiting = self._waiting, []
             for start, end in waiting:
                 self._note(start, end)
