@@ -3,6 +3,7 @@
 import base64
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Column, Connection, Select, select
@@ -24,6 +25,7 @@ from sonde.ledger.listing import Page, list_runs
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import INTERRUPTED, RUNNING, RunFilter
 from sonde.ledger.results import status_for, statuses_of
+from sonde.ledger.rows import rows_for
 from sonde.ledger.schema import (
     claims,
     results,
@@ -64,8 +66,8 @@ def chosen(connection: Connection, wanted: RunFilter, only: Sequence[int] = ()) 
         found = set(only)
     edge = found
     while edge:
-        replaced = select(supersessions.c.new_run)
-        edge = set(_in_pages(connection, replaced, supersessions.c.old_run, sorted(edge))) - found
+        links = rows_for(connection, select(supersessions), supersessions.c.old_run, edge)
+        edge = {row["new_run"] for row in links} - found
         found |= edge
     return tuple(sorted(found))
 
@@ -73,12 +75,13 @@ def chosen(connection: Connection, wanted: RunFilter, only: Sequence[int] = ()) 
 def collected(connection: Connection, ids: Sequence[int], *, units: bool) -> Iterator[RunRecord]:
     """Return runs as records in the order of ``ids``; ``units`` brings the scores of their units.
 
-    Raises:
-        SondeError: scores are wanted that the ledger does not hold.
+    A file of units that was too large for the ledger is not in an export either: its hash is.
     """
     onlooker = Onlooker()
     for begin in range(0, len(ids), PAGE):
-        yield from _page(connection, ids[begin : begin + PAGE], onlooker, units)
+        some = ids[begin : begin + PAGE]
+        page = _read(connection, some, units)
+        yield from (_record(page, number, onlooker) for number in some)
 
 
 def _matching(connection: Connection, wanted: RunFilter) -> Iterator[int]:
@@ -92,51 +95,64 @@ def _matching(connection: Connection, wanted: RunFilter) -> Iterator[int]:
         offset += LISTED
 
 
-def _in_pages(
-    connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[int]
-) -> Iterator[Any]:
-    """Ask for many values, of which a database takes only so many at once."""
-    for begin in range(0, len(values), LISTED):
-        some = query.where(column.in_(values[begin : begin + LISTED]))
-        yield from connection.execute(some).scalars()
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The rows of some runs, by what they belong to."""
+
+    runs: dict[int, Row]
+    stages: dict[int, list[Row]]  # by run
+    makers: dict[int, int]  # of results, by stage
+    results: dict[int, list[Row]]  # by the stage that made them
+    statuses: dict[int, list[Row]]  # by result
+    claims: dict[str, tuple[ClaimRecord, ...]]  # by experiment
+    verdicts: dict[int, list[Row]]  # by run
+    replaced: dict[int, tuple[ReplacedRecord, ...]]  # by the run that is replaced
+    units: dict[str, UnitsRecord]  # by hash
 
 
-def _page(
-    connection: Connection, ids: Sequence[int], onlooker: Onlooker, units: bool
-) -> Iterator[RunRecord]:
+def _read(connection: Connection, ids: Sequence[int], units: bool) -> _Page:
     whole = select(runs, *(column for column in run_details.c if column.name != "run_id")).join(
         run_details, run_details.c.run_id == runs.c.id
     )
-    found = {row["id"]: row for row in _rows(connection, whole.where(runs.c.id.in_(ids)))}
+    found = {row["id"]: row for row in rows_for(connection, whole, runs.c.id, ids)}
     parts = _grouped(connection, select(stages), stages.c.run_id, ids)
-    claimed = _claims(connection, sorted({row["name"] for row in found.values()}))
-    judged = _grouped(connection, _JUDGED, verdicts.c.run_id, ids)
-    replaced = _replaced(connection, ids)
-    for number in ids:
-        row = found[number]
-        made = tuple(_stage(connection, row, part, onlooker) for part in parts.get(number, []))
-        facts = {name: value for name, value in row["facts"].items() if name != RUN_ID}
-        yield RunRecord.model_validate(
-            {
-                **_shared(RunRecord, row),
-                "origin": origin_of(row),
-                "label": label_of(row),
-                "facts": facts,
-                "state": shown_state(row, replaced=False, onlooker=onlooker),
-                "stages": made,
-                "claims": claimed.get(row["name"], ()),
-                "verdicts": tuple(_verdict(one) for one in judged.get(number, [])),
-                "replaced": replaced.get(number, ()),
-                "units": _units(connection, made, content=units),
-            }
-        )
+    makers = {row["id"]: maker_of(connection, row) for some in parts.values() for row in some}
+    made = _grouped(connection, select(results), results.c.stage_id, list(makers.values()))
+    rows = [row for some in made.values() for row in some]
+    return _Page(
+        found,
+        parts,
+        makers,
+        made,
+        cast("dict[int, list[Row]]", statuses_of(connection, [row["id"] for row in rows])),
+        _claims(connection, sorted({row["name"] for row in found.values()})),
+        _grouped(connection, _JUDGED, verdicts.c.run_id, ids),
+        _replaced(connection, ids),
+        _units(connection, [row["units_hash"] for row in rows if row["units_hash"]], units),
+    )
 
 
-def _stage(connection: Connection, run: Row, part: Row, onlooker: Onlooker) -> StageRecord:
-    maker = maker_of(connection, part)
-    query = select(results).where(results.c.stage_id == maker).order_by(results.c.id)
-    rows = _rows(connection, query)
-    statuses = statuses_of(connection, [row["id"] for row in rows])
+def _record(page: _Page, number: int, onlooker: Onlooker) -> RunRecord:
+    row = page.runs[number]
+    made = tuple(_stage(page, row, part, onlooker) for part in page.stages.get(number, []))
+    hashes = (one.units_hash for stage in made for one in stage.results if one.units_hash)
+    return RunRecord.model_validate(
+        {
+            **_shared(RunRecord, row),
+            "origin": origin_of(row),
+            "label": label_of(row),
+            "facts": {name: value for name, value in row["facts"].items() if name != RUN_ID},
+            "state": shown_state(row, replaced=False, onlooker=onlooker),
+            "stages": made,
+            "claims": page.claims.get(row["name"], ()),
+            "verdicts": tuple(map(_verdict, page.verdicts.get(number, []))),
+            "replaced": page.replaced.get(number, ()),
+            "units": {name: page.units[name] for name in dict.fromkeys(hashes)},
+        }
+    )
+
+
+def _stage(page: _Page, run: Row, part: Row, onlooker: Onlooker) -> StageRecord:
     state = part["state"]
     if state == RUNNING:
         runs_on = shown_state(run, replaced=False, onlooker=onlooker) == RUNNING
@@ -145,10 +161,10 @@ def _stage(connection: Connection, run: Row, part: Row, onlooker: Onlooker) -> S
         ResultRecord.model_validate(
             {
                 **_shared(ResultRecord, row),
-                "statuses": _statuses(run["id"], statuses.get(row["id"], [])),
+                "statuses": _statuses(run["id"], page.statuses.get(row["id"], [])),
             }
         )
-        for row in rows
+        for row in page.results.get(page.makers[part["id"]], [])
     )
     return StageRecord.model_validate(
         {**_shared(StageRecord, part), "state": state, "results": made}
@@ -179,17 +195,20 @@ def _verdict(row: Row) -> VerdictRecord:
     return VerdictRecord.model_validate(_shared(VerdictRecord, row))
 
 
-def _claims(connection: Connection, experiments: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+def _claims(
+    connection: Connection, experiments: Sequence[str]
+) -> dict[str, tuple[ClaimRecord, ...]]:
     """Return the registered claims of experiments, in the order of their registration."""
-    query = select(claims).where(claims.c.experiment.in_(experiments)).order_by(claims.c.id)
-    rows = _rows(connection, query)
-    hashes = {row["id"]: row["hash"] for row in rows}
+    rows = _grouped(connection, select(claims), claims.c.experiment, experiments)
     found: dict[str, tuple[ClaimRecord, ...]] = {}
-    for row in rows:
-        one = ClaimRecord.model_validate(
-            {**_shared(ClaimRecord, row), "replaces": hashes.get(row["replaces"])}
+    for experiment, some in rows.items():
+        hashes = {row["id"]: row["hash"] for row in some}
+        found[experiment] = tuple(
+            ClaimRecord.model_validate(
+                {**_shared(ClaimRecord, row), "replaces": hashes.get(row["replaces"])}
+            )
+            for row in some
         )
-        found[one.experiment] = (*found.get(one.experiment, ()), one)
     return found
 
 
@@ -200,36 +219,29 @@ def _replaced(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Rep
         .add_columns(run_details.c.facts)
         .join(runs, runs.c.id == supersessions.c.new_run)
         .join(run_details, run_details.c.run_id == runs.c.id)
-        .where(supersessions.c.old_run.in_(ids))
-        .order_by(supersessions.c.id)
     )
     found: dict[int, tuple[ReplacedRecord, ...]] = {}
-    for row in _rows(connection, query):
-        one = ReplacedRecord(
-            by=origin_of(row), label=label_of(row), why=row["why"], recorded=row["recorded"]
+    for old, rows in _grouped(connection, query, supersessions.c.old_run, ids).items():
+        found[old] = tuple(
+            ReplacedRecord(
+                by=origin_of(row), label=label_of(row), why=row["why"], recorded=row["recorded"]
+            )
+            for row in rows
         )
-        found[row["old_run"]] = (*found.get(row["old_run"], ()), one)
     return found
 
 
-def _units(
-    connection: Connection, made: Sequence[StageRecord], *, content: bool
-) -> dict[str, UnitsRecord]:
-    hashes = [one.units_hash for stage in made for one in stage.results if one.units_hash]
+def _units(connection: Connection, hashes: Sequence[str], content: bool) -> dict[str, UnitsRecord]:
     columns = unit_scores.c if content else (unit_scores.c.hash, unit_scores.c.size)
-    query = select(*columns).where(unit_scores.c.hash.in_(set(hashes)))
-    found = {row["hash"]: row for row in _rows(connection, query)}
     return {
-        one: UnitsRecord(
-            size=found[one]["size"],
-            content=_base64(found[one]["content"]) if content else None,
+        row["hash"]: UnitsRecord(
+            size=row["size"], content=_base64(row["content"]) if content else None
         )
-        for one in dict.fromkeys(hashes)
+        for row in rows_for(connection, select(*columns), unit_scores.c.hash, hashes)
     }
 
 
 def _base64(compressed: bytes | None) -> str | None:
-    # A file that was too large for the ledger is not in an export either: its hash is.
     return None if compressed is None else base64.b64encode(zlib.decompress(compressed)).decode()
 
 
@@ -239,14 +251,11 @@ def _shared(kind: type[AnyRecord], row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _grouped(
-    connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[int]
-) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = {}
-    table = cast("Any", column.table)
-    for row in _rows(connection, query.where(column.in_(values)).order_by(table.c.id)):
+    connection: Connection, query: Select[Any], column: Column[Any], values: Sequence[Any]
+) -> dict[Any, list[Row]]:
+    """Return rows by the value of a column, each in the order of their numbers."""
+    found: dict[Any, list[Row]] = {}
+    ordered = query.order_by(cast("Any", column.table).c.id)
+    for row in rows_for(connection, ordered, column, values):
         found.setdefault(row[column.name], []).append(row)
     return found
-
-
-def _rows(connection: Connection, query: Select[Any]) -> Sequence[Row]:
-    return connection.execute(query).mappings().all()

@@ -27,11 +27,17 @@ def label_of(run: Mapping[str, Any]) -> str:
     return str(run["facts"].get(RUN_ID) or f"{run['name']}-{run['id']}")
 
 
-def known_origins(connection: Connection) -> dict[str, int]:
-    """Return the number of every run by its origin."""
+def native_origins(connection: Connection) -> dict[str, int]:
+    """Return the number of every run that was made in this ledger, by its origin."""
     columns = (runs.c[name] for name in (*_IDENTITY, "origin"))
-    rows: Any = connection.execute(select(*columns)).mappings()
+    rows: Any = connection.execute(select(*columns).where(runs.c.origin.is_(None))).mappings()
     return {origin_of(row): row["id"] for row in rows}
+
+
+def imported_origins(connection: Connection, wanted: Iterable[str]) -> dict[str, int]:
+    """Return the numbers of imported runs by their origins, of those that are wanted and there."""
+    query = select(runs.c.origin, runs.c.id).where(runs.c.origin.in_(list(wanted)))
+    return {row.origin: row.id for row in connection.execute(query)}
 
 
 def known_labels(connection: Connection, wanted: Iterable[str]) -> dict[str, int]:

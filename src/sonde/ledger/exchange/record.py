@@ -3,21 +3,81 @@
 In place of numbers stand an ``origin``, which names a run in whatever ledger it is, and hashes.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from sonde.core.base import Config
-from sonde.ledger.records import DONE, EXPLORATORY, RESOLVED, SUPERSEDED, ResultRow
+from sonde.ledger.intervals import against_read, interval_read
+from sonde.ledger.records import (
+    DONE,
+    EXPLORATORY,
+    FAILED,
+    INTERRUPTED,
+    PURPOSES,
+    RESOLVED,
+    REUSED,
+    RUNNING,
+    SKIPPED,
+    STATUSES,
+    SUPERSEDED,
+    VERDICTS,
+    ResultRow,
+)
 from sonde.ledger.results import result_row
 
 VERSION = 1
+_STATES = (RUNNING, DONE, FAILED, SKIPPED, INTERRUPTED)  # that are recorded
+
+
+def _against(value: dict[Any, Any]) -> dict[Any, Any]:
+    """Refuse what the ledger could not show as controls or baselines."""
+    try:
+        against_read(value)
+    except (KeyError, TypeError, ValueError, AssertionError):
+        raise ValueError("not scores by name, each with value, low, high, n and level") from None
+    return value
+
+
+def _interval(value: Any) -> Any:
+    try:
+        interval_read(value)
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("not an interval: value, low, high, n and level") from None
+    return value
+
+
+def _moment(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("not a time such as 2026-06-21T14:30:00.000+00:00") from None
+    return value
+
+
+def _one_of(*known: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"not one of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+Count: TypeAlias = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what a database holds
+# Keys may hold half of a surrogate pair, which pydantic's texts may not.
+Mapping: TypeAlias = dict[Any, Any]
+Moment: TypeAlias = Annotated[str, AfterValidator(_moment)]
+Against: TypeAlias = Annotated[Mapping, AfterValidator(_against)]
+State: TypeAlias = Annotated[str, _one_of(*_STATES)]
+StageState: TypeAlias = Annotated[str, _one_of(*_STATES, REUSED)]
 
 
 class StatusRecord(Config):
     """What a result was said to be: by its run, or by hand."""
 
-    status: str
+    status: Annotated[str, _one_of(*STATUSES)]
     why: str = ""
     reference: Any = None
     recorded: str = ""
@@ -34,15 +94,21 @@ class ResultRecord(Config):
     low: float | None = None
     high: float | None = None
     level: float | None = None
-    n: int | None = None
-    controls: Any = Field(default_factory=dict[str, Any])
-    baselines: Any = Field(default_factory=dict[str, Any])
+    n: Count | None = None
+    controls: Against = Field(default_factory=Mapping)
+    baselines: Against = Field(default_factory=Mapping)
     units: str = ""
     units_hash: str | None = None
     series: str = ""
     note: str = ""
     not_applicable: str = ""
     statuses: tuple[StatusRecord, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_score_or_a_reason(self) -> "ResultRecord":
+        if not self.not_applicable and (self.n is None or self.level is None):
+            raise ValueError("a result has n and level, or says in not_applicable why it has none")
+        return self
 
     def row(self, stage: str, *, superseded: bool) -> ResultRow:
         """Return the result as the ledger shows it."""
@@ -60,16 +126,16 @@ class StageRecord(Config):
     name: str
     kind: str
     key: str = ""
-    state: str = DONE
+    state: StageState = DONE
     reason: str = ""
     started: str = ""
     seconds: float | None = None
-    made_of: Any = Field(default_factory=dict[str, Any])
-    outputs: Any = Field(default_factory=dict[str, Any])
-    summary: Any = Field(default_factory=dict[str, Any])
+    made_of: Mapping = Field(default_factory=Mapping)
+    outputs: Mapping = Field(default_factory=Mapping)
+    summary: Mapping = Field(default_factory=Mapping)
     folder: str = ""
-    planned: Any = Field(default_factory=dict[str, Any])
-    cost: Any = Field(default_factory=dict[str, Any])
+    planned: Mapping = Field(default_factory=Mapping)
+    cost: Mapping = Field(default_factory=Mapping)
     results: tuple[ResultRecord, ...] = ()
 
 
@@ -79,7 +145,7 @@ class ClaimRecord(Config):
     experiment: str
     name: str
     variant: str
-    content: Any
+    content: Mapping
     hash: str
     spec_hash: str
     registered: str
@@ -94,14 +160,14 @@ class VerdictRecord(Config):
     claim_variant: str
     claim_hash: str
     variant: str
-    verdict: str
+    verdict: Annotated[str, _one_of(*VERDICTS)]
     statement: str
-    effect: Any = None
+    effect: Annotated[Any, AfterValidator(_interval)] = None
     boundary: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
     design: str
-    n: int
+    n: Count
     why: str
     advice: str
     inputs: str
@@ -121,7 +187,7 @@ class ReplacedRecord(Config):
 class UnitsRecord(Config):
     """A file of units: its size, and its content in base64 where that was asked for."""
 
-    size: int
+    size: Count
     content: str | None = None
 
 
@@ -133,30 +199,30 @@ class RunRecord(Config):
     label: str  # what people call it: "demo-12", or the id in a table that is kept by hand
     name: str = ""
     variant: str = ""
-    purpose: str = EXPLORATORY
+    purpose: Annotated[str, _one_of(*PURPOSES)] = EXPLORATORY
     model: str = ""
-    state: str = DONE  # as recorded; see `shown`
+    state: State = DONE  # as recorded; see `shown`
     reason: str = ""
     question: str = ""
-    started: str
-    beat: str | None = None
+    started: Moment
+    beat: Moment | None = None
     ended: str | None = None
     seconds: float | None = None
-    seed: int = 0
+    seed: Count = 0
     spec_hash: str = ""
     folder: str = ""
     commit_hash: str | None = None
-    dirty: int | None = None
-    process: Any = Field(default_factory=dict[str, Any])
+    dirty: Annotated[int, Field(ge=0, le=1)] | None = None
+    process: Mapping = Field(default_factory=Mapping)
     spec_path: str = ""
     spec_text: str = ""
-    overrides: Any = Field(default_factory=list[str])
-    resolved: Any = Field(default_factory=dict[str, Any])
-    versions: Any = Field(default_factory=dict[str, Any])
-    hardware: Any = Field(default_factory=dict[str, Any])
-    facts: Any = Field(default_factory=dict[str, str])
-    planned: Any = Field(default_factory=dict[str, Any])
-    cost: Any = Field(default_factory=dict[str, Any])
+    overrides: list[Any] = Field(default_factory=list[Any])
+    resolved: Mapping = Field(default_factory=Mapping)
+    versions: Mapping = Field(default_factory=Mapping)
+    hardware: Mapping = Field(default_factory=Mapping)
+    facts: Mapping = Field(default_factory=Mapping)
+    planned: Mapping = Field(default_factory=Mapping)
+    cost: Mapping = Field(default_factory=Mapping)
     stages: tuple[StageRecord, ...] = ()
     claims: tuple[ClaimRecord, ...] = ()
     verdicts: tuple[VerdictRecord, ...] = ()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
 from sonde.ledger.database import writing
-from sonde.ledger.exchange.origins import RUN_ID, known_labels, known_origins
+from sonde.ledger.exchange.origins import RUN_ID, imported_origins, known_labels, native_origins
 from sonde.ledger.exchange.record import (
     ClaimRecord,
     ReplacedRecord,
@@ -83,8 +83,8 @@ def restore(engine: Engine, records: Iterable[RunRecord]) -> Imported:
     if not work.links:
         return Imported(tuple(work.new), work.there, tuple(work.notes))
     with writing(engine) as connection:
-        named = (one.label for record in work.links for one in record.replaced if not one.by)
-        work.labels = known_labels(connection, named)
+        labels = (one.label for record in work.links for one in record.replaced if not one.by)
+        work.labels = known_labels(connection, labels)
         pairs = ((record, one) for record in work.links for one in record.replaced)
         # In the order in which it was recorded; what a table says has no time, and comes last.
         for record, one in sorted(pairs, key=lambda pair: pair[1].recorded or "~"):
@@ -96,10 +96,11 @@ def _write_page(engine: Engine, page: Sequence[RunRecord], work: _Work | None) -
     with writing(engine) as connection:
         if connection.dialect.name != "sqlite":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        work = work or _Work(native_origins(connection))
         # Another importer may have written since the last page.
-        origins = known_origins(connection)
-        work = work or _Work(origins)
-        work.origins = origins
+        named = {one.by for record in page for one in record.replaced if one.by}
+        named |= {record.origin for record in page}
+        work.origins |= imported_origins(connection, named - work.origins.keys())
         for record in page:
             if record.replaced:
                 work.links.append(record)
