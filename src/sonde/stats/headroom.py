@@ -1,7 +1,7 @@
 """Whether a baseline leaves room for the difference that a comparison looks for."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import hypot, isfinite
 
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import Metric
@@ -23,10 +23,13 @@ class Headroom:
 def headroom(
     baseline: Interval, metric: Metric, needed: float = 0.0, *, rises: bool = True
 ) -> Headroom:
-    """Refuse a comparison whose baseline sits at the end that it should move towards.
+    """Refuse a comparison whose baseline sits too near the end that it should move towards.
 
-    There is not enough room where the baseline is nearer to the end than ``needed``, or where its
-    interval touches the end: then no effect, however strong, can come out as one.
+    There is not enough room where the baseline is nearer to the end than ``needed``; where its
+    interval touches the end; or where even a score at the very end, of as many units, could not be
+    told from it. That last is so where the room is at most ``hypot(u, e)`` (Zou and Donner 2008):
+    u from the baseline to its bound on that side, e from the end to the bound of a score there,
+    ``z² / (n + z²)`` of a range with two ends (Wilson) and 0 otherwise.
 
     Args:
         baseline: the baseline's score.
@@ -38,17 +41,31 @@ def headroom(
     if not isfinite(end):
         return Headroom(True, float("inf"))
     room = (end - baseline.value) if rises else (baseline.value - end)
-    touches = baseline.high >= end if rises else baseline.low <= end
-    short = room < needed - 1e-12
-    if not (touches or short):
-        return Headroom(True, room)
+    towards = (baseline.high - baseline.value) if rises else (baseline.value - baseline.low)
+    reasons = []
+    if room < needed - 1e-12:
+        reasons.append(f"less than the difference of {needed:g} that matters")
     side = "ceiling" if rises else "floor"
+    if towards >= room:
+        reasons.append(f"and its interval touches that {side}")
+    elif hypot(towards, _at_the_end(baseline, metric)) >= room:
+        reasons.append(
+            f"and even a score at that {side} of {baseline.n} units could not be told from it"
+        )
+    if not reasons:
+        return Headroom(True, room)
     why = f"The baseline, {baseline}, has {room:.3g} of room to the {side} of {end:g}"
-    if short:
-        why += f", less than the difference of {needed:g} that matters"
-    if touches:
-        why += f", and its interval touches that {side}"
-    return Headroom(False, room, why + ".", _fix(baseline, metric, rises))
+    return Headroom(False, room, ", ".join([why, *reasons]) + ".", _fix(baseline, metric, rises))
+
+
+def _at_the_end(baseline: Interval, metric: Metric) -> float:
+    """Return how far the interval of a score at the end would reach back; 0 for a constant."""
+    from scipy.special import ndtri
+
+    if baseline.n < 1 or not isfinite(metric.ceiling - metric.floor):
+        return 0.0
+    squared = float(ndtri((1 + baseline.level) / 2)) ** 2
+    return (metric.ceiling - metric.floor) * squared / (baseline.n + squared)
 
 
 def _fix(baseline: Interval, metric: Metric, rises: bool) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sonde.stats.headroom import headroom
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
+from sonde.stats.proportion import wilson
 
 ACCURACY = METRICS["accuracy"]
 
@@ -20,6 +21,21 @@ def test_steering_from_a_baseline_of_0_812():
     assert "0.188 of room to the ceiling of 1, less than the difference of 0.25" in found.why
     assert "already succeeds in 81% of cases" in found.fix
     assert "near 0.5" in found.fix
+
+
+def test_a_ceiling_that_too_few_units_can_tell_apart():
+    """The same baseline with no difference named: 16 of 16 would not be told from 13 of 16.
+
+    Worked by hand: 0.934 - 0.8125 = 0.1215 up, 3.8415 / (16 + 3.8415) = 0.1936 down, together
+    sqrt(0.1215^2 + 0.1936^2) = 0.2286, more than the room of 0.1875. Of 160 units 0.0355 and
+    0.0234 make 0.0425.
+    """
+    few = wilson(13, 16)
+    assert few.high == pytest.approx(0.934, abs=1e-3)
+    found = headroom(few, ACCURACY)
+    assert not found.enough
+    assert "even a score at that ceiling of 16 units could not be told from it" in found.why
+    assert headroom(wilson(130, 160), ACCURACY).enough
 
 
 def test_the_mended_prompt_is_let_through():
@@ -35,7 +51,7 @@ def test_an_interval_that_touches_the_end():
 
 
 def test_downwards_the_floor_counts():
-    low = Interval(0.06, 0.01, 0.2, 30)
+    low = Interval(0.06, 0.04, 0.09, 300)
     assert headroom(low, ACCURACY, needed=0.1).enough
     found = headroom(low, ACCURACY, needed=0.1, rises=False)
     assert not found.enough
@@ -64,6 +80,6 @@ def test_both_ends_mirror_each_other(value, half, needed):
     rising = headroom(up, ACCURACY, needed)
     falling = headroom(down, ACCURACY, needed, rises=False)
     assert rising.room == pytest.approx(falling.room)
-    if abs(rising.room - needed) > 1e-9 and abs(up.high - 1) > 1e-9:
+    if abs(rising.room - needed) > 1e-9:
         assert rising.enough == falling.enough
     assert rising.enough == (not rising.why) == (not rising.fix)
