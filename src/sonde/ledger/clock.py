@@ -26,7 +26,10 @@ def moment_after(given: str) -> str:
         SondeError: it is neither.
     """
     length = timedelta(days=1) if _is_day(given) else timedelta(milliseconds=1)
-    return _text(_parsed(given) + length)
+    try:
+        return _text(_parsed(given) + length)
+    except OverflowError:  # the last day of the calendar
+        return _text(datetime.max.replace(tzinfo=UTC))
 
 
 def age(moment: str) -> timedelta:
