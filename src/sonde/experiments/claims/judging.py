@@ -53,15 +53,14 @@ def judge_question(question: Question, findings: Findings, level: float) -> Find
     interval = effect.interval
     verdict = verdict_of(interval, question.lower, question.upper)
     said = f"{question.words} = {with_interval(interval, effect.design)}"
-    p = two_sided_p(effect, question)
-    undefined = not math.isfinite(interval.low + interval.high + p)
+    undefined = not math.isfinite(interval.low + interval.high)
     return Finding(
         verdict,
         f"{said}: {place_in_words(verdict, question, interval)}.",
         "" if verdict != "inconclusive" or undefined else _advice(effect, question),
         effect=interval,
         boundary=question.boundary,
-        p=None if undefined else p,
+        p=None if undefined else two_sided_p(effect, question),
         design=effect.design,
         n=interval.n,
     )
@@ -85,9 +84,11 @@ def two_sided_p(effect: "Effect", question: Question) -> float:
     Inside is shown by excluding both bounds, so the larger p-value counts; outside by excluding
     one, so the smaller does.
     """
-    inside = max(effect.p_above(question.lower), effect.p_below(question.upper))
-    outside = min(effect.p_below(question.lower), effect.p_above(question.upper))
-    return min(1.0, 2 * min(inside, outside))
+    lower, upper = question.lower, question.upper
+    inside, outside = [effect.p_above(lower)], [effect.p_below(lower)]
+    if math.isfinite(upper):
+        inside, outside = [*inside, effect.p_below(upper)], [*outside, effect.p_above(upper)]
+    return min(1.0, 2 * min(max(inside), min(outside)))
 
 
 def _effect(question: Question, parts: list[Evidence], level: float) -> "Effect":
