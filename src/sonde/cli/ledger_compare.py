@@ -9,7 +9,7 @@ from sonde.core.words import in_words
 from sonde.ledger.compare import ComparedResult, compare
 from sonde.ledger.differences import ABSENT, Different
 from sonde.ledger.records import ResultRow, RunDetail
-from sonde.ledger.wording import interval_in_words
+from sonde.ledger.wording import difference_in_words, interval_in_words
 
 LONGEST = 12  # characters of a hash
 
@@ -60,7 +60,7 @@ def _print_result(result: ComparedResult) -> None:
     lines(f"{name}, {a.metric}")
     shown = [("A", interval_in_words(a.score)), ("B", interval_in_words(b.score))]
     if result.difference is not None:
-        shown.append(("B - A", interval_in_words(result.difference)))
+        shown.append(("B − A =", difference_in_words(result.difference)))
     lines("   ".join(f"{name} {value}" for name, value in shown), indent=2)
     lines(result.sentence, indent=2)
 

@@ -40,7 +40,8 @@ def cut(text: Any, length: int) -> str:
 
 def lines(text: Any, *, indent: int = 0) -> None:
     """Print a text as it is, words folded at the width of the terminal."""
-    console.print(Padding(Text(visible(text)), (0, 0, 0, indent), expand=False))
+    shown = Text(visible(text))
+    console.print(Padding(shown, (0, 0, 0, indent), expand=False) if indent else shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def grid(
     for index, column in enumerate(columns):
         shape = shapes[index] if index < len(shapes) else Shape()
         made.add_column(
-            column,
+            Text(column),
             justify="right" if shape.right else "left",
             no_wrap=shape.whole,
             overflow="ellipsis" if shape.whole else "fold",

@@ -9,7 +9,7 @@ from sonde.core.errors import SondeError
 from sonde.ledger.differences import Different, differing
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.records import ResultRow, RunDetail
-from sonde.ledger.wording import interval_in_words, number_in_words
+from sonde.ledger.wording import difference_in_words, number_in_words
 from sonde.stats.interval import Interval
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FROM_INTERVALS = "from the intervals"
 
 @dataclass(frozen=True, slots=True)
 class ComparedResult:
-    """A result that both runs have: the difference B - A, and whether it is more than noise.
+    """A result that both runs have: the difference B − A, and whether it is more than noise.
 
     ``design`` is how the difference was found: ``paired``, ``partly paired`` or ``unpaired`` from
     the scores of units, or from the two intervals alone, as if the runs had no unit in common.
@@ -184,6 +184,6 @@ def _sentence(interval: Interval, how: str) -> str:
         verdict = f"B is {way} by {size}, which is more than noise"
         return f"{verdict}: the {percent} interval leaves out 0; {how}."
     return (
-        f"No more than noise: the {percent} interval of B - A, {interval_in_words(interval)}, "
+        f"No more than noise: the {percent} interval of B − A, {difference_in_words(interval)}, "
         f"holds 0; {how}."
     )

@@ -28,6 +28,16 @@ def interval_in_words(interval: Interval | None) -> str:
     return f"{value} [{low}, {high}]"
 
 
+def difference_in_words(interval: Interval) -> str:
+    """Return ``+0.120 [−0.031, +0.271]``, with signs and a true minus."""
+    parts = (interval.value, interval.low, interval.high)
+    words = [number_in_words(part).replace("-", "−") for part in parts]
+    value, low, high = (
+        f"+{word}" if part > 0 else word for part, word in zip(parts, words, strict=True)
+    )
+    return f"{value} [{low}, {high}]"
+
+
 def against_in_words(compared: Mapping[str, Against], kind: str) -> str:
     """Return ``shuffled labels 0.503 [0.421, 0.580], …``, or ``no control`` where there is none.
 

@@ -115,6 +115,7 @@ def test_show_prints_controls_baselines_claims_plans_and_machines(ledger, tmp_pa
     code, said = run("show", 1)
     assert code == 0
     for words in (
+        "result value [interval] n status units",
         "news.selected logistic auroc 0.912 [0.880, 0.941] 180 superseded yes",
         "control: random direction 0.550 [0.500, 0.600] 40",
         "baseline: bag of tokens 0.610 [0.600, 0.700] 40",
@@ -174,7 +175,9 @@ def test_compare_says_what_differs(ledger, tmp_path, run):
     assert "No result is in both runs." in said
     assert "Only in A: news.selected, news.blocks.3, news.bare. Only in B: truth.other." in said
     said = run("compare", 1, 1)[1]
-    assert "news.selected, auroc A 0.912 [0.880, 0.941] B 0.912 [0.880, 0.941] B - A 0.000" in said
+    assert (
+        "news.selected, auroc A 0.912 [0.880, 0.941] B 0.912 [0.880, 0.941] B − A = 0.000" in said
+    )
     assert "A – B – One result" in said
 
 

@@ -9,6 +9,7 @@ from sonde.ledger.compare import FROM_INTERVALS, compare
 from sonde.ledger.differences import ABSENT, Different, differing
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.records import Measured, StageEnd, StageStart
+from sonde.ledger.wording import difference_in_words
 from sonde.stats.effects import difference
 from sonde.stats.interval import Interval
 from sonde.stats.scores import Scores
@@ -68,7 +69,7 @@ def test_the_same_difference_without_shared_units_is_noise(ledger, tmp_path):
     found = only(ledger, a, b)
     assert found.design == "unpaired"
     assert found.difference.low < 0 < found.difference.high
-    assert found.sentence.startswith("No more than noise: the 95 % interval of B - A, 0.300 [-0.")
+    assert found.sentence.startswith("No more than noise: the 95 % interval of B − A, +0.300 [−0.")
     assert found.sentence.endswith("holds 0; unpaired: no unit is in both (80 units).")
 
 
@@ -162,6 +163,12 @@ def test_what_the_runs_were_made_of_is_compared(ledger):
 def test_a_run_that_is_not_there_is_refused(ledger):
     with pytest.raises(SondeError, match="no run 1"):
         compare(ledger, 1, 2)
+
+
+def test_a_difference_in_words_has_signs():
+    infinity = float("inf")
+    assert difference_in_words(Interval(0.25, -0.5, infinity, 4)) == "+0.250 [−0.500, +∞]"
+    assert difference_in_words(Interval(0.0, float("nan"), 1e-6, 4)) == "0.000 [–, +1.00e−06]"
 
 
 @pytest.mark.parametrize(

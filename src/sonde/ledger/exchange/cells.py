@@ -8,10 +8,10 @@ from typing import Any, cast
 from sonde.core.quantities import dollars_in_words, energy_in_words, seconds_in_words
 from sonde.ledger.exchange.record import RunRecord, VerdictRecord
 from sonde.ledger.intervals import interval_read
-from sonde.ledger.records import SMOKE, SUPERSEDED
+from sonde.ledger.records import SMOKE, SUPERSEDED, ResultRow
 from sonde.ledger.wording import interval_in_words, result_in_words
 
-RESULTS = 6  # of a stage that are written out; of more, the chosen one
+RESULTS = 6  # that are written out of a stage that chose none
 CHOSEN = "selected"
 NO_RESULT = "no result"
 
@@ -111,40 +111,50 @@ def _hardware(run: RunRecord) -> str:
 def _cost(run: RunRecord) -> str:
     cost = cast("Mapping[str, Any]", run.cost)
     dollars, joules = cost.get("dollars"), cost.get("joules")
-    parts = [] if dollars is None else [dollars_in_words(dollars)]
+    parts = [dollars_in_words(dollars)] if dollars else []
     return ", ".join(parts if joules is None else [*parts, energy_in_words(joules)])
 
 
-def _results(run: RunRecord) -> str:
-    """Return every result of stages with few, and of a sweep the one that was chosen."""
-    by_stage: dict[str, list[Any]] = {}
+def _written_out(run: RunRecord) -> tuple[list[ResultRow], list[str]]:
+    """Return the results that have a place in one row, and what is left out, in words.
+
+    Of a stage that chose one, such as a probe on every layer, that is the chosen one.
+    """
+    by_stage: dict[str, list[ResultRow]] = {}
     for result in run.results():
         by_stage.setdefault(result.stage, []).append(result)
-    found: list[str] = []
+    found: list[ResultRow] = []
+    left_out: list[str] = []
     for stage, results in by_stage.items():
         chosen = [result for result in results if result.name == CHOSEN]
-        shown = results if len(results) <= RESULTS else (chosen or results[:RESULTS])
-        found += map(result_in_words, shown)
+        shown = chosen or results[:RESULTS]
+        found += shown
         if len(shown) < len(results):
-            found.append(f"{stage}: {len(results) - len(shown)} more")
-    return "; ".join(found) or NO_RESULT
+            left_out.append(f"{stage}: {len(results) - len(shown)} more")
+    return found, left_out
+
+
+def _results(run: RunRecord) -> str:
+    found, left_out = _written_out(run)
+    return "; ".join([*map(result_in_words, found), *left_out]) or NO_RESULT
 
 
 def _status(run: RunRecord) -> str:
     """Return what the results are beside what was known, or the state of the run."""
     if run.shown == SUPERSEDED:
         return ""
-    given = dict.fromkeys(result.status for result in run.results() if result.status)
+    given = dict.fromkeys(result.status for result in _written_out(run)[0] if result.status)
     return ", ".join(given) or run.state
 
 
 def _notes(run: RunRecord) -> str:
+    found, _ = _written_out(run)
     whys = [
         f"{result.stage}.{result.name} {result.status}: {result.status_why}"
-        for result in run.results()
+        for result in found
         if result.status and result.status_why
     ]
-    notes = dict.fromkeys(result.note for result in run.results() if result.note)
+    notes = dict.fromkeys(result.note for result in found if result.note)
     smoke = "Smoke run: no claim." if run.purpose == SMOKE else ""
     verdicts = map(_verdict, run.verdicts)
     parts = (smoke, run.question, run.reason, *verdicts, *whys, *notes)

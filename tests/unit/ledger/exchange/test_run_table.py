@@ -212,13 +212,18 @@ def test_verdicts_statuses_and_costs_stand_in_the_table(ledger):
 def test_of_a_sweep_the_chosen_result_is_written_out(ledger):
     score = Interval(0.5, 0.4, 0.6, 9)
     many = tuple(Measured(f"blocks.{layer}", "auroc", score) for layer in range(7))
-    recorded(ledger, results=(Measured("selected", "auroc", score), *many))
+    recorded(ledger, results=(*many, Measured("selected", "auroc", score, note="chosen")))
+    recorded(ledger, results=many)
     recorded(ledger, results=())
-    sweep, nothing = cells(exported(ledger))
-    result = sweep[COLUMNS.index("result")]
-    assert result.startswith("truth.selected auroc 0.500 [0.400, 0.600], n = 9 (no control; no ba")
-    assert result.endswith("; truth: 7 more")
-    assert nothing[COLUMNS.index("result")] == "no result"
+    sweep, seven, nothing = cells(exported(ledger))
+    at = COLUMNS.index("result")
+    assert sweep[at] == (
+        "truth.selected auroc 0.500 [0.400, 0.600], n = 9 (no control; no baseline); truth: 7 more"
+    )
+    assert sweep[-1] == "Why <b>? chosen."
+    assert seven[at].startswith("truth.blocks.0 auroc")
+    assert seven[at].endswith("; truth: 1 more")
+    assert nothing[at] == "no result"
 
 
 def test_runs_that_did_not_end_well_say_how(ledger):
