@@ -5,12 +5,14 @@ length (2), type (1: whole, 2 to 4: first, middle and last part), and content.
 """
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 BLOCK, HEADER, RECORD = 32768, 7, 7
 WHOLE, LAST = 1, 4
+PATIENCE = 300  # looks, a tenth of a second apart
 
 
 @dataclass
@@ -26,9 +28,16 @@ class OfflineRun:
 
 
 def read_offline_runs(folder: Path) -> list[OfflineRun]:
-    """Read all offline runs below a folder, in the order of their making."""
-    files = folder.glob("wandb/offline-run-*/*.wandb")
-    return [_read(path) for path in sorted(files, key=lambda path: path.stat().st_mtime)]
+    """Read all offline runs below a folder, in the order of their making.
+
+    A process of its own writes the files, which may still be at it when a run has been finished.
+    """
+    for _ in range(PATIENCE):
+        runs = [_read(path) for path in folder.glob("wandb/offline-run-*/*.wandb")]
+        if all(found.run is not None and found.exit_code is not None for found in runs):
+            break
+        time.sleep(0.1)
+    return sorted(runs, key=lambda found: found.run.start_time.ToNanoseconds())
 
 
 def _read(path: Path) -> OfflineRun:
