@@ -88,7 +88,7 @@ def two_sided_p(effect: "Effect", question: Question) -> float:
     inside, outside = [effect.p_above(lower)], [effect.p_below(lower)]
     if math.isfinite(upper):
         inside, outside = [*inside, effect.p_below(upper)], [*outside, effect.p_above(upper)]
-    return min(1.0, 2 * min(max(inside), min(outside)))
+    return min(1.0, 2 * min(max(inside), *outside))
 
 
 def _effect(question: Question, parts: list[Evidence], level: float) -> "Effect":
