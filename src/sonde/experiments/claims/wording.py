@@ -5,7 +5,7 @@ import math
 from sonde.experiments.claims.questions import Question
 from sonde.stats.interval import Interval
 
-HOPELESS = 1000  # times the data: more is no advice
+HOPELESS = 1e7  # units: to ask for more is no advice
 
 
 def with_interval(interval: Interval, design: str) -> str:
@@ -46,7 +46,7 @@ def place_in_words(verdict: str, question: Question, interval: Interval) -> str:
 
 def advised(needed: float, n: int) -> str:
     """Say how many units would decide in place of ``n``."""
-    if not math.isfinite(needed) or needed > HOPELESS * max(n, 1):
+    if not needed <= HOPELESS:
         return "The estimate lies on the boundary, so that more data of the kind may not decide it."
     if needed <= n:
         return f"A few more than the {n:,} units would decide, were the estimate true."
