@@ -52,7 +52,9 @@ class Server:
     def _execute(self, statement: str) -> None:
         import psycopg
 
-        with psycopg.connect(_address(self.port), autocommit=True) as connection:
+        # A test that left a transaction open fails the next one, instead of holding it up for good.
+        where = f"{_address(self.port)} options='-c lock_timeout=30s'"
+        with psycopg.connect(where, autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
