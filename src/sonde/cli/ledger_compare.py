@@ -59,9 +59,9 @@ def _print_result(result: ComparedResult) -> None:
     name = _name(a) if _name(a) == _name(b) else f"{_name(a)} and {_name(b)}"
     lines(f"{name}, {a.metric}")
     shown = [("A", interval_in_words(a.score)), ("B", interval_in_words(b.score))]
-    if result.difference is not None:
-        shown.append(("B − A =", difference_in_words(result.difference)))
     lines("   ".join(f"{name} {value}" for name, value in shown), indent=2)
+    if result.difference is not None:
+        lines(f"B − A = {difference_in_words(result.difference)}", indent=2)
     lines(result.sentence, indent=2)
 
 

@@ -9,7 +9,7 @@ from sonde.cli.ledger_words import Shape, grid, lines, open_ledger
 from sonde.core.words import in_words
 from sonde.ledger.exchange.origins import RUN_ID
 from sonde.ledger.records import DONE, Registration, ResultRow, RunDetail, VerdictRow
-from sonde.ledger.wording import IN_WORDS, interval_in_words
+from sonde.ledger.wording import IN_WORDS, difference_in_words, interval_in_words
 
 Facts = list[tuple[str, Any]]
 _TO_THE_RIGHT = Shape(right=True, whole=True)
@@ -116,7 +116,7 @@ def _claim_rows(claim: Registration, verdicts: Sequence[VerdictRow]) -> Iterator
         yield claim.name, when, "not judged by this run", "", ""
     for verdict in verdicts:
         name = f"{claim.name} [{verdict.variant}]" if verdict.variant else claim.name
-        effect = "" if verdict.effect is None else interval_in_words(verdict.effect)
+        effect = "" if verdict.effect is None else difference_in_words(verdict.effect)
         post_hoc = ", post hoc" if verdict.post_hoc else ""
         yield name, when, f"{verdict.verdict}{post_hoc}", effect, verdict.n or ""
 

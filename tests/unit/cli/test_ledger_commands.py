@@ -123,7 +123,7 @@ def test_show_prints_controls_baselines_claims_plans_and_machines(ledger, tmp_pa
         "news.bare auroc 0.700 [0.600, 0.800] 40 superseded no no control no baseline",
         "news.selected: chosen inside the folds",
         "news.selected: within 0.01 of 0.91",
-        "confirmed, post hoc 0.200 [0.100, ∞] 40",
+        "confirmed, post hoc +0.200 [+0.100, +∞] 40",
         "readable: It can be read. 0.2 is above 0.05. More data.",
         "2 min 10 s (planned 55.0 s), 1.9 GB of memory at the peak (planned 2.1 GB)",
         "news probe done 12.1 s 10.0 s k1",

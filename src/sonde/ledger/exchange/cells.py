@@ -9,7 +9,7 @@ from sonde.core.quantities import dollars_in_words, energy_in_words, seconds_in_
 from sonde.ledger.exchange.record import RunRecord, VerdictRecord
 from sonde.ledger.intervals import interval_read
 from sonde.ledger.records import SMOKE, SUPERSEDED, ResultRow
-from sonde.ledger.wording import interval_in_words, result_in_words
+from sonde.ledger.wording import difference_in_words, result_in_words
 
 RESULTS = 6  # that are written out of a stage that chose none
 CHOSEN = "selected"
@@ -163,7 +163,7 @@ def _notes(run: RunRecord) -> str:
 
 def _verdict(verdict: VerdictRecord) -> str:
     effect = interval_read(verdict.effect)
-    numbers = f", {interval_in_words(effect)}" if effect else ""
+    numbers = f", {difference_in_words(effect)}" if effect else ""
     return f"Claim {verdict.claim} {verdict.verdict}{numbers}: {verdict.why}"
 
 

@@ -1,6 +1,7 @@
 """What leaves a ledger in any format enters another, and leaves that one as the same bytes."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 
@@ -11,6 +12,7 @@ from tests.ledgers import CLAIM, START, recorded, verdict, write_units
 
 from sonde.ledger.exchange import Wanted, export_runs, import_runs
 from sonde.ledger.exchange.formats import FORMATS
+from sonde.ledger.exchange.restoring import PAGE
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.records import Against, Measured, RunFilter, StageEnd, StageStart, Status
 from sonde.stats.interval import Interval
@@ -221,3 +223,38 @@ def test_runs_go_from_sqlite_to_postgresql_and_back(format, full, server, emptie
     imported(written(there, format), format, tmp_path, back)
     assert written(back, format) == content
     there.engine.dispose()
+
+
+def test_two_importers_at_once_add_each_run_once(tmp_path, where):
+    ledger = fresh()
+    for _ in range(PAGE + 3):  # more than are written at once
+        recorded(ledger)
+    path = tmp_path / "runs.jsonl"
+    export_runs(ledger.engine, path)
+    both = [Ledger.open(where), Ledger.open(where)]
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda one: import_runs(one.engine, path), both))
+    assert sum(len(one.new) for one in done) == sum(one.there for one in done) == PAGE + 3
+    assert len(both[0].list(limit=None)) == PAGE + 3
+    for one in both:
+        one.engine.dispose()
+
+
+def test_a_later_import_adds_what_superseded_a_run_since(tmp_path):
+    ledger, second = fresh(), fresh()
+    recorded(ledger)
+    imported(written(ledger, "jsonl"), "jsonl", tmp_path, second)
+    recorded(ledger)
+    ledger.supersede(1, 2, "wrong")
+    done = imported(written(ledger, "jsonl"), "jsonl", tmp_path, second)
+    assert (len(done.new), done.there) == (1, 1)
+    assert [run.state for run in second.list()] == ["done", "superseded"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_export_in_pages_is_the_same(format, full, monkeypatch):
+    whole = written(full, format)
+    monkeypatch.setattr("sonde.ledger.exchange.collecting.PAGE", 1)
+    monkeypatch.setattr("sonde.ledger.exchange.collecting.LISTED", 1)
+    monkeypatch.setattr("sonde.ledger.rows.AT_ONCE", 1)
+    assert written(full, format) == whole

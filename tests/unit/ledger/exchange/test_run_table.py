@@ -205,7 +205,7 @@ def test_verdicts_statuses_and_costs_stand_in_the_table(ledger):
     assert smoke["notes"].startswith("Smoke run: no claim. ")
     assert (smoke["cost"], smoke["time"]) == ("$0.33, 2.0 Wh", "1 h 6 min")
     assert judged["status"] == "reproduced"
-    assert "Claim readable confirmed, 0.200 [0.100, ∞]: 0.2 is above 0.05." in judged["notes"]
+    assert "Claim readable confirmed, +0.200 [+0.100, +∞]: 0.2 is above 0.05." in judged["notes"]
     assert "truth.selected reproduced: within 0.01." in judged["notes"]
 
 
