@@ -107,7 +107,7 @@ def _rows_at_once(n_units: int) -> int:
 
 
 def _counts(seed: int, stream: int, n_units: int, resamples: int) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng([seed, stream])
+    rng = np.random.default_rng([seed, stream, n_units])
     small = np.min_scalar_type(n_units)  # holds a count, and any unit's number
     piece = _rows_at_once(n_units)
     for start in range(0, resamples, piece):

@@ -90,15 +90,19 @@ def _normal(value: float, influence: Rows, level: float) -> Interval:
     return Interval(value, value - reach, value + reach, len(influence), level)
 
 
-def model_variance(theta: float, n1: float, n0: float, scale: float = 1.0) -> float:
-    """Return the variance of an AUROC of ``theta`` under exponential scores.
+def model_rows(theta: float, n1: int, n0: int, scale: float = 1.0) -> float:
+    """Return theta (1 - theta) over the variance of an AUROC of ``theta`` of exponential scores.
 
-    theta (1 - theta) (1 + m (1 - theta) / (2 - theta) + m theta / (1 + theta)) / (n1 n0) with
-    m = (n1 + n0) / 2 - 1: Hanley and McNeil (1982) made symmetrical by Newcombe (2006, method 5).
+    n1 n0 / (1 + m (1 - theta) / (2 - theta) + m theta / (1 + theta)), m = (n1 + n0) / 2 - 1, over
+    ``scale``: Hanley and McNeil (1982) made symmetrical by Newcombe (2006, method 5).
     """
     m = (n1 + n0) / 2 - 1
-    spread = 1 + m * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-    return scale * theta * (1 - theta) * spread / (n1 * n0)
+    return n1 * n0 / (1 + m * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / scale
+
+
+def model_variance(theta: float, n1: int, n0: int) -> float:
+    """Return the variance of an AUROC of ``theta`` of exponential scores."""
+    return theta * (1 - theta) / model_rows(theta, n1, n0)
 
 
 def auroc_limits(
@@ -112,10 +116,10 @@ def auroc_limits(
     drawn to 1 by ANCHOR misplaced rows, to ``alike`` in groups whose rows would all be alike. The
     degrees of freedom ``df`` of DeLong's variance, returned beside, grow as it counts for less.
     """
-    n1, n0 = float(counts[0]), float(counts[1])
+    n1, n0 = counts
     one = model_variance(1 - ANCHOR / (n1 * n0) ** 0.5, n1, n0) * alike
     scale = (variance + one) / (model_variance(value, n1, n0) + one / alike)
     if min(counts) < 2:  # the spread within that class is unknown
         scale = max(scale, alike)
-    limits = ScoreLimits(value, partial(model_variance, n1=n1, n0=n0, scale=scale))
+    limits = ScoreLimits(value, partial(model_rows, n1=n1, n0=n0, scale=scale))
     return limits, df * ((variance + one) / variance) ** 2 if variance > 0 else inf

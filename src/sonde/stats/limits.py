@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isinf
-from typing import Protocol, runtime_checkable
+from math import isinf, isnan
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from sonde.stats.score_limits import ScoreLimits
 
 TAIL = 10  # pivots beyond a quantile for it to be taken from the pivots alone
+FARTHEST = 37.0  # normal scores: p down to 1e-299
 STEPS = 100  # of the search for a combination's limit; a few are enough
 
 
@@ -77,7 +78,8 @@ class Studentised:
 
     def at(self, z: float) -> float:
         """Return the limit at the normal score ``z``."""
-        return float(self.inverse(self.value - self.standard_error * self._quantile(-z)))
+        with np.errstate(over="ignore"):  # R2 has no floor
+            return float(self.inverse(self.value - self.standard_error * self._quantile(-z)))
 
     def _quantile(self, z: float) -> float:
         from scipy.special import ndtr, ndtri
@@ -119,48 +121,70 @@ class Profile:
         if len(self.parts) == 1:
             sign = float(np.sign(self.weights[0]))
             return float(self.weights[0]) * self.parts[0].at(sign * radius)
-        # Square-and-add: each estimate's own reach towards the limit.
-        towards = np.sign(self.weights) * radius
-        pull = np.abs(self._moved(towards) - self._moved(np.zeros_like(towards)))
-        scores = self._on_ellipsoid(np.sign(self.weights) * pull, radius)
+        signs = np.sign(self.weights)
+        towards, alone = signs * radius, np.diag(signs)
+        reach = np.abs(self._moved(towards) - self._moved(0 * towards))  # square-and-add's
+        found = self._farthest(signs * reach, radius)
+        # Shares of 0 or 1 curve outwards, so that one of them alone may reach farther.
+        for pull in alone:
+            if (self._sum(pull, radius) - found) * radius > 0:
+                found = self._farthest(pull, radius)
+        return found
+
+    def _farthest(self, pull: np.ndarray, radius: float) -> float:
+        """Climb from where the estimates pull by ``pull`` to where the slopes pull likewise."""
+        found, pull = self._sum(pull, radius), self._unit(pull)
         for _ in range(STEPS):
-            slopes = [part.slope(score) for part, score in zip(self.parts, scores, strict=True)]
-            # Half way, without which two steep estimates can take turns for ever. The limit is
-            # stationary here, so an error of 1e-6 in the scores is one of 1e-12 in the limit.
-            closer = (self._on_ellipsoid(self.weights * slopes, radius) + scores) / 2
-            done = np.abs(closer - scores).max() <= 1e-6 * (1 + abs(radius))
-            scores = closer
-            if done:
+            scores = radius * self.correlation @ pull
+            slopes = [part.slope(float(z)) for part, z in zip(self.parts, scores, strict=True)]
+            aim, share = self._unit(self.weights * slopes), 1.0
+            while share > 1e-4:  # all the way is right where the limits are nearly straight
+                there = self._unit(pull + share * (aim - pull))
+                gain = (self._sum(there, radius) - found) * np.sign(radius)
+                if gain > 0:
+                    break
+                share /= 4
+            else:
+                return found
+            found, pull = self._sum(there, radius), there
+            if gain < 1e-12:
                 break
-        return float(self._moved(scores).sum())
+        return found
+
+    def _sum(self, pull: np.ndarray, radius: float) -> float:
+        """Return the sum of the estimates at the point of the ellipsoid farthest along ``pull``."""
+        return float(self._moved(radius * self.correlation @ self._unit(pull)).sum())
 
     def _moved(self, scores: np.ndarray) -> np.ndarray:
         at = [part.at(float(score)) for part, score in zip(self.parts, scores, strict=True)]
         return self.weights * at
 
-    def _on_ellipsoid(self, pull: np.ndarray, radius: float) -> np.ndarray:
-        """Return the point of the ellipsoid that lies farthest along ``pull``."""
-        towards = self.correlation @ pull
-        length = np.sqrt(max(float(pull @ towards), 0.0))
-        return radius * towards / length if length > 0 else np.zeros_like(pull)
+    def _unit(self, pull: np.ndarray) -> np.ndarray:
+        length = float(pull @ self.correlation @ pull)
+        return pull / np.sqrt(length) if length > 0 else 0 * pull
 
 
 def normal_score(limits: Limits, boundary: float, *, from_above: bool) -> float:
-    """Return the z at which the limit reaches the boundary, within +-37 (p down to 1e-299).
+    """Return the z at which the limit reaches the boundary, within +-FARTHEST.
 
     Where the limit stays on the boundary for a while, the last such z, or the first
     (``from_above``): each is the cautious end for one of the two one-sided tests.
     """
-    if np.isnan(limits.at(0.0)):
+    from scipy.optimize import brentq
+
+    if isnan(limits.at(0.0)):
         return float("nan")
-    low, high = -37.0, 37.0
-    if not from_above and limits.at(high) <= boundary:
-        return high
-    if from_above and limits.at(low) >= boundary:
-        return low
-    for _ in range(60):
-        middle = (low + high) / 2
-        found = limits.at(middle)
-        short = found < boundary if from_above else found <= boundary
-        low, high = (middle, high) if short else (low, middle)
-    return high if from_above else low
+    level = 1e-300 if from_above else -1e-300  # which side a limit on the boundary counts to
+
+    def apart(z: float) -> float:
+        return float(np.clip(limits.at(z) - boundary, -1e300, 1e300)) or level
+
+    # The bracket doubles away from 0, where most answers lie.
+    outward = -1.0 if apart(0.0) > 0 else 1.0
+    near, far = 0.0, outward
+    while apart(far) * outward < 0:
+        if abs(far) == FARTHEST:
+            return far
+        near, far = far, outward * min(2 * abs(far), FARTHEST)
+    root: Any = brentq(apart, near, far, xtol=1e-12)
+    return float(root)

@@ -1,7 +1,5 @@
 """A share of rows with its interval: Wilson's, also for rows that come in groups."""
 
-from functools import partial
-
 import numpy as np
 from jaxtyping import Float
 
@@ -30,14 +28,9 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     return Interval(successes / n, limits.at(-z), limits.at(z), n, level)
 
 
-def proportion_limits(value: float, n: float | int) -> ScoreLimits:
-    """Return Wilson's limits of a proportion of ``n`` independent rows."""
-    return ScoreLimits(value, partial(binomial_variance, n=n))
-
-
-def binomial_variance(theta: float, n: float | int) -> float:
-    """Return theta (1 - theta) / n."""
-    return theta * (1 - theta) / n
+def proportion_limits(value: float, rows: float | int) -> ScoreLimits:
+    """Return Wilson's limits of a proportion of so many independent rows."""
+    return ScoreLimits(value, lambda _: rows)
 
 
 def effective_rows(value: float, variance: float, n: int, alike: float | int) -> float:
@@ -47,8 +40,8 @@ def effective_rows(value: float, variance: float, n: int, alike: float | int) ->
     1965; Korn and Graubard 1998). Near 0 and 1 both vanish and their ratio is anybody's guess, so
     it is drawn, by one wrong row, to ``alike``: the design effect of groups whose rows are alike.
     """
-    one = binomial_variance(1 / max(n, 2), n)
-    return n * (binomial_variance(value, n) + one) / (variance + one * alike)
+    one = (1 - 1 / max(n, 2)) / n**2  # the variance of a share of one in n
+    return n * (value * (1 - value) / n + one) / (variance + one * alike)
 
 
 def is_binary(values: Float[np.ndarray, " row"]) -> bool:

@@ -7,36 +7,32 @@ are asymmetrical near its ends, and exist where the estimate itself has no sprea
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import copysign, sqrt
 
-STEPS = 54  # halvings of a range of 1, down to rounding
+STEPS = 60  # a few are enough
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreLimits:
     """Limits in [0, 1] around ``value``: the theta with theta = value + z spread(theta).
 
-    The spread is ``stretch`` sqrt(``variance``(theta)), the standard error were theta the truth;
-    the variance is 0 at 0 and 1.
+    The spread is ``stretch`` sqrt(theta (1 - theta) / rows(theta)), the standard error were theta
+    the truth. ``rows`` is how many independent rows a share of them would need to vary as little;
+    of a share it is a constant.
     """
 
     value: float
-    variance: Callable[[float], float]
+    rows: Callable[[float], float]
     stretch: float = 1.0
 
     def at(self, z: float) -> float:
         """Return the limit ``z`` standard errors above the value (below, where ``z`` < 0)."""
-        if z == 0:
-            return self.value
-        inner, outer, reach = self.value, (1.0 if z > 0 else 0.0), abs(z) * self.stretch
+        theta = self.value
         for _ in range(STEPS):
-            middle = (inner + outer) / 2
-            # Within z standard errors of the estimate, so the limit lies further out.
-            if abs(middle - self.value) < reach * sqrt(self.variance(middle)):
-                inner = middle
-            else:
-                outer = middle
-        return (inner + outer) / 2
+            before, theta = theta, self._wilson(z, self.rows(theta))
+            if abs(theta - before) < 1e-14:
+                break
+        return theta
 
     def slope(self, z: float) -> float:
         """Return d ``at`` / d ``z``: spread / (1 - z spread'), both at the limit."""
@@ -49,4 +45,10 @@ class ScoreLimits:
         return self._spread(theta) / below if below > 0 else 0.0
 
     def _spread(self, theta: float) -> float:
-        return self.stretch * sqrt(self.variance(theta))
+        return self.stretch * sqrt(theta * (1 - theta) / self.rows(theta))
+
+    def _wilson(self, z: float, rows: float | int) -> float:
+        """Solve (theta - value)^2 = a theta (1 - theta), a = (z stretch)^2 / rows."""
+        a = (z * self.stretch) ** 2 / rows
+        reach = sqrt(a * (self.value * (1 - self.value) + a / 4))
+        return min(max((self.value + a / 2 + copysign(reach, z)) / (1 + a), 0.0), 1.0)

@@ -101,7 +101,7 @@ def studentised(
     groups = [_group(parts, factors, shared, smooth, members) for members in shared.together]
     centre, error = _total([group.resampled(np.ones((1, group.n))) for group in groups])
     value = _value(parts, weights, smooth)
-    df = max(sum(group.n for group in groups) - len(groups), 1)
+    df = float(max(sum(group.n for group in groups) - len(groups), 1))
     if not np.isfinite(error[0]) or error[0] <= 1e-12 * abs(value):
         return value, float(error[0]), Fixed(value if np.isfinite(error[0]) else np.nan)
     draws = [_draw(group, bootstrap, stream) for stream, group in enumerate(groups)]
@@ -128,7 +128,7 @@ def by_pairs(
     covariance = shared.covariance(range(len(parts)), influences) * correction
     factors = np.array(_stretched(parts, weights))
     value, error = _value(parts, weights, smooth), float(np.sqrt(factors @ covariance @ factors))
-    df = max(shared.n - len(shared.together), 1)
+    df = float(max(shared.n - len(shared.together), 1))
     if not np.isfinite(error) or error <= 1e-12 * abs(value):
         return value, error, Fixed(value if np.isfinite(error) else np.nan)
     if len(parts) == 1 and weights[0] == 1:

@@ -66,18 +66,18 @@ def test_one_row_of_a_class_has_no_variance():
 
 def test_the_model_of_exponential_scores():
     """Hanley and McNeil's variance, for classes of one size, against its own long form."""
-    theta, n = 0.9, 25.0
+    theta, n = 0.9, 25
     one, two = theta / (2 - theta), 2 * theta**2 / (1 + theta)
     long = theta * (1 - theta) + (n - 1) * (one - theta**2 + two - theta**2)
     assert model_variance(theta, n, n) == pytest.approx(long / n**2)
 
 
 def test_limits_follow_delong_in_large_samples_and_the_model_at_perfect_separation():
-    large, _ = auroc_limits(0.8, (5000, 5000), 1.0, 10.0, 2 * model_variance(0.8, 5e3, 5e3))
+    large, _ = auroc_limits(0.8, (5000, 5000), 1.0, 10.0, 2 * model_variance(0.8, 5000, 5000))
     spread = (large.at(1e-3) - large.at(-1e-3)) / 2e-3
-    assert spread == pytest.approx((2 * model_variance(0.8, 5e3, 5e3)) ** 0.5, rel=1e-2)
+    assert spread == pytest.approx((2 * model_variance(0.8, 5000, 5000)) ** 0.5, rel=1e-2)
     perfect, df = auroc_limits(1.0, (15, 15), 1.0, 10.0, 0.0)
     low = perfect.at(-1.96)
     assert df == np.inf
-    assert 1 - low == pytest.approx(1.96 * model_variance(low, 15.0, 15.0) ** 0.5)
+    assert 1 - low == pytest.approx(1.96 * model_variance(low, 15, 15) ** 0.5)
     assert perfect.at(1.96) == 1
