@@ -31,6 +31,7 @@ USED = (
     "pyarrow.parquet",
 )
 PASSING = {"timing.json"}  # holds times, which no result is made of
+FOLLOWED = "metrics"  # what was seen of a run while it ran: times too
 
 EXPERIMENT = """\
 name: killed
@@ -87,12 +88,15 @@ def finished(spec: Path, out: Path) -> float:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Return every file of the results; the ledger and the locks are about the runs."""
+    """Return every file of the results; ledger, metrics and locks are about the runs."""
     root = out / "killed"
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name not in PASSING and not path.name.startswith(".")
+        if path.is_file()
+        and path.name not in PASSING
+        and not path.name.startswith(".")
+        and path.relative_to(root).parts[0] != FOLLOWED
     }
 
 
