@@ -97,7 +97,8 @@ def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
 def _print_massive(name: str, summary: Mapping[str, Any]) -> None:
     found: Mapping[str, Any] = summary["dimensions"]
     heading(f"{name}: {len(found)} massive dimension{'' if len(found) == 1 else 's'}")
-    for dimension, facts in list(found.items())[:TOP]:
+    ranked = sorted(found.items(), key=lambda item: -float(item[1]["peak"] or 0))
+    for dimension, facts in ranked[:TOP]:
         severe = ", severe" if facts["severe"] else ""
         say(
             f"  dimension {dimension}: up to {facts['peak']:,.0f} times the median coordinate, at "

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from sonde.cli.console import bytes_in_words, seconds_in_words
 from sonde.cli.main import main
-from sonde.cli.results import words
+from sonde.cli.results import print_summary, words
 from sonde.ledger.ledger import Ledger
 
 
@@ -69,6 +71,17 @@ def test_sizes_in_words(count, text):
 )
 def test_times_in_words(seconds, text):
     assert seconds_in_words(seconds) == text
+
+
+def test_the_largest_dimensions_come_first_however_they_were_kept(capsys):
+    """A result that is read back has its dimensions in the order of their names."""
+    dimensions = {
+        str(number): {"peak": float(number), "layer": 3, "severe": False}
+        for number in (10, 2, 300, 41, 5, 60)
+    }
+    print_summary("massive", {"dimensions": dimensions})
+    shown = re.findall(r"dimension (\d+):", capsys.readouterr().out)
+    assert shown == ["300", "60", "41", "10", "5"]
 
 
 def test_an_interval_in_words():

@@ -75,7 +75,7 @@ def _controls(section: "LayerCurves") -> list[_Control]:
             for index, curve in enumerate(section.curves)
             if name in curve.controls
         }
-        if len(having) > 1 and len(set(having.values())) == 1:
+        if len(having) > 1 and len({tuple(_values(series)) for series in having.values()}) == 1:
             found.append(_Control(name, next(iter(having.values())), None))
         else:
             found += [_Control(name, series, index) for index, series in having.items()]
@@ -88,7 +88,8 @@ def _baselines(section: "LayerCurves") -> list[tuple[str, Interval]]:
     for name in in_order({name for curve in section.curves for name in curve.baselines}):
         for curve in section.curves:
             score = curve.baselines.get(name)
-            if score is not None and _known(score) and (name, score) not in found:
+            drawn = {(other, one.value) for other, one in found}
+            if score is not None and _known(score) and (name, score.value) not in drawn:
                 found.append((name, score))
     return found
 
