@@ -15,7 +15,9 @@ from sonde.stats.interval import Interval
 # give the statistic of the data as it is.
 Statistic = Callable[[Float[np.ndarray, "resample unit"]], Float[np.ndarray, "resample *value"]]
 
-ENTRIES_AT_ONCE = 1 << 17  # weights that stay in a core's cache: twice as fast as larger pieces
+# Weights that stay in a core's cache, in products too small for BLAS to split among threads: on a
+# busy machine its threads wait for each other longer than they work.
+ENTRIES_AT_ONCE = 1 << 15
 ENTRIES_KEPT = 1 << 22  # draws of up to this size are kept for the next score of as many units
 
 

@@ -72,8 +72,7 @@ class Together:
         The variance is the delta method's: sum over units of (gradient . the unit's sums)^2, times
         n / (n - 1).
         """
-        value = np.zeros(len(drawn))
-        moved = np.zeros(drawn.shape)
+        value, moved = np.zeros(len(drawn)), np.zeros(drawn.shape)
         for sums, weight in zip(self.by_unit, self.weights, strict=True):
             total = drawn @ sums
             value += weight * self.smooth.score(total)
