@@ -36,7 +36,8 @@ def print_ending(reports: Sequence[VariantReport], out: Path, ledger: str | None
     from sonde.ledger.ledger import default_ledger
 
     where = without_password(ledger or default_ledger(out))
-    say(f"Took {took(reports)}.")
+    if spent := took(reports):  # empty where everything was there and claims were judged anew
+        say(f"Took {spent}.")
     say(f"Recorded as run {', '.join(numbers)} in {where}.")
     heading("See more")
     say(f"  sonde ledger show {numbers[-1]}{'' if out == Path('runs') else f' --out {out}'}")

@@ -12,10 +12,10 @@ from sonde.stats.score_limits import ScoreLimits
 
 TAIL = 10  # pivots beyond a quantile for it to be taken from the pivots alone
 FARTHEST = 37.0  # normal scores: p down to 1e-299
+LARGEST = 1e70  # of a Student t quantile: few degrees of freedom overflow, squares must not
 STEPS = 100  # of the search for a combination's limit; a few are enough
 
 
-@runtime_checkable
 @runtime_checkable
 class Limits(Protocol):
     """Limits as a rising function of a normal score.
@@ -35,7 +35,8 @@ def t_score(z: float, df: float) -> float:
         return z
     from scipy.special import ndtr, stdtrit
 
-    return float(np.copysign(stdtrit(df, ndtr(-abs(z))), z))
+    quantile = min(abs(float(stdtrit(df, ndtr(-abs(z))))), LARGEST)
+    return float(np.copysign(quantile, z))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,9 @@ class Permutation:
         self, observed: float, drawn: Iterator[Float[np.ndarray, " resample"]]
     ) -> "PermutationTest":
         """Compare an observed statistic with those of the arrangements drawn, in pieces."""
-        slack = ROUNDING * max(1.0, abs(observed))
         above = below = 0
         for piece in drawn:
+            slack = ROUNDING * max(abs(observed), float(np.abs(piece).max()))
             above += int((piece >= observed - slack).sum())
             below += int((piece <= observed + slack).sum())
         greater, less = ((1 + count) / (1 + self.resamples) for count in (above, below))

@@ -15,6 +15,7 @@ from sonde.stats.units import Shared
 
 Resamples = Float[np.ndarray, " resample"]
 NONE = np.empty(0)
+FEWEST = 4  # units to resample; of two, 95 % intervals miss the mean of normal values half the time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,10 +102,12 @@ def studentised(
     centre, error = _total([group.resampled(np.ones((1, group.n))) for group in groups])
     value = _value(parts, weights, smooth)
     df = float(max(sum(group.n for group in groups) - len(groups), 1))
+    enough = min(group.n for group in groups) >= FEWEST
     if not np.isfinite(error[0]) or error[0] <= 1e-12 * abs(value):
-        return value, float(error[0]), Fixed(value if np.isfinite(error[0]) else np.nan)
-    draws = [_draw(group, bootstrap, stream) for stream, group in enumerate(groups)]
-    drawn = Drawn(float(centre[0]), float(error[0]), *_total(draws))
+        known = np.isfinite(error[0]) and enough  # a few units may be alike by chance
+        return value, float(error[0]), Fixed(value if known else np.nan)
+    draws = [_draw(group, bootstrap, stream) for stream, group in enumerate(groups) if enough]
+    drawn = Drawn(float(centre[0]), float(error[0]), *(_total(draws) if draws else (NONE, NONE)))
     if alone:
         stretch = parts[0].stretch
         return value, stretch * drawn.error, drawn.linked(smooth, stretch, df)

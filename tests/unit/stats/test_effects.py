@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import ttest_rel
+from scipy.stats import sem, t, ttest_rel
 
 from sonde.core.errors import SondeError
 from sonde.stats.bootstrap import Bootstrap
@@ -219,6 +219,24 @@ def test_what_is_undefined_is_nan_and_not_decided():
     assert np.isnan(lone.low)
     missing = interval_of(Scores("mean", names(2), np.array([1.0, np.nan]), None))
     assert np.isnan(missing.high)
+
+
+def test_p_values_of_a_few_units_are_numbers():
+    lone = Scores("auroc", names(5), np.array([0.0, 1, 2, 0, 1]), np.array([0.0, 1, 0, 1, 0]))
+    for boundary in (-0.1, 0, 0.5, 1, 1.1):  # one degree of freedom reaches beyond any float
+        effect = difference(lone, boundary, FAST)
+        assert 0 <= min(effect.p_above(0), effect.p_below(0)) <= 0.5
+
+
+def test_few_units_are_held_to_students_t():
+    x = np.array([0.3, 0.5, 0.9])
+    found = interval_of(Scores("mean", names(3), x, None))
+    assert (found.low, found.high) == pytest.approx(t.interval(0.95, 2, x.mean(), sem(x)))
+    assert np.isnan(interval_of(Scores("pearson", names(2), x[:2], x[1:])).low)  # always 1 or -1
+    same = difference(
+        Scores("mean", names(2), x[:2] + 1, None), Scores("mean", names(2), x[:2], None)
+    )
+    assert np.isnan([same.interval.low, same.p_above(0)]).all()
 
 
 def test_constant_values_show_no_spread():

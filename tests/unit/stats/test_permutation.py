@@ -43,6 +43,12 @@ def test_two_samples_agree_with_scipy(alternative):
     assert own.p == pytest.approx(float(exact.pvalue), abs=0.012)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1e9])
+def test_the_unit_of_the_numbers_does_not_matter(scale):
+    difference = np.random.default_rng(3).normal(1, 1, size=20)
+    assert sign_flip(scale * difference, FEW).p == sign_flip(difference, FEW).p < 0.2
+
+
 def test_within_groups_agrees_with_scipys_pairings():
     """Exchanging the two labels of each pair is exchanging which sample a number is of."""
     rng = np.random.default_rng(2)

@@ -15,6 +15,7 @@ from sonde.experiments.claims.judging import Finding, judge_question
 from sonde.experiments.claims.questions import Question, questions_of
 from sonde.experiments.claims.registration import claim_starts, register, spec_hash
 from sonde.experiments.claims.specification import AllOf
+from sonde.experiments.claims.withdrawn import HASH, withdrawn_questions
 from sonde.experiments.spec import Specification
 from sonde.ledger.records import Registration, Verdict
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sonde.ledger.ledger import Ledger
 
 VERSION = 1  # changes when the same results are judged otherwise
-HASH = 16  # digits of a fingerprint
 Item: TypeAlias = tuple[str, str]  # a claim's name, and the label of what it is judged on
 Stored: TypeAlias = Mapping[Item, Sequence[Verdict]]
 
@@ -149,6 +149,10 @@ class Docket:
         ]
         return questions + wholes
 
+    def _withdrawn(self, findings: Findings) -> dict[Item, float]:
+        kept = {one.id for one in self.registrations.values()}
+        return withdrawn_questions(self.ledger, self.spec.name, kept, self._variants, findings)
+
     def _inputs(self, findings: Findings) -> dict[Item, str]:
         """Return what each verdict rests on: a hash of the results, and one of all else."""
         reads = {
@@ -159,6 +163,7 @@ class Docket:
             reads[whole] = fingerprint([[*part, reads[part]] for part in parts])
         correction = self.spec.variants[0].experiment.correction
         family = [[*item, self.registrations[item[0]].hash, reads[item]] for item in self._family()]
+        family += [[*item, "withdrawn", ""] for item in self._withdrawn(findings)]
         in_family = set(self._family())
         related = {
             item: item in in_family or bool(in_family & set(self._parts().get(item, ())))
@@ -200,7 +205,14 @@ class Docket:
             for item in family
         }
         levels = {item: claims[item[0]].level for item in family}
+        withdrawn = self._withdrawn(findings) if family else {}
+        for item, p in withdrawn.items():
+            members[item], levels[item] = Finding("inconclusive", "", p=p), 0.95
         kept = corrected(members, levels, self.spec.variants[0].experiment.correction)
+        if withdrawn:
+            said = f"The correction counts {len(withdrawn)} more, answered on these results before "
+            said += "and no longer asked."
+            kept = {key: replace(one, why=f"{one.why} {said}") for key, one in kept.items()}
         found = {**alone, **{item: kept[item] for item in family if item in alone}}
         for whole, inside in parts.items():
             finding = composed(_named(inside, found))

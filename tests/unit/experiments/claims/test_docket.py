@@ -118,6 +118,23 @@ def test_a_claim_that_is_withdrawn_is_said(court):
     assert "claims: registered before, no longer in the file: hard" in docket.announcements
 
 
+def test_withdrawn_claims_stay_in_the_family(court):
+    # One p-value of about 0.02 among four that are larger: it stands alone, and not in the family.
+    several = "".join(f"  more{n}: {over(0.1)}\n" for n in range(4))
+    docket, found = court.open(f"  it: {over(0.076)}\n{several}"), court.found()
+    before = court.record(docket, found)["it"].verdict
+    assert (before.verdict, before.p < 0.05 < before.p_adjusted) == ("inconclusive", True)
+    alone = court.open(f"  it: {over(0.076)}\n")
+    after = court.record(alone, found)["it"].verdict
+    assert (after.verdict, after.p_adjusted) == ("inconclusive", before.p_adjusted)
+    assert "counts 4 more, answered on these results before" in after.why
+    assert alone.is_settled(found)
+    stages = found.variants[""].items()
+    other = Findings({"": {name: replace(stage, key="other") for name, stage in stages}})
+    fresh = court.record(alone, other)["it"].verdict  # other results, another family
+    assert (fresh.verdict, fresh.p_adjusted) == ("confirmed", fresh.p)
+
+
 def test_a_claim_changed_before_any_result_is_only_marked(court):
     court.open(f"  it: {over(0.09)}\n")
     (changed,) = court.sit(f"  it: {over(0.05)}\n").values()
@@ -200,7 +217,7 @@ def test_all_of_can_come_out_partial(court):
     )
     one = court.sit(claims)["all"]
     assert one.verdict.verdict == "partial"
-    assert one.verdict.why == "1 of 2 parts are confirmed (refuted: hard; confirmed: easy)."
+    assert one.verdict.why == "1 of 2 parts is confirmed (refuted: hard; confirmed: easy)."
     assert one.verdict.effect is None
     assert one.decided == "all of easy, hard"
 
