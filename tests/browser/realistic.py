@@ -150,7 +150,7 @@ def _claims() -> Claims:
                 "It holds at every position.",
                 "partial",
                 "exploratory",
-                "1 of 2 parts are confirmed (refuted: beyond_words [acts.positions=user.mean]).",
+                "1 of 2 parts is confirmed (refuted: beyond_words [acts.positions=user.mean]).",
             ),
         )
     )

@@ -110,7 +110,7 @@ def _print_claims(detail: RunDetail) -> None:
 
 def _claim_rows(claim: Registration, verdicts: Sequence[VerdictRow]) -> Iterator[tuple[Any, ...]]:
     late = ", after results" if claim.after_results else ""
-    again = ", changed since" if claim.replaces else ""
+    again = ", changed" if claim.replaces else ""
     when = f"{claim.registered[:16].replace('T', ' ')}{late}{again}"
     if not verdicts:
         yield claim.name, when, "not judged by this run", "", ""

@@ -114,8 +114,14 @@ class Facts:
             memory=3 * one * min(n_hooks, max(1, AT_ONCE // max(1, one))),
             disk=n_hooks * (3 * 8 * sizes.d_model + PROBE_HEADER) + scored * BYTES_A_SCORE,
             seconds=flops / HOST_FLOPS + LAYER_SECONDS * n_hooks + words,
-            basis=f"{n_hooks} layers, {rows:,} rows, {method.folds} folds, "
-            f"{len(method.penalties)} penalties",
+            basis=", ".join(
+                [
+                    _count(n_hooks, "layer"),
+                    f"{rows:,} rows",
+                    f"{method.folds} folds",
+                    _count(len(method.penalties), "penalty", "penalties"),
+                ]
+            ),
         )
 
     def _model(self, own: ModelSpec | None) -> ModelSpec:
@@ -194,3 +200,7 @@ def rows_of(position: Position, lengths: Sequence[int]) -> int:
         return 2 * len(lengths)
     whole = sum(lengths)
     return whole if position.span in (Span.ALL, Span.PROMPT) else whole // 3
+
+
+def _count(n: int, one: str, several: str = "") -> str:
+    return f"{n} {one if n == 1 else several or f'{one}s'}"

@@ -92,9 +92,8 @@ def judge(condition: Condition, summaries: Mapping[str, Mapping[str, Any]]) -> G
         raise SondeError(f"{name} is not a number but {value!r}.", fix=_HELP)
     holds = OPERATORS[condition.operator](value, condition.number)
     verb = "holds" if holds else "does not hold"
-    return GateVerdict(
-        holds, f"{name} = {value:.4g} {condition.operator} {condition.number:g} {verb}"
-    )
+    asked = f"{name} {condition.operator} {condition.number:g}"
+    return GateVerdict(holds, f"{asked} {verb} (it is {value:.4g})")
 
 
 def judge_stage(name: str, when: str, summaries: Mapping[str, Mapping[str, Any]]) -> GateVerdict:

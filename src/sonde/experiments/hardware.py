@@ -140,7 +140,9 @@ def this_machine() -> Hardware:
         name = torch.cuda.get_device_name()
         memory = int(torch.cuda.mem_get_info(0)[1])
     else:
-        name, memory = f"{_cpu_name()} ({torch.get_num_threads()} threads)", _memory()
+        threads = torch.get_num_threads()
+        name = f"{_cpu_name()} ({threads} thread{'' if threads == 1 else 's'})"
+        memory = _memory()
     gpus = visible_gpus()
     listed = DEVICES.get(gpus[0]) if gpus else None
     return Hardware(

@@ -10,6 +10,7 @@ from sonde.core.errors import SondeError
 
 Place: TypeAlias = tuple[str, ...]
 EXPERIMENT = "an experiment file"
+_QUOTES = "Put a text that holds any of [ ] { } : # , into quotes; indent with spaces."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def parse_yaml(text: str, path: Path, kind: str = EXPERIMENT) -> YamlFile:
             _collect(node, (), lines, path)
         content: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SondeError(f"{path} is not valid YAML: {error}") from None
+        raise SondeError(f"{path} is not valid YAML: {error}", fix=_QUOTES) from None
     if not isinstance(content, dict):
         raise SondeError(
             f"{path} is not {kind}: its top is not a mapping.",

@@ -1,7 +1,7 @@
 """Two runs side by side: what differs in what they were made of, and whether results differ."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, isnan
 from typing import TYPE_CHECKING, Any, cast
 
@@ -149,7 +149,12 @@ def _effect(ledger: Ledger, a: ResultRow, b: ResultRow) -> "Effect":
     from sonde.stats.effects import difference
 
     (first,), (second,) = ledger.scores(a.id), ledger.scores(b.id)
-    return difference(second, first)
+    effect = difference(second, first)
+    if not first.same_rows(second):
+        return effect
+    # What was found is the same, and no sample of it: rounding would leave a spread of 1e-9.
+    nothing = replace(effect.interval, value=0.0, low=0.0, high=0.0)
+    return replace(effect, interval=nothing)
 
 
 def _from_intervals(a: Interval, b: Interval) -> Interval:

@@ -61,6 +61,15 @@ class Scores:
             return float("nan")
         return float(METRICS[self.metric].value(self.truth, self.predicted))
 
+    def same_rows(self, other: "Scores") -> bool:
+        """Whether both hold the same rows in the same order: their metrics are one number."""
+        return (
+            np.array_equal(self.unit, other.unit)
+            and np.array_equal(self.predicted, other.predicted)
+            and _equal(self.truth, other.truth)
+            and _equal(self.other, other.other)
+        )
+
     @property
     def stretch(self) -> float:
         """What standard errors that take the predictions as given are multiplied by."""
@@ -84,3 +93,7 @@ class Scores:
             return metric.resampled(self.truth, self.predicted, number, len(found)), len(found)
         rows = metric.resampled(self.truth, self.predicted, np.arange(len(self)), len(self))
         return over_pairs(rows, number[: len(self)], number[len(self) :]), len(found)
+
+
+def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    return a is b if a is None or b is None else np.array_equal(a, b)

@@ -146,7 +146,7 @@ def test_a_claim_that_was_changed_late_is_marked(ledger, run):
     ledger.register([replace(CLAIM, hash="h2", after_results=True)])
     recorded(ledger)
     said = run("show", 1)[1]
-    assert "after results, changed since not judged by this run" in said
+    assert "after results, changed not judged by this run" in said
     assert said.count("not judged") == 1
 
 

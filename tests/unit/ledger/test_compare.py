@@ -24,19 +24,19 @@ def ledger(tmp_path):
     return Ledger.open(tmp_path / "ledger.sqlite")
 
 
-def measured(ledger, folder, values, units=UNITS, **changes):
-    """Record a run whose result is the mean of some values."""
+def measured(ledger, folder, values, units=UNITS, metric="mean", **changes):
+    """Record a run whose result is the mean of some values, or what they say of two classes."""
     write_units(
         folder / "units.parquet",
         {
             "series": ["s"] * len(values),
             "unit": units,
             "predicted": values,
-            "truth": [0.0] * len(values),
+            "truth": [float(index % 2) for index in range(len(values))],
         },
     )
     score = Interval(float(np.mean(values)), 0.0, 1.0, len(values))
-    result = Measured("selected", "mean", score, units="units.parquet", series="s")
+    result = Measured("selected", metric, score, units="units.parquet", series="s")
     return recorded(ledger, results=(result,), folder=folder, **changes)
 
 
@@ -87,6 +87,13 @@ def test_equal_scores_are_the_same(ledger, tmp_path):
     a = measured(ledger, tmp_path / "a", NOISE)
     b = measured(ledger, tmp_path / "b", NOISE)
     assert only(ledger, a, b).sentence == "The same to the last unit; paired over 40 units."
+
+
+def test_equal_scores_of_classes_are_the_same_without_rounding(ledger, tmp_path):
+    a, b = (measured(ledger, tmp_path / name, NOISE, metric="auroc") for name in "ab")
+    found = only(ledger, a, b)
+    assert (found.difference.low, found.difference.high) == (0, 0)
+    assert found.sentence == "The same to the last unit; paired over 40 units."
     assert only(ledger, a, a).sentence == "One result, which a run took from the other."
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,18 @@ def test_resampling_is_over_units_or_items():
     # Items drawn a, b, b: the pairs ab (weight 2) and ba (2), not those with c.
     assert statistic(np.array([[1.0, 2.0, 0.0]])).tolist() == [(2 * -1 + 2 * 3) / 4]
     assert Bootstrap(50).intervals(statistic, n_items)[0].n == 3
+
+
+@pytest.mark.parametrize("metric", ["auroc", "mean"])
+def test_the_same_rows_are_told_from_others(metric):
+    rng = np.random.default_rng(0)
+    truth = None if metric == "mean" else np.tile([0.0, 1.0], 30)
+    one = Scores(metric, np.arange(60).astype(str), rng.normal(size=60), truth)
+    assert one.same_rows(replace(one, predicted=one.predicted.copy()))
+    for other in (
+        replace(one, unit=one.unit[::-1]),
+        replace(one, predicted=one.predicted + 1e-9),
+        replace(one, other=one.unit),
+        *([] if truth is None else [replace(one, truth=1 - truth)]),
+    ):
+        assert not one.same_rows(other)

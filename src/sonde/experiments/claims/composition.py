@@ -46,7 +46,8 @@ def _why(parts: Mapping[str, Finding], counts: Counter[Word]) -> str:
         if names:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             said.append(f"{word}: {', '.join(names[:SHOWN])}{more}")
-    return f"{counts['confirmed']} of {len(parts)} parts are confirmed ({'; '.join(said)})."
+    be = "is" if counts["confirmed"] == 1 else "are"
+    return f"{counts['confirmed']} of {len(parts)} parts {be} confirmed ({'; '.join(said)})."
 
 
 def _advice(parts: Mapping[str, Finding], open_parts: list[str]) -> str:

@@ -135,7 +135,9 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
 def _said(values: Mapping[str, Any], path: str) -> str:
     if path not in values:
         return "nothing"
-    return escape(in_words(values[path], path), longest=120)
+    words = escape(in_words(values[path], path), longest=120)
+    # A sentence would run into the words around it.
+    return f"“{words}”" if " " in words and isinstance(values[path], str) else words
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from sonde.experiments.log.asked import minute
 from sonde.experiments.log.history import History
 from sonde.experiments.log.markdown import bullets, code, escape, table
 from sonde.ledger.records import Registration, VerdictRow
-from sonde.ledger.wording import interval_in_words
+from sonde.ledger.wording import difference_in_words
 
 COLUMNS = (
     "claim",
@@ -39,7 +39,7 @@ def _row(one: VerdictRow) -> tuple[str, ...]:
         code(one.name),
         code(one.variant),
         escape(one.verdict) + (" (post hoc)" if one.post_hoc else ""),
-        interval_in_words(one.effect) if one.effect else "",
+        difference_in_words(one.effect) if one.effect else "",
         "" if one.boundary is None else f"{one.boundary:g}".replace("-", "−"),
         _p(one.p),
         _p(one.p_adjusted),

@@ -149,8 +149,10 @@ def _status(run: RunRecord) -> str:
 
 def _notes(run: RunRecord) -> str:
     found, _ = _written_out(run)
+    # Why a result is inconclusive is not why its run was superseded, which `Superseded by` says.
+    shown = "" if run.shown == SUPERSEDED else " {0.status}"
     whys = [
-        f"{result.stage}.{result.name} {result.status}: {result.status_why}"
+        f"{result.stage}.{result.name}{shown.format(result)}: {result.status_why}"
         for result in found
         if result.status and result.status_why
     ]

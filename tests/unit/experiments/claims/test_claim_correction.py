@@ -84,7 +84,7 @@ def test_all_of(words, verdict):
 
 def test_all_of_lists_its_parts_and_takes_the_largest_p():
     whole = composed({"a": found(0.01), "b [seed=1]": found(0.3, "refuted")})
-    assert whole.why == "1 of 2 parts are confirmed (refuted: b [seed=1]; confirmed: a)."
+    assert whole.why == "1 of 2 parts is confirmed (refuted: b [seed=1]; confirmed: a)."
     assert whole.p == 0.3
     assert composed({"a": found(0.01), "b": found(None)}).p is None
 

@@ -228,7 +228,7 @@ def test_what_is_missing_is_inconclusive_with_the_reason(tmp_path):
         assert (found.verdict, found.effect, found.p) == ("inconclusive", None, None)
         return found.why
 
-    skipped = {"news": "because truth.n = 3 > 5 does not hold"}
+    skipped = {"news": "because truth.n > 5 does not hold (it is 3)"}
     assert "was skipped because truth.n" in why(skipped, claim("superiority", 0, over=0.5))
     assert "no result 'before'" in why(
         {"news": Made({"selected": means(BASE), "befor": means(BASE)})}, claim("superiority", 0)

@@ -111,7 +111,7 @@ def test_verdicts_have_their_numbers_and_what_they_were(spec, where):
     whole_history(spec, where)
     verdicts = sections(spec, where)["verdicts"]
     assert (
-        "| `readable` | inconclusive | 0.250 [0.020, 0.400] | 0.05 | < 0.001 | 0.030 | 12 | 3 |"
+        "| `readable` | inconclusive | +0.250 [+0.020, +0.400] | 0.05 | < 0.001 | 0.030 | 12 | 3 |"
         in (verdicts)
     )
     assert "About 40 units in place of 12 would decide." in verdicts
