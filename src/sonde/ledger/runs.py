@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, insert, select, update
 
-from sonde.core.errors import SondeError
+from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import now
 from sonde.ledger.processes import this_process
-from sonde.ledger.records import PURPOSES, RUNNING, RunStart
+from sonde.ledger.records import DONE, FAILED, INTERRUPTED, PURPOSES, RUNNING, SKIPPED, RunStart
 from sonde.ledger.schema import names_of, run_details, run_texts, runs
+
+ENDED = (DONE, FAILED, SKIPPED, INTERRUPTED)  # other states follow from other rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,14 @@ def end_run(connection: Connection, run: int, end: Ending) -> None:
     """Note how a run ended and what it cost.
 
     Raises:
-        SondeError: there is no such run.
+        SondeError: there is no such run, or no such way to end.
     """
     known_run(connection, run)
+    if end.state not in ENDED:
+        raise SondeError(
+            f"Run {run} cannot end as {end.state!r}.{nearest(end.state, ENDED)}",
+            fix=f"Runs end as {', '.join(ENDED)}.",
+        )
     change = {"state": end.state, "reason": end.reason, "ended": now(), "seconds": end.seconds}
     connection.execute(update(runs).where(runs.c.id == run).values(**change))
     cost = update(run_details).where(run_details.c.run_id == run).values(cost=end.cost)

@@ -250,3 +250,12 @@ def test_the_example_is_listed_in_words(ledger):
     (row,) = ledger.list()
     assert row.headline == "truth: auroc 0.800 [0.700, –], no baseline"
     assert (row.name, row.model, row.purpose, row.value) == ("first", "tiny", "exploratory", 0.8)
+
+
+def test_a_run_ends_in_a_state_that_there_is(ledger):
+    run = ledger.begin_run(START)
+    with pytest.raises(SondeError, match=r"cannot end as 'dome'\..*'done'"):
+        ledger.end_run(run, "dome")
+    with pytest.raises(SondeError, match="cannot end as 'superseded'"):
+        ledger.end_run(run, "superseded")
+    assert ledger.show(run).run["state"] == "running"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sonde.experiments.claims.evidence import Evidence, Findings, NoEvidence
 from sonde.experiments.claims.questions import Question
-from sonde.experiments.claims.wording import advised, place_in_words, with_interval
+from sonde.experiments.claims.wording import advised, bound_in_words, place_in_words, with_interval
 from sonde.stats.interval import Interval
 
 if TYPE_CHECKING:
@@ -122,8 +122,15 @@ def _check_headroom(question: Question, parts: list[Evidence]) -> None:
     """Refuse a comparison whose baseline leaves no room for the difference that it looks for."""
     from sonde.stats.headroom import headroom
 
+    metric, number = _metric(parts), question.baseline
+    if isinstance(number, float) and not metric.floor <= number <= metric.ceiling:
+        raise NoEvidence(
+            f"Refused: {bound_in_words(number)} is no {metric.name}, which lies between "
+            f"{bound_in_words(metric.floor)} and {bound_in_words(metric.ceiling)}.",
+            "Compare with a number that the score could have.",
+        )
     for rises in (way > 0 for way in question.room):
-        found = headroom(_baseline(question, parts), _metric(parts), question.needed, rises=rises)
+        found = headroom(_baseline(question, parts), metric, question.needed, rises=rises)
         if not found.enough:
             raise NoEvidence(f"Refused: {found.why}", found.fix)
 

@@ -257,3 +257,13 @@ def test_a_verdict_never_rests_on_an_interval_across_a_bound(one, other, lower, 
         assert lower < low <= high < lower + width
     elif verdict == "refuted":
         assert high < lower or low > lower + width
+
+
+@pytest.mark.parametrize("over", ["1.5", "-1"])
+def test_a_number_that_no_score_can_be_is_refused(tmp_path, over):
+    truth = np.arange(40) % 2.0
+    score = Scores("auroc", np.arange(40).astype(str), around(0, 1, 40), truth)
+    made = {"news": Made({"selected": score})}
+    found = judged(tmp_path, made, claim("superiority", 0.05).replace("news.before", over))
+    assert found.verdict == "inconclusive"
+    assert f"{over.replace('-', '−')} is no auroc, which lies between 0 and 1" in found.why
