@@ -13,7 +13,7 @@ SHOWN = ("probe", "massive", "examples", "activations")
 
 
 class ReportStage(Stage):
-    """Write a report: answer, claims, layer curves, massive dimensions, text coloured by the probe."""
+    """Write a report: answer, claims, layer curves, massive dimensions, text the probe coloured."""
 
     kind: Literal["report"] = Field(default="report", description="Write an HTML report.")
     title: str = Field(default="", description="The experiment's name, unless given.")
