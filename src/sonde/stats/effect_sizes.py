@@ -35,7 +35,8 @@ def cohens_d(
 
     Raises:
         SondeError: fewer than two units a side, unequal lengths of pairs, numbers that are not
-            finite, or no spread at all.
+            finite, no spread at all, a t too large for its interval to be computed, or two pairs
+            where a correction is asked for.
     """
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     _check(first, second, paired)
@@ -45,6 +46,11 @@ def cohens_d(
     else:
         parts, freedom = [first, second], len(first) + len(second) - 2
         n, root = freedom + 2, np.sqrt(len(first) * len(second) / (freedom + 2))
+    if corrected and freedom < 2:
+        raise SondeError(
+            "Two pairs have one degree of freedom, for which Hedges' correction does not exist.",
+            fix="Give more pairs, or corrected=False.",
+        )
     squares = sum(float(np.square(part - part.mean()).sum()) for part in parts)
     spread = np.sqrt(squares / freedom)
     difference = float(first.mean() - second.mean())
@@ -86,7 +92,10 @@ def _noncentralities(t: float, freedom: int, level: float) -> tuple[float, float
         reach = 4 * np.sqrt(1 + t**2 / (2 * freedom))
         for _ in range(20):
             if excess(t - reach) > 0 > excess(t + reach):
-                root: Any = brentq(excess, t - reach, t + reach, xtol=1e-10)
+                try:
+                    root: Any = brentq(excess, t - reach, t + reach, xtol=1e-10)
+                except ValueError:  # scipy's distribution is NaN somewhere between
+                    break
                 return float(root)
             reach *= 2
         raise SondeError(

@@ -82,3 +82,12 @@ def test_what_has_no_spread_is_refused():
         cohens_d(np.arange(4.0), np.arange(3.0), paired=True)
     with pytest.raises(SondeError, match="at least two"):
         cohens_d(np.ones(1), np.zeros(4))
+
+
+def test_what_has_no_interval_is_refused():
+    one, other = np.array([1.0, 2.0]), np.array([5.0, 6.5])
+    with pytest.raises(SondeError, match="one degree of freedom"):
+        cohens_d(one, other, paired=True)  # the factor 0 would make it 0, and certainly so
+    assert cohens_d(one, other, paired=True, corrected=False).value < 0
+    with pytest.raises(SondeError, match="cannot be computed at t = "):
+        cohens_d(one, one + 1e6)
