@@ -66,13 +66,16 @@ class Docket:
 
     @property
     def announcements(self) -> tuple[str, ...]:
-        """What is said when a run begins: when claims were registered, and which came too late."""
+        """What is said when a run begins: when claims were registered, which were changed or late."""
         late = [name for name, one in self.registrations.items() if one.after_results]
         days = sorted({one.registered[:10] for one in self.registrations.values()})
         count = len(self.registrations)
         said = [f"claims: {count} registered, {' to '.join(dict.fromkeys((days[0], days[-1])))}"]
         if late:
             said.append(f"claims: post hoc, made when results existed: {', '.join(late)}")
+        changed = [name for name, one in self.registrations.items() if one.replaces is not None]
+        if changed:
+            said.append(f"claims: changed since they were first registered: {', '.join(changed)}")
         before = {one.name for one in self.ledger.registrations(self.spec.name)}
         gone = sorted(before - set(self.registrations))
         if gone:

@@ -112,6 +112,12 @@ def test_a_claim_changed_after_a_verdict_is_post_hoc_and_marked(court):
     assert changed.verdict.p_adjusted is None  # not of the family
 
 
+def test_a_claim_that_was_changed_is_said(court):
+    assert not any("changed" in said for said in court.open(f"  it: {over(0.2)}\n").announcements)
+    docket = court.open(f"  it: {over(0.05)}\n")
+    assert "claims: changed since they were first registered: it" in docket.announcements
+
+
 def test_a_claim_that_is_withdrawn_is_said(court):
     court.open(f"  it: {over(0.05)}\n  hard: {over(0.2)}\n")
     docket = court.open(f"  it: {over(0.05)}\n")
