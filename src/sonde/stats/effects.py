@@ -38,7 +38,16 @@ class Effect:
     limits: Limits
 
     def interval_at(self, level: float) -> Interval:
-        """Return the two-sided interval at another level, in (0, 1)."""
+        """Return the two-sided interval at another level.
+
+        Raises:
+            SondeError: the level is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise SondeError(
+                f"There is no interval at level {level}.",
+                fix="Give a level between 0 and 1, such as 0.95.",
+            )
         return _interval(self.interval.value, self.limits, self.interval.n, level)
 
     def p_above(self, boundary: Number) -> float:

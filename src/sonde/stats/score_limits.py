@@ -28,6 +28,8 @@ class ScoreLimits:
     def at(self, z: float) -> float:
         """Return the limit ``z`` standard errors above the value (below, where ``z`` < 0)."""
         theta = self.value
+        if z == 0 or theta == (1.0 if z > 0 else 0.0):
+            return theta
         for _ in range(STEPS):
             before, theta = theta, self._wilson(z, self.rows(theta))
             if abs(theta - before) < 1e-14:

@@ -158,7 +158,7 @@ def test_perfect_separation_is_not_certainty():
     truth = np.r_[np.zeros(15), np.ones(15)]
     perfect = {name: Scores(name, names(30), truth * 2 - 1, truth) for name in METRICS}
     auroc = interval_of(perfect["auroc"])
-    assert (auroc.value, auroc.high) == pytest.approx((1, 1))
+    assert (auroc.value, auroc.high) == (1, 1)
     assert 0.8 < auroc.low < 0.95
     right = difference(perfect["accuracy"], perfect["accuracy"])
     # Two answers that agree in all of 30 rows: as two more rows on which they disagreed.
@@ -251,3 +251,5 @@ def test_mistakes_are_refused():
         difference(scores("auroc"), scores("mean"))
     with pytest.raises(SondeError, match="1 scores and 2 weights"):
         combination([scores("mean")], [1, 2])
+    with pytest.raises(SondeError, match="no interval at level 95"):
+        difference(scores("mean"), 0, FAST).interval_at(95.0)

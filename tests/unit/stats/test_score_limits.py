@@ -18,7 +18,7 @@ def test_the_estimate_lies_z_errors_from_its_limit(model, value, z, stretch):
     theta = limits.at(z)
     assert 0 <= theta <= 1
     error = stretch * (theta * (1 - theta) / ROWS[model](theta)) ** 0.5
-    assert theta - value == pytest.approx(z * error, abs=1e-9)
+    assert theta - value == pytest.approx(z * error, abs=1e-7)
 
 
 @pytest.mark.parametrize("model", ROWS)

@@ -1,0 +1,110 @@
+"""The distributions of the coverage simulation, and the other intervals shown beside."""
+
+from math import exp, sqrt
+
+from bench.trust import distributions as of
+from bench.trust.distributions import Case
+
+SMALL = (30, 100, 1000)
+LEVELS = 1.0
+_MILD = of.standard(of.mild_log_normal, exp(1 / 8), sqrt((exp(0.25) - 1) * exp(0.25)))
+
+CASES: tuple[Case, ...] = (
+    Case("Mean", "normal", 0.0, of.mean_of(of.normal)),
+    Case("Mean", "exponential", 1.0, of.mean_of(of.exponential)),
+    Case("Mean", "log-normal, sigma 1", of.LOG_NORMAL_MEAN, of.mean_of(of.log_normal)),
+    Case("Mean", "Student's t, 5 degrees of freedom", 0.0, of.mean_of(of.heavy_tailed)),
+    Case("Mean", "normal in groups of 5", 0.0, of.mean_of_groups(of.normal)),
+    Case("Mean", "exponential in groups of 5", 2.0, of.mean_of_groups(of.exponential)),
+    Case(
+        "Mean",
+        "exponential in groups of 1 to 9",
+        2.0,
+        of.mean_of_groups(of.exponential, equal=False),
+    ),
+    Case("Paired difference of means", "normal", 0.0, of.paired_means(of.normal, of.normal)),
+    Case(
+        "Paired difference of means",
+        "log-normal (sigma 1) less exponential",
+        of.LOG_NORMAL_MEAN - 1,
+        of.paired_means(of.log_normal, of.exponential),
+    ),
+    Case(
+        "Paired difference of means",
+        "exponential less t with 5 degrees of freedom",
+        1.0,
+        of.paired_means(of.exponential, of.heavy_tailed),
+    ),
+    Case(
+        "Paired difference of means",
+        "exponential less normal, in groups of 5",
+        2.0,
+        of.paired_means(of.exponential, of.normal, groups=True),
+    ),
+    Case("AUROC", "normal, .8", 0.8, of.auroc_normal(0.8), SMALL),
+    Case("AUROC", "normal, .96", 0.96, of.auroc_normal(0.96), SMALL),
+    Case("AUROC", "normal, .96, a third positive", 0.96, of.auroc_normal(0.96, 1 / 3), SMALL),
+    Case("AUROC", "normal, .96, positives twice as spread", 0.96,
+         of.auroc_normal(0.96, spread=2.0), SMALL),
+    Case("AUROC", "normal, .99", 0.99, of.auroc_normal(0.99)),
+    Case("AUROC", "normal, .5", 0.5, of.auroc_normal(0.5), SMALL),
+    Case("AUROC", "exponential, .8", 0.8, of.auroc_exponential(0.8)),
+    Case("AUROC", "exponential, .96", 0.96, of.auroc_exponential(0.96), SMALL),
+    Case("AUROC", "normal, .8, a tenth positive", 0.8, of.auroc_normal(0.8, 0.1)),
+    Case("AUROC", "normal, .8, rounded to five or so values",
+         of.auroc_rounded(0.8, LEVELS), of.auroc_normal(0.8, levels=LEVELS)),
+    Case("AUROC", "normal, .8, in groups of 5 of both classes", 0.8,
+         of.auroc_groups(0.8, mixed=True)),
+    Case("AUROC", "normal, .8, in groups of 5 of one class", 0.8,
+         of.auroc_groups(0.8, mixed=False)),
+    Case("AUROC", "normal, .96, in groups of 5 of one class", 0.96,
+         of.auroc_groups(0.96, mixed=False)),
+    Case("Paired difference of AUROC", "normal, .8 and .75, correlated .5", 0.05,
+         of.paired_auroc(0.8, 0.75, 0.5)),
+    Case("Paired difference of AUROC", "normal, .96 and .95, correlated .9", 0.01,
+         of.paired_auroc(0.96, 0.95, 0.9)),
+    Case("R2", "normal residuals", 0.5, of.r2_of(of.normal)),
+    Case("R2", "exponential residuals", 0.5,
+         of.r2_of(of.standard(of.exponential, 1.0, 1.0))),
+    Case("R2", "log-normal residuals, sigma 1/2", 0.5, of.r2_of(_MILD)),
+    Case("R2", "residuals of Student's t, 5 degrees of freedom", 0.5,
+         of.r2_of(of.standard(of.heavy_tailed, 0.0, sqrt(5 / 3)))),
+    Case("R2", "residuals that spread with the prediction", 0.5, of.r2_uneven),
+    Case("R2", "normal, in groups of 5", 0.5, of.r2_of_groups(of.normal)),
+    Case("R2", "exponential residuals, in groups of 5", 0.5,
+         of.r2_of_groups(of.standard(of.exponential, 1.0, 1.0))),
+    Case("Pearson correlation", "normal, .71", sqrt(0.5), of.r2_of(of.normal, "pearson")),
+    Case("Balanced accuracy", "recalls .8 and .9", 0.85,
+         of.right_or_wrong("balanced_accuracy", 0.8, 0.9)),
+    Case("Balanced accuracy", "recalls .8 and .9, a tenth positive", 0.85,
+         of.right_or_wrong("balanced_accuracy", 0.8, 0.9, 0.1)),
+    Case("Balanced accuracy", "recalls .8 and .9, in groups of 5", 0.85,
+         of.right_or_wrong("balanced_accuracy", 0.8, 0.9, groups="equal")),
+    Case("Accuracy", ".5", 0.5, of.right_or_wrong("accuracy", 0.5, 0.5), SMALL, every=True),
+    Case("Accuracy", ".8", 0.8, of.right_or_wrong("accuracy", 0.8, 0.8), SMALL, every=True),
+    Case("Accuracy", ".9", 0.9, of.right_or_wrong("accuracy", 0.9, 0.9), SMALL, every=True),
+    Case("Accuracy", ".96", 0.96, of.right_or_wrong("accuracy", 0.96, 0.96), SMALL, every=True),
+    Case("Accuracy", ".8 in groups of 5", 0.8,
+         of.right_or_wrong("accuracy", 0.8, 0.8, groups="equal")),
+    Case("Accuracy", ".96 in groups of 1 to 9", 0.96,
+         of.right_or_wrong("accuracy", 0.96, 0.96, groups="unequal")),
+    Case("Accuracy", "pairs of items, .73", of.accuracy_of_pairs(), of.pairs_of_items),
+    Case("Paired difference of accuracy", ".8 and .75, ease half shared", 0.05,
+         of.paired_accuracy(0.8, 0.75, 0.5)),
+    Case("Paired difference of accuracy", ".96 and .95, ease mostly shared", 0.01,
+         of.paired_accuracy(0.96, 0.95, 0.9), lumpy=True),
+)  # fmt: skip
+
+# What, n and the other interval.
+COMPARED = (
+    ("log-normal, sigma 1", 100, "percentile"),
+    ("log-normal, sigma 1", 100, "BCa"),
+    ("normal, .96", 30, "DeLong"),
+    ("normal, .96", 30, "percentile"),
+    ("normal, .96", 30, "BCa"),
+    ("normal, in groups of 5", 100, "percentile"),
+    ("exponential residuals", 100, "percentile"),
+    ("exponential residuals", 100, "BCa"),
+    (".96", 30, "percentile"),
+    ("pairs of items, .73", 100, "percentile"),
+)
