@@ -13,7 +13,7 @@ from bench.trust.procedures import Search, renamed
 from sonde.stats import Scores, choose, grouped_folds
 
 Kind = Literal["superiority", "non_inferiority", "equivalence", "trend"]
-TRUTH_SETS = 400  # training sets that a search's expected score is averaged over
+TRUTH_SETS = 300  # training sets that a search's expected score is averaged over
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ProbeScenario:
     group_of: int = 1
     alike: float = 0.0
     apart: bool = False
-    repeats: int = 1000
+    repeats: int = 600
 
     def draw(self, seed: int) -> Drawn:
         rng = np.random.default_rng([seed, 1])
@@ -141,7 +141,7 @@ class CoefficientScenario:
     n: int = 60
     kinds: tuple[Kind, ...] = ("superiority",)
     weights: tuple[float, ...] = (1.0, -1.0)
-    repeats: int = 4000
+    repeats: int = 2000
 
     def draw(self, seed: int) -> Drawn:
         done = self._tried(np.random.default_rng([seed, 3]), self.n)
@@ -185,7 +185,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "a logistic probe of noise beats chance (3 layers × 4 penalties, n = 100, d = 16)",
         LOGISTIC,
         (NOISE,),
-        repeats=600,
+        repeats=400,
     ),
     ProbeScenario(
         "a mean difference of noise beats chance (8 layers, n = 100, d = 256)",
@@ -207,7 +207,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "(3 layers × 4 penalties, n = 100)",
         LOGISTIC,
         (ONE_OF_THREE,),
-        repeats=600,
+        repeats=400,
     ),
     ProbeScenario(
         "a ridge probe of a planted number beats exactly its own true R² "
@@ -273,7 +273,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         weights=PAIR,
         n=200,
         d=64,
-        repeats=600,
+        repeats=400,
     ),
     CoefficientScenario(
         "the best of 8 coefficients beats no steering; none does anything (60 prompts)",
