@@ -122,6 +122,9 @@ def by_pairs(
     Resampling items makes the variance too large (see ``over_pairs``), so the standard error is
     the one for pairs, and the degrees of freedom are the items less one.
     """
+    value = _value(parts, weights, smooth)
+    if not np.isfinite(value):
+        return value, np.nan, Fixed(np.nan)
     influences = []
     for part in parts:
         rows = smooth.terms(part.truth, part.predicted)
@@ -129,7 +132,7 @@ def by_pairs(
     correction = shared.n / (shared.n - 1) if shared.n > 1 else np.nan
     covariance = shared.covariance(range(len(parts)), influences) * correction
     factors = np.array(_stretched(parts, weights))
-    value, error = _value(parts, weights, smooth), float(np.sqrt(factors @ covariance @ factors))
+    error = float(np.sqrt(factors @ covariance @ factors))
     df = float(max(shared.n - len(shared.together), 1))
     if not np.isfinite(error) or error <= 1e-12 * abs(value):
         return value, error, Fixed(value if np.isfinite(error) else np.nan)

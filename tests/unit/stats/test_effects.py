@@ -253,3 +253,17 @@ def test_mistakes_are_refused():
         combination([scores("mean")], [1, 2])
     with pytest.raises(SondeError, match="no interval at level 95"):
         difference(scores("mean"), 0, FAST).interval_at(95.0)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_a_handful_of_rows_gives_an_interval_or_nan(name, n):
+    rng = np.random.default_rng(n)
+    truth = (np.arange(n) % 2).astype(float)
+    for _ in range(5):
+        a = Scores(name, names(n), rng.normal(size=n).round(1), truth)
+        b = Scores(name, names(n), -a.predicted, truth, other=np.roll(names(n), 1))
+        for effect in (difference(a, 0, FAST), difference(a, b, FAST)):
+            found = effect.interval
+            assert np.isnan(found.low) or found.low <= found.value <= found.high
+            assert np.isnan(found.low) or 0 < effect.p_above(0.01) <= 1
