@@ -29,7 +29,7 @@ def test_a_figure_that_misses_is_said_at_the_top(tmp_path):
     assert "| one thing | 1 | at most 2 | yes |" in body
     assert "| another | 3 | at most 2 | **no** |" in body
     assert "| a third | 7 |  |  |" in body
-    assert "Made by `a command` in 60 s on a machine." in body
+    assert "Made by `a command` in 1 min on a machine." in body
 
 
 def test_a_part_replaces_its_own_figures_alone(tmp_path):
