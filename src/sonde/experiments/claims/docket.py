@@ -66,7 +66,7 @@ class Docket:
 
     @property
     def announcements(self) -> tuple[str, ...]:
-        """What is said when a run begins: when claims were registered, which changed or are late."""
+        """What is said when a run begins: registrations, and which claims changed or are late."""
         late = [name for name, one in self.registrations.items() if one.after_results]
         days = sorted({one.registered[:10] for one in self.registrations.values()})
         count = len(self.registrations)
