@@ -44,7 +44,7 @@ def entry(command: str, machine: str, seconds: float, figures: list[Figure]) -> 
         "command": command,
         "machine": machine,
         "seconds": round(seconds),
-        "figures": [asdict(figure) for figure in figures],
+        "figures": [{**asdict(figure), "met": bool(figure.met)} for figure in figures],
     }
 
 
