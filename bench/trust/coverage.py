@@ -73,9 +73,12 @@ def measure(data_sets: int = DATA_SETS, processes: int = 2) -> list[Figure]:
     for (number, n, method, *_), part in zip(jobs, done, strict=True):
         key = number, n, method
         found[key] = found[key] + part if key in found else part
-    figures = [_figure(CASES[one], n, method, found[one, n, method])
-               for one, n, method in _everything()]  # fmt: skip
-    return [*figures, _over_shares(30)]
+    figures = [
+        _figure(CASES[number], n, method, found[number, n, method])
+        for number, n, method in _everything()
+    ]
+    own = len(figures) - len(COMPARED)
+    return [*figures[:own], _over_shares(30), *figures[own:]]
 
 
 def covered(case: Case, n: int, data_sets: Iterable[int], method: str = "") -> Covered:
