@@ -1,6 +1,6 @@
 """Confidence limits at any level, and the ways in which they are made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isinf, isnan
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +14,7 @@ TAIL = 10  # pivots beyond a quantile for it to be taken from the pivots alone
 FARTHEST = 37.0  # normal scores: p down to 1e-299
 LARGEST = 1e70  # of a Student t quantile: few degrees of freedom overflow, squares must not
 STEPS = 100  # of the search for a combination's limit; a few are enough
+NEAR = 1e-2  # one less the cosine of two pulls that lead to the same limit
 
 
 @runtime_checkable
@@ -125,18 +126,30 @@ class Profile:
         signs = np.sign(self.weights)
         towards, alone = signs * radius, np.diag(signs)
         reach = np.abs(self._moved(towards) - self._moved(0 * towards))  # square-and-add's
-        found = self._farthest(signs * reach, radius)
-        # Shares of 0 or 1 curve outwards, so that one of them alone may reach farther.
-        for pull in alone:
-            if (self._sum(pull, radius) - found) * radius > 0:
-                found = self._farthest(pull, radius)
-        return found
+        # Limits of shares near 0 or 1 curve outwards, so that the ellipsoid has several farthest
+        # points; beside the usual one they lie near where a single share is pulled, or moves
+        # while the others stay.
+        starts = signs * reach, *alone, *(alone @ np.linalg.pinv(self.correlation, hermitian=True))
+        tops: list[np.ndarray] = []
+        for pull in starts:
+            top = self._climbed(self._unit(pull), radius, tops)
+            if top is not None:
+                tops.append(top)
+        found = [self._sum(top, radius) for top in tops]
+        return max(found) if radius > 0 else min(found)
 
-    def _farthest(self, pull: np.ndarray, radius: float) -> float:
-        """Climb from where the estimates pull by ``pull`` to where the slopes pull likewise."""
-        found, pull = self._sum(pull, radius), self._unit(pull)
+    def _climbed(
+        self, pull: np.ndarray, radius: float, tops: Sequence[np.ndarray]
+    ) -> np.ndarray | None:
+        """Climb from where the estimates pull by ``pull`` to where the slopes pull likewise.
+
+        None where that leads to one of ``tops``, which others have climbed.
+        """
+        found = self._sum(pull, radius)
         for _ in range(STEPS):
             scores = radius * self.correlation @ pull
+            if any(top @ self.correlation @ pull > 1 - NEAR for top in tops):
+                return None
             slopes = [part.slope(float(z)) for part, z in zip(self.parts, scores, strict=True)]
             aim, share = self._unit(self.weights * slopes), 1.0
             while share > 1e-4:  # all the way is right where the limits are nearly straight
@@ -146,11 +159,11 @@ class Profile:
                     break
                 share /= 4
             else:
-                return found
-            found, pull = self._sum(there, radius), there
+                break
+            found, pull = found + gain * np.sign(radius), there
             if gain < 1e-12:
                 break
-        return found
+        return pull
 
     def _sum(self, pull: np.ndarray, radius: float) -> float:
         """Return the sum of the estimates at the point of the ellipsoid farthest along ``pull``."""

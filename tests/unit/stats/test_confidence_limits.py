@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import norm, t
@@ -54,11 +54,14 @@ def shares(values, n=40):
 
 @settings(max_examples=25)
 @given(
-    values=st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]), min_size=2, max_size=3),
+    values=st.lists(st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0]), min_size=2, max_size=3),
     rho=st.sampled_from([-0.3, 0.0, 0.5, 0.95]),
     z=st.sampled_from([-3.0, -1.96, 1.0, 1.96]),
     signs=st.lists(st.sampled_from([-1.0, 1.0, 0.5]), min_size=3, max_size=3),
 )
+# Where the farthest point is not the one to which the usual start leads.
+@example([0.0, 0.0, 0.3], -0.3, -3.0, [-1.0, -1.0, 1.0])
+@example([0.0, 0.0, 0.0], 0.95, 5.0, [-1.0, 1.0, -1.0])
 def test_the_limit_is_the_farthest_point_of_the_ellipsoid(values, rho, z, signs):
     """Against scipy's general optimiser from many starts."""
     weights, count = np.array(signs[: len(values)]), len(values)
