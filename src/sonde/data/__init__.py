@@ -5,6 +5,7 @@ from sonde.data.examples import Example, Message, as_examples
 from sonde.data.read import read_data, read_examples
 from sonde.data.sets import shipped, shipped_sets
 from sonde.data.settings import Columns, DataSpec
+from sonde.data.traits import Trait, read_trait
 
 __all__ = [
     "Columns",
@@ -13,10 +14,12 @@ __all__ = [
     "JoinReport",
     "Joined",
     "Message",
+    "Trait",
     "as_examples",
     "join",
     "read_data",
     "read_examples",
+    "read_trait",
     "shipped",
     "shipped_sets",
 ]

@@ -15,6 +15,7 @@ from sonde.data.examples import Example, Label
 from sonde.data.labels import is_nan
 
 Labels: TypeAlias = Mapping[str, Label] | Sequence[Example | tuple[str, Label]]
+Known: TypeAlias = float | str | tuple[float, ...]
 Reasons: TypeAlias = dict[str, tuple[str, ...]]
 
 NEVER = "never extracted"
@@ -75,8 +76,9 @@ class JoinReport:
 class Joined:
     """The rows that have a label: ``index`` into the activations, int64 ``[row]``.
 
-    ``labels`` ``[row]`` is float64 or str and ``groups`` ``[row]`` str, both in the order of
-    ``index``; an example without a group is a group of its own.
+    ``labels`` is str ``[row]`` or float64 ``[row]`` (``[row, target]`` where each example has
+    several numbers) and ``groups`` ``[row]`` str, both in the order of ``index``; an example
+    without a group is a group of its own.
     """
 
     index: np.ndarray
@@ -99,7 +101,8 @@ def join(
     the examples, where labels are given as those.
 
     Raises:
-        SondeError: nothing joins, or labels are partly numbers and partly text.
+        SondeError: nothing joins, labels are partly numbers and partly text, or not all of them are
+            the same number of numbers.
     """
     rows = [str(name) for name in row_ids]
     by_id, twice = _by_id(labels)
@@ -123,9 +126,9 @@ def _account(
     by_id: Mapping[str, Label],
     faults: Mapping[str, str],
     skipped: Mapping[str, str],
-) -> tuple[dict[str, float | str], JoinReport]:
+) -> tuple[dict[str, Known], JoinReport]:
     """Return the labels that join, and the reason for every other id of either side."""
-    usable: dict[str, float | str] = {}
+    usable: dict[str, Known] = {}
     lost: dict[str, list[str]] = {}
     for name, label in by_id.items():
         fault = faults[name] or ("" if name in present else skipped.get(name, NEVER))
@@ -177,9 +180,11 @@ def _by_id(labels: Labels) -> tuple[dict[str, Label], set[str]]:
 
 
 def _plain(label: Label) -> Label:
-    """Return numpy's and Python's numbers as float, other labels as they are."""
+    """Return numpy's and Python's numbers as float, several as a tuple, others as they are."""
     if label is None or isinstance(label, str):
         return label
+    if isinstance(label, Iterable):
+        return tuple(map(float, label))
     return float(label)
 
 
@@ -202,7 +207,7 @@ def _groups(labels: Labels) -> Mapping[str, str | None]:
     return {item.id: item.group for item in labels if isinstance(item, Example)}
 
 
-def _array(values: Sequence[float | str], usable: Mapping[str, float | str]) -> np.ndarray:
+def _array(values: Sequence[Known], usable: Mapping[str, Known]) -> np.ndarray:
     texts = [name for name, label in usable.items() if isinstance(label, str)]
     if texts and len(texts) < len(usable):
         number = next(name for name, label in usable.items() if not isinstance(label, str))
@@ -210,6 +215,16 @@ def _array(values: Sequence[float | str], usable: Mapping[str, float | str]) -> 
             f"Labels are partly text ({texts[0]!r} has {usable[texts[0]]!r}) and partly numbers "
             f"({number!r} has {usable[number]!r}).",
             fix="Give classes as text or values as numbers, not both.",
+        )
+    widths = {name: len(label) if isinstance(label, tuple) else 1 for name, label in usable.items()}
+    if len(set(widths.values())) > 1:
+        most, least = (
+            max(widths, key=lambda name: widths[name]),
+            min(widths, key=lambda name: widths[name]),
+        )
+        raise SondeError(
+            f"The label of {most!r} is {widths[most]} numbers, that of {least!r} {widths[least]}.",
+            fix="Give every example as many numbers.",
         )
     return np.asarray(values, str if texts else np.float64)
 

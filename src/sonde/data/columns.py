@@ -19,10 +19,11 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
 
 def resolve_columns(
     rows: Iterator[Row], spec: DataSpec, name: str
-) -> tuple[Mapping[str, str], Iterator[Row]]:
-    """Find the column for each part of an example, from the settings and the first row.
+) -> tuple[Mapping[str, tuple[str, ...]], Iterator[Row]]:
+    """Find the columns of each part of an example, from the settings and the first row.
 
-    Returns the columns by part, and all rows, the first one included.
+    Returns the columns by part (one, but for labels of several numbers), and all rows, the first
+    one included.
 
     Raises:
         SondeError: there is no row, a named column is missing, or no column holds the texts.
@@ -31,15 +32,16 @@ def resolve_columns(
     if first is None:
         raise SondeError(f"{name} has no rows.", fix="Give a file with at least one row.")
     present = list(first[1])
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, ...]] = {}
     for part, usual in _USUAL.items():
         given = getattr(spec.columns, part)
         if given is not None:
-            found[part] = _known(given, present, name)
+            several = (given,) if isinstance(given, str) else given
+            found[part] = tuple(_known(column, present, name) for column in several)
         else:
             column = next((column for column in usual if column in present), None)
             if column is not None:
-                found[part] = column
+                found[part] = (column,)
     for column in spec.where:
         _known(column, present, name)
     if "prompt" not in found:
@@ -50,7 +52,9 @@ def resolve_columns(
     return found, _consistent(chain([first], rows), found, first[0])
 
 
-def _consistent(rows: Iterator[Row], found: Mapping[str, str], first: str) -> Iterator[Row]:
+def _consistent(
+    rows: Iterator[Row], found: Mapping[str, tuple[str, ...]], first: str
+) -> Iterator[Row]:
     """Refuse a row that brings a column which the first row did not have: it would be lost."""
     absent = {name for part, usual in _USUAL.items() if part not in found for name in usual}
     for where, row in rows:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
 
-Label: TypeAlias = float | str | None
+Label: TypeAlias = float | str | tuple[float, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,10 @@ class Example:
     """A prompt (a text, or the turns of a conversation), perhaps a response, and its labels.
 
     ``id`` is unique in its data set. ``group`` names what must stay on one side of a fold: a pair,
-    a document, a person. ``row`` says where it was read from (``sentences.csv, row 12``), for error
-    messages. ``plain`` marks a text that stands as it is where the others get the chat template.
+    a document, a person. ``label`` is a class, a number, or several numbers that are fitted
+    together, such as latitude and longitude. ``row`` says where it was read from
+    (``sentences.csv, row 12``), for error messages. ``plain`` marks a text that stands as it is
+    where the others get the chat template.
     """
 
     id: str

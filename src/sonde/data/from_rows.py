@@ -1,12 +1,12 @@
 """From one row of a table to an example."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example, Label, Message
-from sonde.data.labels import is_nan, read_label, whole_text
+from sonde.data.labels import is_nan, read_label, read_number, whole_text
 from sonde.data.settings import DataSpec
 
 
@@ -20,9 +20,13 @@ class SkippedRow:
 
 
 def example_of(
-    number: int, where: str, row: Mapping[str, Any], columns: Mapping[str, str], spec: DataSpec
+    number: int,
+    where: str,
+    row: Mapping[str, Any],
+    columns: Mapping[str, Sequence[str]],
+    spec: DataSpec,
 ) -> Example | SkippedRow:
-    """Read a row as an example; ``columns`` names the column of each part, as far as it has one.
+    """Read a row as an example; ``columns`` names the columns of each part, as far as it has some.
 
     Raises:
         SondeError: the id, the text or the label is empty or cannot be read, and the settings do
@@ -30,27 +34,26 @@ def example_of(
     """
 
     def value(part: str) -> Any:
-        return row.get(columns[part]) if part in columns else None
+        return row.get(columns[part][0]) if part in columns else None
 
     name = _name(value("id"))
     if "id" in columns and not name:
         raise SondeError(f"{where}: the id is empty.", fix="Give every row an id, or none.")
     name = name or str(number)
-    prompt = _prompt(value("prompt"), where, columns["prompt"])
+    prompt = _prompt(value("prompt"), where, columns["prompt"][0])
     if not prompt:
         if spec.empty_text == "skip":
             return SkippedRow(name, where, "empty text")
         raise SondeError(
-            f"{where}: the column {columns['prompt']!r} is empty.",
+            f"{where}: the column {columns['prompt'][0]!r} is empty.",
             fix="Fill it in, remove the row, or choose empty_text: skip.",
         )
-    label = read_label(value("label"), where)
-    fault = _fault(label) if "label" in columns else ""
+    label, fault, column = _label(row, where, columns.get("label", ()))
     if fault and spec.bad_label == "skip":
         return SkippedRow(name, where, f"{fault} label")
     if fault and spec.bad_label == "error":
         raise SondeError(
-            f"{where}: the label in the column {columns['label']!r} is {fault}.",
+            f"{where}: the label in the column {column!r} is {fault}.",
             fix="Fill it in, or choose bad_label: skip, or bad_label: unlabelled.",
         )
     response = value("response")
@@ -62,6 +65,21 @@ def example_of(
         label=None if fault else label,
         row=where,
         plain=spec.plain,
+    )
+
+
+def _label(row: Mapping[str, Any], where: str, columns: Sequence[str]) -> tuple[Label, str, str]:
+    """Return the label, what is wrong with it (empty where nothing is), and in which column."""
+    labels = [read_label(row.get(column), where) for column in columns]
+    for label, column in zip(labels, columns, strict=True):
+        if fault := _fault(label):
+            return None, fault, column
+    if len(labels) < 2:
+        return labels[0] if labels else None, "", ""
+    return (
+        tuple(read_number(label, where, name) for label, name in zip(labels, columns, strict=True)),
+        "",
+        "",
     )
 
 

@@ -41,9 +41,25 @@ def read_label(value: Any, where: str) -> Label:
     raise SondeError(f"{where}: a label is a number or a text, not {str(value)[:80]}.")
 
 
+def read_number(label: Label, where: str, column: str) -> float:
+    """Return one of several numbers that are fitted together.
+
+    Raises:
+        SondeError: it is not a finite number.
+    """
+    number = _number(label)
+    if number is None:
+        raise SondeError(
+            f"{where}: the label {label!r} in the column {column!r} is not a finite number.",
+            fix="Several labels of one example are numbers; name a single column for a class.",
+        )
+    return number
+
+
 def is_nan(label: Label) -> bool:
-    """Say whether a label is the number that is none."""
-    return isinstance(label, float) and math.isnan(label)
+    """Say whether a label is the number that is none, or one of its numbers is."""
+    numbers = label if isinstance(label, tuple) else (label,)
+    return any(isinstance(number, float) and math.isnan(number) for number in numbers)
 
 
 def with_label_type(examples: Sequence[Example]) -> list[Example]:
@@ -52,7 +68,7 @@ def with_label_type(examples: Sequence[Example]) -> list[Example]:
     Raises:
         SondeError: a label is no finite number, and most of the others are.
     """
-    labelled = [example for example in examples if example.label is not None]
+    labelled = [example for example in examples if not isinstance(example.label, tuple | None)]
     strange = [example for example in labelled if _number(example.label) is None]
     numeric = 2 * len(strange) <= len(labelled)
     if strange and numeric:
@@ -62,11 +78,16 @@ def with_label_type(examples: Sequence[Example]) -> list[Example]:
             fix="Mend the row, or write every class as a word.",
         )
     convert = _number if numeric else _text
-    return [replace(example, label=convert(example.label)) for example in examples]
+    return [
+        example
+        if isinstance(example.label, tuple)
+        else replace(example, label=convert(example.label))
+        for example in examples
+    ]
 
 
 def _number(label: Label) -> float | None:
-    if label is None:
+    if label is None or isinstance(label, tuple):
         return None
     try:
         number = float(label)
@@ -76,6 +97,6 @@ def _number(label: Label) -> float | None:
 
 
 def _text(label: Label) -> str | None:
-    if label is None:
+    if label is None or isinstance(label, tuple):
         return None
     return f"{label:g}" if isinstance(label, float) else str(label)

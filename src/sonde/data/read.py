@@ -13,6 +13,7 @@ from sonde.data.labels import with_label_type
 from sonde.data.sets import shipped, shipped_sets
 from sonde.data.settings import DataSpec, Value
 from sonde.data.tables import Row, read_rows
+from sonde.data.traits import is_trait, trait_rows
 
 HUB = "hf:"
 
@@ -72,10 +73,14 @@ def _open(spec: DataSpec) -> tuple[Iterator[Row], str]:
     if spec.path.startswith(HUB):
         return _hub_rows(spec.path.removeprefix(HUB), spec.split), spec.path
     path = Path(spec.path).expanduser()
+    if path.is_dir() and is_trait(path):
+        return trait_rows(path), path.name
+    if path.is_dir() and path.parent != Path():
+        raise _no_file(path)
     if path.is_file() or path.suffix or path.parent != Path():
         return read_rows(path), path.name
     if path.exists():
-        raise SondeError(f"{path} is a folder.", fix="Give a file in it.")
+        raise _no_file(path)
     if spec.path.replace("-", "_") not in shipped_sets():
         raise SondeError(
             f"There is no file {spec.path}, and no data set of that name comes with sonde."
@@ -84,6 +89,13 @@ def _open(spec: DataSpec) -> tuple[Iterator[Row], str]:
         )
     path = shipped(spec.path)
     return read_rows(path), path.name
+
+
+def _no_file(folder: Path) -> SondeError:
+    return SondeError(
+        f"{folder} is a folder, and not a trait's: it holds neither positive.txt nor negative.txt.",
+        fix="Give a file in it.",
+    )
 
 
 def _hub_rows(name: str, split: str) -> Iterator[Row]:

@@ -109,3 +109,12 @@ def test_every_id_of_both_sides_ends_joined_or_listed_once(rows, labels, skipped
         assert matched | set(listed) == everything
     assert report.matched == len(matched)
     assert all(dict(labels)[rows[n]] == y for n, y in zip(joined.index, joined.labels, strict=True))
+
+
+def test_several_numbers_an_example():
+    found = join(["a", "b", "a"], {"a": (1.0, 2.0), "b": np.array([3, 4])})
+    assert found.labels.tolist() == [[1, 2], [3, 4], [1, 2]]
+    lost = join(["a", "b"], {"a": (1.0, 2.0), "b": (3.0, float("nan"))}).report.labels_lost
+    assert lost == {"NaN label": ("b",)}
+    with pytest.raises(SondeError, match="'a' is 2 numbers, that of 'b' 1"):
+        join(["a", "b"], {"a": (1.0, 2.0), "b": 3.0})

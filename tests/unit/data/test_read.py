@@ -238,3 +238,26 @@ def test_the_hub_without_its_package_names_the_extra():
             read_examples("hf:org/name")
     else:
         pytest.skip("the package datasets is installed, so its absence cannot be shown")
+
+
+def test_several_columns_are_one_label(tmp_path):
+    path = tmp_path / "places.csv"
+    path.write_text("id,text,lat,lon\na,Oslo,59.9,10.8\nb,Quito,-0.2,-78.5\n")
+    spec = DataSpec(path=str(path), columns=Columns(label=("lat", "lon")))
+    assert [it.label for it in read_examples(spec)] == [(59.9, 10.8), (-0.2, -78.5)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("north", "row 2: the label 'north' in the column 'lat' is not a finite number"),
+        ("", "row 2: the label in the column 'lat' is empty"),
+        ("nan", "row 2: the label in the column 'lat' is NaN"),
+    ],
+)
+def test_each_of_several_labels_is_a_number(tmp_path, cell, message):
+    path = tmp_path / "places.csv"
+    path.write_text(f"id,text,lat,lon\na,Oslo,{cell},10.8\nb,Quito,-0.2,-78.5\n")
+    spec = DataSpec(path=str(path), columns=Columns(label=("lat", "lon")))
+    with pytest.raises(SondeError, match=message):
+        read_examples(spec)

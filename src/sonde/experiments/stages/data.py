@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_json, write_text
-from sonde.data.examples import Example, Message
+from sonde.data.examples import Example, Label, Message
 from sonde.data.read import HUB, DataRead, read_data
 from sonde.data.sets import shipped, shipped_sets
 from sonde.data.settings import DataSpec
@@ -75,7 +75,7 @@ class DataStage(Stage, DataSpec):
 
 def _summary(found: DataRead) -> dict[str, Any]:
     labels = [example.label for example in found.examples if example.label is not None]
-    counts = Counter(str(label) for label in labels)
+    counts = Counter(map(str, labels))
     summary: dict[str, Any] = {
         "n": len(found.examples),
         "labelled": len(labels),
@@ -97,4 +97,6 @@ def _stored(example: Example) -> dict[str, Any]:
 def _example(stored: dict[str, Any]) -> Example:
     prompt: str | Sequence[Sequence[str]] = stored.pop("prompt")
     turns = prompt if isinstance(prompt, str) else tuple(Message(*turn) for turn in prompt)
-    return Example(prompt=turns, **stored)
+    label: Label | list[float] = stored.pop("label")
+    several = tuple(label) if isinstance(label, list) else label
+    return Example(prompt=turns, label=several, **stored)
