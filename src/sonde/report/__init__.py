@@ -7,26 +7,15 @@ from sonde.report.from_results import accounting_from, curves_from
 from sonde.report.from_tokens import token_view_from
 from sonde.report.from_warnings import notices_from
 from sonde.report.report import Report, render, write_report
-from sonde.report.sections import (
-    Accounting,
-    Claims,
-    ClaimView,
-    Coordinate,
-    Curve,
-    LayerCurves,
-    Loss,
-    MassiveView,
-    Notice,
-    Notices,
-    Provenance,
-    Section,
-    Sink,
-    Step,
-    Table,
-    Text,
-    TokenText,
-    TokenView,
-)
+from sonde.report.sections import Section
+from sonde.report.sections.accounting import Accounting, Loss, Step
+from sonde.report.sections.claims import Claims, ClaimView
+from sonde.report.sections.layer_curves import Curve, LayerCurves
+from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
+from sonde.report.sections.notices import Notice, Notices
+from sonde.report.sections.provenance import Provenance
+from sonde.report.sections.text import Table, Text
+from sonde.report.sections.token_view import TokenText, TokenView
 
 __all__ = [
     "Accounting",

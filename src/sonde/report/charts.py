@@ -1,4 +1,4 @@
-"""Charts over layers: two sizes of one drawing, axes, and the numbers that a pointer shows."""
+"""Charts over columns, mostly layers: two sizes of a drawing, axes, what a pointer shows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -67,12 +67,30 @@ def frame(
 
 @dataclass(frozen=True, slots=True)
 class HoverRow:
-    """A line of the tooltip: its name, colour class, a text per layer, and where to put a dot."""
+    """A line of the tooltip: its name, colour class, a text per column, and its series."""
 
     name: str
     style: str
     texts: tuple[str, ...]
     series: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hover:
+    """The tooltips of a chart's columns: a head and a line of every row for each.
+
+    ``layers`` are the layers of the columns, which select those of the texts below; empty where
+    columns are something else.
+    """
+
+    heads: tuple[str, ...]
+    rows: tuple[HoverRow, ...]
+    layers: tuple[int, ...] = ()
+
+
+def by_layer(layers: Sequence[int], rows: Sequence[HoverRow]) -> Hover:
+    """Return the tooltips of a chart whose columns are layers."""
+    return Hover(tuple(f"block {layer}" for layer in layers), tuple(rows), tuple(layers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +102,16 @@ class Chart:
 
 
 def chart(
-    draw: Callable[[Frame], Markup],
-    frames: Sequence[Frame],
-    label: str,
-    hover: tuple[Sequence[int], Sequence[HoverRow]],
+    draw: Callable[[Frame], Markup], frames: Sequence[Frame], label: str, hover: Hover
 ) -> Chart:
-    """Draw once a size; ``hover`` names the layers and the rows of the tooltip."""
+    """Draw once a size; ``hover`` is what a pointer is told."""
     drawings = Markup().join(_drawing(draw(each), each, label) for each in frames)
-    layers, rows = hover
     data = {
-        "layers": list(layers),
+        "heads": list(hover.heads),
+        "layers": list(hover.layers),
         "rows": [
             {"name": row.name, "style": row.style, "texts": list(row.texts), "series": row.series}
-            for row in rows
+            for row in hover.rows
         ],
     }
     return Chart(drawings, island(data))

@@ -1,7 +1,7 @@
 """The confusion matrix of probes of two classes, with the share of each class that was found."""
 
 from sonde.report.from_results import Results, several_results
-from sonde.report.sections import Table
+from sonde.report.sections.text import Table
 
 NOTE = (
     "Each row was read by a fit that had not seen it, at the layer chosen inside the training "

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sonde.report.sections import Coordinate, MassiveView, Sink
+from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
 from sonde.report.wording import MISSING, listed, magnitude
 
 if TYPE_CHECKING:  # a report is read and written without torch

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from sonde.core.errors import SondeError
-from sonde.report.sections import Accounting, Curve, LayerCurves, Loss, Step
+from sonde.report.sections.accounting import Accounting, Loss, Step
+from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.wording import listed
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS

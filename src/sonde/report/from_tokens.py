@@ -12,7 +12,7 @@ from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
 from sonde.data.examples import Example
 from sonde.report.from_results import METRIC_NAMES
-from sonde.report.sections import TokenText, TokenView
+from sonde.report.sections.token_view import TokenText, TokenView
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.activations.activations import Activations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sonde.probes.names import SHUFFLED
 from sonde.report.from_results import Results, chance_of, several_results
-from sonde.report.sections import Notice, Notices
+from sonde.report.sections.notices import Notice, Notices
 from sonde.report.wording import absences, counted, figure, interval_text, listed
 from sonde.stats.interval import Interval
 

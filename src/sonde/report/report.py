@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -86,9 +88,15 @@ def _environment() -> Environment:
         loader=PackageLoader("sonde.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_unbroken,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _unbroken(value: Any) -> Any:
+    """Keep a number and its percent sign on one line, in texts but not in markup or data."""
+    return re.sub(r"(?<=\d) (?=%)", "\u00a0", value) if type(value) is str else value
 
 
 @cache

@@ -225,7 +225,7 @@ def test_the_policy_allows_the_pages_own_script_and_style_alone():
 
 def test_white_space_wraps():
     page = render(hostile("a \n\t b"))
-    assert "&nbsp;" not in page and "\u00a0" not in page
+    assert "&nbsp;" not in page and not re.search("\u00a0(?!%)", page)
     assert "white-space:pre" not in page.replace(" ", "")
     assert "⏎" in page and "⇥" in page and "<br>" in page
 

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from sonde.report import Report, Text, TokenText, TokenView, render
 from sonde.report.wording import (
     counted,
     figure,
@@ -52,3 +53,11 @@ def test_shares_counts_and_lists():
     assert counted(2000, "row") == "2,000 rows"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(["a"]) == "a"
+
+
+def test_a_number_and_its_percent_sign_stay_on_one_line_but_data_is_left_alone():
+    text = TokenText(("5 %",), (1,), ((0.5,),))
+    page = render(Report("t", "At 95 % or 5%?", (TokenView((0,), (text,)), Text("A 10 % share"))))
+    assert "At 95\u00a0% or 5%?" in page
+    assert "A 10\u00a0% share" in page
+    assert '"tokens":["5 %"]' in page

@@ -28,7 +28,7 @@ sonde.tip = (() => {
   return { show, hide };
 })();
 
-// Charts: a line that follows the pointer or the arrow keys, and the numbers of that layer.
+// Charts: a line that follows the pointer or the arrow keys, and the numbers of that column.
 sonde.charts = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const all = [];
@@ -62,13 +62,13 @@ sonde.charts = (() => {
       return !toggle || toggle.checked;
     }
     function go(index, at) {
-      now = Math.max(0, Math.min(index, data.layers.length - 1));
+      now = Math.max(0, Math.min(index, data.heads.length - 1));
       for (const each of drawings) place(each.cursor, each.xs[now]);
       const drawing = shown();
       const box = drawing.svg.getBoundingClientRect();
       const x = box.left + (drawing.xs[now] / drawing.svg.viewBox.baseVal.width) * box.width;
       const rows = data.rows.filter(visible).map((row) => [row.name, row.texts[now], row.style]);
-      sonde.tip.show(`block ${data.layers[now]}`, rows, { x, y: at ?? box.top + box.height / 3 });
+      sonde.tip.show(data.heads[now], rows, { x, y: at ?? box.top + box.height / 3 });
     }
     function nearest(event) {
       const drawing = shown();
@@ -96,6 +96,7 @@ sonde.charts = (() => {
     all.push({ data, drawings });
   }
   function choose(layer) {
+    if (layer === undefined) return; // columns that are not layers
     document.dispatchEvent(new CustomEvent("sonde:layer", { detail: layer }));
   }
   function mark(layer) {

@@ -13,14 +13,14 @@ from sonde.report.sections import (
     text,
     token_view,
 )
-from sonde.report.sections.accounting import Accounting, Loss, Step
-from sonde.report.sections.claims import Claims, ClaimView
-from sonde.report.sections.layer_curves import Curve, LayerCurves
-from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
-from sonde.report.sections.notices import Notice, Notices
+from sonde.report.sections.accounting import Accounting
+from sonde.report.sections.claims import Claims
+from sonde.report.sections.layer_curves import LayerCurves
+from sonde.report.sections.massive_view import MassiveView
+from sonde.report.sections.notices import Notices
 from sonde.report.sections.provenance import Provenance
 from sonde.report.sections.text import Table, Text
-from sonde.report.sections.token_view import TokenText, TokenView
+from sonde.report.sections.token_view import TokenView
 
 Section: TypeAlias = (
     Claims
@@ -46,25 +46,3 @@ SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     Text.kind: text.prepare,
     Table.kind: text.prepare_table,
 }
-
-__all__ = [
-    "SECTIONS",
-    "Accounting",
-    "ClaimView",
-    "Claims",
-    "Coordinate",
-    "Curve",
-    "LayerCurves",
-    "Loss",
-    "MassiveView",
-    "Notice",
-    "Notices",
-    "Provenance",
-    "Section",
-    "Sink",
-    "Step",
-    "Table",
-    "Text",
-    "TokenText",
-    "TokenView",
-]

@@ -11,18 +11,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from sonde.probes.names import SHUFFLED, in_order
-from sonde.report import svg
-from sonde.report.charts import (
-    NARROW,
-    WIDE,
-    Chart,
-    Frame,
-    HoverRow,
-    axes,
-    chart,
-    frame,
-    named_at_end,
-)
+from sonde.report import charts, svg
 from sonde.report.wording import figure, interval_text
 from sonde.stats.interval import Interval
 
@@ -43,19 +32,19 @@ class _Control:
         return self.name.replace(" ", "-")
 
 
-def chart_of(section: "LayerCurves") -> Chart:
+def chart_of(section: "LayerCurves") -> charts.Chart:
     """Draw the section."""
     low_high = _range(section)
     controls = _controls(section)
 
-    def draw(each: Frame) -> Markup:
+    def draw(each: charts.Frame) -> Markup:
         return Markup().join(
             [
-                axes(each, section.layers, lambda value: figure(value, 2), "block"),
+                charts.axes(each, section.layers, lambda value: figure(value, 2), "block"),
                 _levels(section, each),
                 *[_control(one, each) for one in controls],
                 *[_curve(section, index, each) for index in range(len(section.curves))],
-                named_at_end(each, _names(section, controls)),
+                charts.named_at_end(each, _names(section, controls)),
             ]
         )
 
@@ -63,8 +52,10 @@ def chart_of(section: "LayerCurves") -> Chart:
     label = f"{section.metric} by block for {', '.join(curve.name for curve in section.curves)}"
     if best is not None:
         label += f"; {section.curves[0].name} is highest at block {section.layers[best]}"
-    frames = [frame(size, section.layers, low_high) for size in (WIDE, NARROW)]
-    return chart(draw, frames, label, (section.layers, _hover(section, controls)))
+    sizes = (charts.WIDE, charts.NARROW)
+    frames = [charts.frame(size, section.layers, low_high) for size in sizes]
+    hover = charts.by_layer(section.layers, _hover(section, controls))
+    return charts.chart(draw, frames, label, hover)
 
 
 def _controls(section: "LayerCurves") -> list[_Control]:
@@ -110,7 +101,7 @@ def _range(section: "LayerCurves") -> tuple[float, float]:
     return low, min(high, 1.0) if bounded and high > 1 else high
 
 
-def _levels(section: "LayerCurves", each: Frame) -> Markup:
+def _levels(section: "LayerCurves", each: charts.Frame) -> Markup:
     parts = []
     if section.chance is not None:
         parts.append(svg.rule(each.left, each.right, each.y(section.chance), "chance"))
@@ -120,7 +111,7 @@ def _levels(section: "LayerCurves", each: Frame) -> Markup:
     return Markup().join(parts)
 
 
-def _control(one: _Control, each: Frame) -> Markup:
+def _control(one: _Control, each: charts.Frame) -> Markup:
     """Draw a control; only shuffled labels have a band, because several would hide the scores."""
     band = svg.path(svg.band(each.xs, *_bounds(one.series), each.y), "band")
     return svg.node(
@@ -132,7 +123,7 @@ def _control(one: _Control, each: Frame) -> Markup:
     )
 
 
-def _curve(section: "LayerCurves", index: int, each: Frame) -> Markup:
+def _curve(section: "LayerCurves", index: int, each: charts.Frame) -> Markup:
     curve = section.curves[index]
     parts = [
         svg.path(svg.band(each.xs, *_bounds(curve.scores), each.y), "band"),
@@ -168,20 +159,20 @@ def _names(section: "LayerCurves", controls: Sequence[_Control]) -> list[tuple[f
     return names
 
 
-def _hover(section: "LayerCurves", controls: Sequence[_Control]) -> list[HoverRow]:
-    def row(one: _Control) -> HoverRow:
+def _hover(section: "LayerCurves", controls: Sequence[_Control]) -> list[charts.HoverRow]:
+    def row(one: _Control) -> charts.HoverRow:
         texts = tuple(interval_text(score, 3) for score in one.series)
-        return HoverRow(one.name, "quiet", texts, one.curve)
+        return charts.HoverRow(one.name, "quiet", texts, one.curve)
 
-    rows: list[HoverRow] = []
+    rows: list[charts.HoverRow] = []
     for index, curve in enumerate(section.curves):
         texts = tuple(interval_text(score, 3) for score in curve.scores)
-        rows.append(HoverRow(curve.name, f"s{index}", texts, index))
+        rows.append(charts.HoverRow(curve.name, f"s{index}", texts, index))
         rows += [row(one) for one in controls if one.curve == index]
     rows += [row(one) for one in controls if one.curve is None]
     for name, baseline in _baselines(section):
         text = interval_text(baseline, 3)
-        rows.append(HoverRow(name, "quiet", (text,) * len(section.layers)))
+        rows.append(charts.HoverRow(name, "quiet", (text,) * len(section.layers)))
     return rows
 
 

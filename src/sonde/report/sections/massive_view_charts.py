@@ -4,33 +4,21 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from sonde.report import svg
-from sonde.report.charts import (
-    NARROW_LOW,
-    SMALL,
-    WIDE_LOW,
-    Chart,
-    Frame,
-    HoverRow,
-    axes,
-    chart,
-    frame,
-    named_at_end,
-)
+from sonde.report import charts, svg
 from sonde.report.wording import magnitude
 
 if TYPE_CHECKING:
     from sonde.report.sections.massive_view import Coordinate, MassiveView
 
 
-def small_chart(section: "MassiveView", item: "Coordinate", top: float) -> Chart:
+def small_chart(section: "MassiveView", item: "Coordinate", top: float) -> charts.Chart:
     """Draw one dimension's ratio by layer, on the scale that all share."""
 
-    def draw(each: Frame) -> Markup:
+    def draw(each: charts.Frame) -> Markup:
         area = svg.band(each.xs, [each.y.low] * len(each.xs), item.ratios, each.y)
         return Markup().join(
             [
-                axes(each, section.layers, lambda value: f"{value:,.0f}×", "", ticks=3),
+                charts.axes(each, section.layers, lambda value: f"{value:,.0f}×", "", ticks=3),
                 svg.rule(each.left, each.right, each.y(section.ratio), "limit"),
                 svg.rule(each.left, each.right, each.y(section.severe), "limit severe"),
                 svg.path(area, "area"),
@@ -42,11 +30,11 @@ def small_chart(section: "MassiveView", item: "Coordinate", top: float) -> Chart
     label = f"Dimension {item.index}: up to {magnitude(peak)} times the median"
     texts = tuple(f"{magnitude(ratio)}×" for ratio in item.ratios)
     low_high = (1.0, max(top, section.severe) * 1.3)
-    return chart(
+    return charts.chart(
         draw,
-        [frame(SMALL, section.layers, low_high, log=True)],
+        [charts.frame(charts.SMALL, section.layers, low_high, log=True)],
         label,
-        (section.layers, [HoverRow(f"dimension {item.index}", "s1", texts)]),
+        charts.by_layer(section.layers, [charts.HoverRow(f"dimension {item.index}", "s1", texts)]),
     )
 
 
@@ -61,13 +49,13 @@ def norm_lines(section: "MassiveView") -> list[tuple[str, str, tuple[float | Non
     return lines
 
 
-def norms_chart(section: "MassiveView") -> Chart:
+def norms_chart(section: "MassiveView") -> charts.Chart:
     """Draw the norms by layer."""
     lines = norm_lines(section)
     values = [value for _, _, line in lines for value in line]
     low_high = svg.log_bounds(values)
 
-    def draw(each: Frame) -> Markup:
+    def draw(each: charts.Frame) -> Markup:
         drawn = [
             svg.node(
                 "g",
@@ -82,15 +70,17 @@ def norms_chart(section: "MassiveView") -> Chart:
             for name, style, line in lines
             if (known := [value for value in line if value is not None and value > 0])
         ]
-        grid = axes(each, section.layers, _short, "block")
-        return Markup().join([grid, *drawn, named_at_end(each, ends)])
+        grid = charts.axes(each, section.layers, _short, "block")
+        return Markup().join([grid, *drawn, charts.named_at_end(each, ends)])
 
     rows = [
-        HoverRow(name, style, tuple(magnitude(value) for value in line))
+        charts.HoverRow(name, style, tuple(magnitude(value) for value in line))
         for name, style, line in lines
     ]
-    frames = [frame(size, section.layers, low_high, log=True) for size in (WIDE_LOW, NARROW_LOW)]
-    return chart(draw, frames, "Norms by block, logarithmic", (section.layers, rows))
+    sizes = (charts.WIDE_LOW, charts.NARROW_LOW)
+    frames = [charts.frame(size, section.layers, low_high, log=True) for size in sizes]
+    label = "Norms by block, logarithmic"
+    return charts.chart(draw, frames, label, charts.by_layer(section.layers, rows))
 
 
 def _short(value: float) -> str:
