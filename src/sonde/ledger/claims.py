@@ -1,9 +1,10 @@
 """Claims as they were registered, and what runs said of them. No row is ever changed."""
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import takewhile
+from typing import Any, cast
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, text
+from sqlalchemy import Connection, RowMapping, insert, select, text
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import now
@@ -19,11 +20,12 @@ from sonde.ledger.records import (
 from sonde.ledger.runs import known_run
 from sonde.ledger.schema import claims, names_of, verdicts
 
+IN_ORDER = (claims.c.registered, claims.c.id)  # an import brings earlier ones later
 LOCK = 7367  # any number that the migrations' lock does not have
 
 
 def register(connection: Connection, starts: Sequence[ClaimStart]) -> tuple[Registration, ...]:
-    """Register claims; one that is registered already gives its first registration back.
+    """Register claims; one that stands as it was registered gives that registration back.
 
     Raises:
         SondeError: one belongs to a smoke run, which may make no claim.
@@ -40,7 +42,7 @@ def register(connection: Connection, starts: Sequence[ClaimStart]) -> tuple[Regi
 
 def registrations(connection: Connection, experiment: str) -> tuple[Registration, ...]:
     """Return the claims of an experiment in the order in which they were registered."""
-    query = select(claims).where(claims.c.experiment == experiment).order_by(claims.c.id)
+    query = select(claims).where(claims.c.experiment == experiment).order_by(*IN_ORDER)
     return tuple(map(_registration, connection.execute(query).mappings()))
 
 
@@ -90,28 +92,51 @@ def verdicts_where(
     return tuple(map(_verdict_row, connection.execute(query).mappings()))
 
 
+def registered_as(known: Sequence[Registration], said: str) -> Registration | None:
+    """Return the registration of a claim that says what a hash is of, or None if it needs one.
+
+    Of the registrations of one name the newest stands. So does the newest one that was made before
+    results: later ones are post hoc, and what was claimed when the results came is claimed still.
+    To put back what was changed before that is another change. Where registrations of two ledgers
+    say the same one after the other, the earlier counts.
+
+    Args:
+        known: the registrations of the claim's name, oldest first.
+        said: the hash of what it says now.
+    """
+    on_time = [one for one in known if not one.after_results]
+    found = next((one for one in (*known[-1:], *on_time[-1:]) if one.hash == said), None)
+    if found is None:
+        return None
+    before = known[: known.index(found)]
+    same = takewhile(lambda one: one.hash == said, reversed(before))
+    return (found, *same)[-1]
+
+
 def _registered(connection: Connection, start: ClaimStart) -> Registration:
-    def of_this_name(what: Any) -> Select[Any]:
-        return select(what).where(
+    query = (
+        select(claims)
+        .where(
             claims.c.experiment == start.experiment,
             claims.c.name == start.name,
             claims.c.variant == start.variant,
         )
-
-    query = of_this_name(claims).where(claims.c.hash == start.hash)
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        before = connection.execute(of_this_name(func.max(claims.c.id))).scalar()
-        given = {name: getattr(start, name) for name in names_of(claims) if hasattr(start, name)}
-        columns = {
-            **given,
-            "after_results": int(start.after_results),
-            "registered": now(),
-            "replaces": before,
-        }
-        connection.execute(insert(claims).values(**columns))
-        row = connection.execute(query).mappings().one()
-    return _registration(row)
+        .order_by(*IN_ORDER)
+    )
+    known = tuple(map(_registration, connection.execute(query).mappings()))
+    found = registered_as(known, start.hash)
+    if found is not None:
+        return found
+    given = {name: getattr(start, name) for name in names_of(claims) if hasattr(start, name)}
+    columns = {
+        **given,
+        "after_results": int(start.after_results),
+        "registered": now(),
+        "replaces": known[-1].id if known else None,
+    }
+    made = connection.execute(insert(claims).values(**columns)).inserted_primary_key
+    query = select(claims).where(claims.c.id == cast("Any", made)[0])
+    return _registration(connection.execute(query).mappings().one())
 
 
 def _registration(row: RowMapping) -> Registration:

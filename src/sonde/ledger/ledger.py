@@ -1,18 +1,15 @@
 """The ledger: every run, its stages, its results and its claims, in one database."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, select
 
-from sonde.core.errors import SondeError
 from sonde.ledger import claims, details, listing, results, runs, stages, supersession
-from sonde.ledger.columns import Row
 from sonde.ledger.database import connect, reading, writing
-from sonde.ledger.intervals import against_read
 from sonde.ledger.listing import Page
 from sonde.ledger.records import (
     REUSED,
@@ -138,7 +135,7 @@ class Ledger:
     # --- claims
 
     def register(self, starts: Sequence[ClaimStart]) -> tuple[Registration, ...]:
-        """Register claims; one that is registered already gives its first registration back.
+        """Register claims; one that stands as it was registered gives that registration back.
 
         Raises:
             SondeError: one belongs to a smoke run, which may make no claim.
@@ -150,6 +147,16 @@ class Ledger:
         """Return the claims of an experiment in the order in which they were registered."""
         with reading(self.engine) as connection:
             return claims.registrations(connection, experiment)
+
+    def runs_with_results(
+        self, keys: Collection[str], questions: Collection[str] = ()
+    ) -> tuple[int, ...]:
+        """Return the runs in which a stage has results under a key, or that answer a question.
+
+        See ``sonde.ledger.questions`` for what a question is.
+        """
+        with reading(self.engine) as connection:
+            return stages.runs_with_results(connection, keys, questions)
 
     def record_verdicts(self, run: int, verdicts: Sequence[Verdict]) -> None:
         """Record what a run says of registered claims.
@@ -221,31 +228,9 @@ class Ledger:
 
         with reading(self.engine) as connection:
             row = results.known_result(connection, result)
-            series = _series_of(row, part)
+            series = results.series_of(row, part)
             stage = stages_table.c.id == row["stage_id"]
             folder = connection.execute(select(stages_table.c.folder).where(stage)).scalar()
             path = Path(str(folder)) / row["units"]
             source = kept_units(connection, row["units_hash"], path)
         return tuple(read_scores(source, one, row["metric"]) for one in series)
-
-
-def _series_of(result: Row, part: str) -> tuple[str, ...]:
-    parts = {**against_read(result["baselines"]), **against_read(result["controls"])}
-    if part and part not in parts:
-        raise SondeError(
-            f"The result {result['name']} has no control or baseline {part!r}.",
-            fix=f"It has {', '.join(parts) or 'none'}.",
-        )
-    if result["not_applicable"]:
-        raise SondeError(
-            f"The result {result['name']} is not applicable: {result['not_applicable']}."
-        )
-    own = (str(result["series"]),) if result["series"] else ()
-    series = parts[part].series if part else own
-    if not series or not result["units_hash"]:
-        raise SondeError(
-            f"The ledger has no scores of single units for "
-            f"{result['name']}{f'/{part}' if part else ''}.",
-            fix="Run its stage again with this version of sonde; `--force STAGE` redoes it.",
-        )
-    return series

@@ -155,3 +155,30 @@ def known_result(connection: Connection, result: int) -> RowMapping:
             fix="`sonde ledger show RUN` lists the results of a run.",
         )
     return row
+
+
+def series_of(result: Row, part: str) -> tuple[str, ...]:
+    """Return the names of the series of a result, or of a control or baseline of it.
+
+    Raises:
+        SondeError: there is no such part, or it has no scores of single units.
+    """
+    parts = {**against_read(result["baselines"]), **against_read(result["controls"])}
+    if part and part not in parts:
+        raise SondeError(
+            f"The result {result['name']} has no control or baseline {part!r}.",
+            fix=f"It has {', '.join(parts) or 'none'}.",
+        )
+    if result["not_applicable"]:
+        raise SondeError(
+            f"The result {result['name']} is not applicable: {result['not_applicable']}."
+        )
+    own = (str(result["series"]),) if result["series"] else ()
+    series = parts[part].series if part else own
+    if not series or not result["units_hash"]:
+        raise SondeError(
+            f"The ledger has no scores of single units for "
+            f"{result['name']}{f'/{part}' if part else ''}.",
+            fix="Run its stage again with this version of sonde; `--force STAGE` redoes it.",
+        )
+    return series

@@ -1,6 +1,7 @@
 """The ledger's tables, as SQLAlchemy Core sees them. ``migrations`` makes them in the database."""
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     ForeignKey,
@@ -15,6 +16,9 @@ from sqlalchemy import (
 from sonde.ledger.columns import Values, Words
 
 metadata = MetaData()
+
+# SQLite's integers have 64 bits whatever they are called, and it cannot change a column's type.
+Large = BigInteger().with_variant(Integer, "sqlite")
 
 # Few runs, however long the ledger. A query that has these very words finds them by an index.
 UNFINISHED = text("state IN ('running', 'interrupted')")
@@ -36,7 +40,7 @@ runs = Table(
     Column("seconds", Float),
     Column("headline", Integer),  # its first result that has a score
     Column("value", Float),  # of that result
-    Column("seed", Integer, nullable=False),
+    Column("seed", Large, nullable=False),
     Column("spec_hash", Words, nullable=False),  # of `resolved`
     Column("folder", Words, nullable=False),  # where the results lie
     Column("commit_hash", Words),  # of the folder that the experiment file lies in
@@ -95,8 +99,10 @@ stages = Table(
     Column("folder", Words, nullable=False),
     Column("planned", Values, nullable=False),
     Column("cost", Values, nullable=False),
+    Column("question", Words, nullable=False, server_default=""),  # see `questions`
     Index("stages_by_run", "run_id"),
     Index("stages_by_key", "key"),
+    Index("stages_by_question", "question"),
 )
 
 # Files of units by their content: the rows from which a result can be computed again.
@@ -104,7 +110,7 @@ unit_scores = Table(
     "unit_scores",
     metadata,
     Column("hash", Words, primary_key=True),  # SHA-256 of the file
-    Column("size", Integer, nullable=False),  # bytes of the file
+    Column("size", Large, nullable=False),  # bytes of the file
     Column("content", LargeBinary),  # the file, compressed by zlib; null where it is too large
 )
 
@@ -160,7 +166,8 @@ supersessions = Table(
     Index("supersessions_by_new", "new_run"),
 )
 
-# Claims as they were registered. A row is never changed; a claim that is has another hash.
+# Claims as they were registered. A row is never changed; a claim that is, or is put back to what an
+# earlier one said, gets another.
 claims = Table(
     "claims",
     metadata,
@@ -174,7 +181,7 @@ claims = Table(
     Column("registered", Words, nullable=False),
     Column("after_results", Integer, nullable=False),  # 1 where results were there before it
     Column("replaces", Integer, ForeignKey("claims.id")),  # the one before it of the same name
-    Index("claims_by_name", "experiment", "name", "variant", "hash", unique=True),
+    Index("claims_by_name", "experiment", "name", "variant", "hash", "registered", unique=True),
 )
 
 # What runs said of claims.

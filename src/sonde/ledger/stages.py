@@ -1,14 +1,16 @@
 """Writing stages: their beginning, and their end with its results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
-from sonde.ledger.records import DONE, REUSED, RUNNING, StageEnd, StageStart
+from sonde.ledger.questions import question_of
+from sonde.ledger.records import DONE, REUSED, RUNNING, SMOKE, StageEnd, StageStart
 from sonde.ledger.results import result_columns
+from sonde.ledger.rows import rows_for
 from sonde.ledger.runs import add_text, known_run
 from sonde.ledger.schema import names_of, results, runs, stages
 from sonde.ledger.unit_scores import UnitsFile, keep_units
@@ -20,10 +22,21 @@ def begin_stage(connection: Connection, run: int, start: StageStart) -> int:
     Raises:
         SondeError: there is no such run.
     """
-    known_run(connection, run)
+    purpose = known_run(connection, run)["purpose"]
     given = {name: getattr(start, name) for name in type(start).__dataclass_fields__}
     begun = {"run_id": run, "state": RUNNING, "reason": "", "started": now()}
+    begun["question"] = _question(connection, run, start, purpose)
     return insert_stage(connection, {**given, **begun, "outputs": {}, "summary": {}, "cost": {}})
+
+
+def _question(connection: Connection, run: int, start: StageStart, purpose: str) -> str:
+    """Return what a stage asks, whose inputs the run has recorded before it."""
+    if not start.made_of:
+        return ""
+    before = select(stages.c.key, stages.c.made_of).where(stages.c.run_id == run)
+    contents = {row.key: row.made_of for row in connection.execute(before)}
+    contents[start.key] = start.made_of
+    return question_of(start.key, contents, same_rows=purpose == SMOKE)
 
 
 def insert_stage(connection: Connection, columns: Mapping[str, Any]) -> int:
@@ -97,6 +110,18 @@ def is_known(connection: Connection, stage: int) -> bool:
     """Whether the ledger has the results of a stage already, under the same key."""
     row = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
     return row is not None and _made_before(connection, row) is not None
+
+
+def runs_with_results(
+    connection: Connection, keys: Collection[str], questions: Collection[str]
+) -> tuple[int, ...]:
+    """Return the runs in which a stage is finished under a key, or answers a question."""
+    found: set[int] = set()
+    ended = select(stages.c.run_id).where(stages.c.state.in_((DONE, REUSED)))
+    for column, wanted in ((stages.c.key, keys), (stages.c.question, questions)):
+        some = [one for one in wanted if one]  # a stage that was skipped has no key
+        found |= {row["run_id"] for row in rows_for(connection, ended, column, some)}
+    return tuple(sorted(found))
 
 
 def _made_before(connection: Connection, stage: RowMapping) -> int | None:

@@ -5,6 +5,8 @@ import pytest
 from tests.ledgers import CLAIM, recorded, verdict
 
 from sonde.core.errors import SondeError
+from sonde.ledger.claims import registered_as
+from sonde.ledger.records import Registration
 from sonde.stats.interval import Interval
 
 
@@ -22,12 +24,44 @@ def test_a_claim_is_registered_once_with_its_time(ledger):
 def test_a_changed_claim_names_the_one_before_it(ledger):
     (first,) = ledger.register([CLAIM])
     (second,) = ledger.register([replace(CLAIM, hash="h2", after_results=True)])
-    (third,) = ledger.register([replace(CLAIM, hash="h3")])
-    assert (second.replaces, third.replaces) == (first.id, second.id)
+    assert second.replaces == first.id
     assert second.after_results
-    # Back to the first wording: that registration stands, with its time.
+    # Back to the first wording: it stood when the results came, so it stands, with its time.
     assert ledger.register([CLAIM]) == (first,)
-    assert ledger.registrations("first") == (first, second, third)
+    assert ledger.registrations("first") == (first, second)
+
+
+def test_a_claim_changed_before_results_and_put_back_is_another_change(ledger):
+    (first,) = ledger.register([CLAIM])
+    (second,) = ledger.register([replace(CLAIM, hash="h2")])
+    (third,) = ledger.register([replace(CLAIM, after_results=True)])
+    assert (second.replaces, third.replaces) == (first.id, second.id)
+    assert (third.hash, third.content, third.after_results) == (first.hash, first.content, True)
+    assert ledger.register([replace(CLAIM, after_results=True)]) == (third,)
+    assert ledger.register([replace(CLAIM, hash="h2", after_results=True)]) == (second,)
+
+
+def registration(number, said, *, late=False):
+    content = {"said": said}
+    return Registration(number, "e", "it", said, f"2026-01-0{number}", content, "s", late, None)
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "expected"),
+    [
+        ([], "a", None),
+        ([("a", False)], "b", None),
+        ([("a", False), ("b", False)], "a", None),  # put back: another change
+        ([("a", False), ("b", True)], "a", 1),  # it stood when the results came
+        ([("a", False), ("b", True), ("c", True)], "b", None),
+        ([("a", False), ("a", False)], "a", 1),  # of two ledgers: the earlier
+        ([("a", False), ("b", False), ("a", True), ("a", True)], "a", 3),
+    ],
+)
+def test_which_registration_stands(known, said, expected):
+    rows = [registration(at, text, late=late) for at, (text, late) in enumerate(known, 1)]
+    found = registered_as(rows, said)
+    assert (found and found.id) == expected
 
 
 def test_claims_of_other_names_experiments_and_variants_are_others(ledger):

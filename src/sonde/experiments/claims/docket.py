@@ -13,7 +13,12 @@ from sonde.experiments.claims.evidence import Findings
 from sonde.experiments.claims.judged import SETTINGS_CHANGED, Judged
 from sonde.experiments.claims.judging import Finding, judge_question
 from sonde.experiments.claims.questions import Question, questions_of
-from sonde.experiments.claims.registration import claim_starts, register, spec_hash
+from sonde.experiments.claims.registration import (
+    claim_starts,
+    register,
+    runs_that_answered,
+    spec_hash,
+)
 from sonde.experiments.claims.specification import AllOf
 from sonde.experiments.claims.withdrawn import HASH, withdrawn_questions
 from sonde.experiments.spec import Specification
@@ -52,16 +57,19 @@ class Docket:
     @classmethod
     def found(cls, spec: Specification, root: Path, where: str) -> "Docket | None":
         """Read the claims as they are registered; None where one is not, or there is no ledger."""
+        from sonde.ledger.claims import registered_as
         from sonde.ledger.ledger import Ledger
 
         if "://" not in where and not Path(where).expanduser().exists():
             return None
         ledger = Ledger.open(where, create=False)
-        known = {(one.name, one.hash): one for one in ledger.registrations(spec.name)}
-        starts = claim_starts(spec, root, ledger)
-        if not all((start.name, start.hash) in known for start in starts):
-            return None
-        registered = {start.name: known[start.name, start.hash] for start in starts}
+        known = ledger.registrations(spec.name)
+        registered: dict[str, Registration] = {}
+        for start in claim_starts(spec, root, ledger):
+            found = registered_as([one for one in known if one.name == start.name], start.hash)
+            if found is None:
+                return None
+            registered[start.name] = found
         return cls(spec, ledger, registered, spec_hash(spec))
 
     @property
@@ -73,6 +81,9 @@ class Docket:
         said = [f"claims: {count} registered, {' to '.join(dict.fromkeys((days[0], days[-1])))}"]
         if late:
             said.append(f"claims: post hoc, made when results existed: {', '.join(late)}")
+            made = max(self.registrations[name].registered for name in late)
+            runs = runs_that_answered(self.spec, late, self.ledger, before=made)
+            said += [f"claims: {runs} had results of the same data, model and method"] * bool(runs)
         changed = [name for name, one in self.registrations.items() if one.replaces is not None]
         if changed:
             said.append(f"claims: changed since they were first registered: {', '.join(changed)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sonde.experiments.claims.evidence import Findings
 from sonde.experiments.claims.judged import POST_HOC, Judged
-from sonde.experiments.claims.registration import claim_starts
+from sonde.experiments.claims.registration import claim_starts, runs_that_answered
 from sonde.experiments.spec import Specification
 from sonde.experiments.stage import Finished
 from sonde.ledger.records import Registration
@@ -24,6 +24,7 @@ class PlannedClaim:
 
 def planned_claims(spec: Specification, root: Path, where: str) -> tuple[PlannedClaim, ...]:
     """Look every claim up in the ledger at a path or URL, which need not be there yet."""
+    from sonde.ledger.claims import registered_as
     from sonde.ledger.ledger import Ledger
 
     is_there = "://" in where or Path(where).expanduser().exists()
@@ -32,11 +33,14 @@ def planned_claims(spec: Specification, root: Path, where: str) -> tuple[Planned
     found: list[PlannedClaim] = []
     for start in claim_starts(spec, root, ledger):
         own = [one for one in registered if one.name == start.name]
-        same = next((one for one in own if one.hash == start.hash), None)
+        same = registered_as(own, start.hash)
         late = same.after_results if same else start.after_results
         mode = POST_HOC if late else str(start.content["mode"])
         statement = str(start.content["statement"])
         standing = _standing(same, late=late, changed=bool(own))
+        if late and same is None:
+            runs = runs_that_answered(spec, [start.name], ledger)
+            standing += f" ({runs})" if runs else ""
         found.append(PlannedClaim(start.name, statement, mode, standing))
     return tuple(found)
 

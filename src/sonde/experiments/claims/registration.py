@@ -1,22 +1,20 @@
 """Registration: what is claimed goes into the ledger, with its time, before results exist."""
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
+from sonde.experiments.claims.foreseen import Foreseen
 from sonde.experiments.claims.specification import AllOf, Claims, content_of
-from sonde.experiments.keys import key_of, made_of
 from sonde.experiments.spec import Planned, Specification
-from sonde.experiments.stage import DONE as MARKER
-from sonde.ledger.records import DONE, ClaimStart, Registration
+from sonde.ledger.records import ClaimStart, Registration
 
 if TYPE_CHECKING:
     from sonde.ledger.ledger import Ledger
 
 DECIDING = ("seed", "model", "stages", "correction")  # keys of the file that results depend on
+MOST_NAMED = 3  # runs
 
 
 def register(spec: Specification, root: Path, ledger: "Ledger") -> tuple[Registration, ...]:
@@ -30,19 +28,19 @@ def register(spec: Specification, root: Path, ledger: "Ledger") -> tuple[Registr
 def claim_starts(spec: Specification, root: Path, ledger: "Ledger | None") -> list[ClaimStart]:
     """Return the claims as they would be registered now; without a ledger nothing is known of it.
 
-    ``after_results`` says that a result which the claim reads exists, or that the claim replaces
-    one that was judged: then its author may know what came out.
+    ``after_results`` says that a result which the claim reads exists, or one that answers the same
+    question (see ``sonde.ledger.questions``), or that the claim replaces one that was judged: then
+    its author may know what came out.
     """
     judged = _judged_names(spec.name, ledger)
     changed = spec_hash(spec)
-    keys = [known_keys(planned) for planned in spec.variants]
+    planned = Foreseen.of(spec)
     starts: list[ClaimStart] = []
     for name in spec.claims:
         content = content_of(name, spec.claims)
         known = fingerprint(content)
-        read = stages_read(name, spec.claims)
-        places = {(stage, one[stage]) for one in keys for stage in read if stage in one}
-        late = _have_results(places, root, ledger) or bool(judged.get(name, set()) - {known})
+        asked = planned.of_stages(stages_read(name, spec.claims))
+        late = asked.have_results(root, ledger) or bool(judged.get(name, set()) - {known})
         starts.append(
             ClaimStart(
                 experiment=spec.name,
@@ -55,6 +53,30 @@ def claim_starts(spec: Specification, root: Path, ledger: "Ledger | None") -> li
             )
         )
     return starts
+
+
+def runs_that_answered(
+    spec: Specification, names: Collection[str], ledger: "Ledger | None", before: str = ""
+) -> str:
+    """Return, in words, the runs whose results make claims late; empty where there is none.
+
+    Args:
+        spec: the experiment file.
+        names: the claims.
+        ledger: where runs are looked for.
+        before: the time by which they had begun; without one all count.
+    """
+    if ledger is None:
+        return ""
+    read = {stage for name in names for stage in stages_read(name, spec.claims)}
+    numbers = Foreseen.of(spec).of_stages(read).runs_in(ledger)
+    runs = [detail.run for detail in ledger.details(numbers[:MOST_NAMED])]
+    words = [
+        f"{run['id']} ({run['name']})" for run in runs if not before or run["started"] < before
+    ]
+    more = len(numbers) - MOST_NAMED
+    words += [f"{more} more"] if words and more > 0 else []
+    return f"run{'s' if len(words) > 1 else ''} {', '.join(words)}" if words else ""
 
 
 def spec_hash(spec: Specification) -> str:
@@ -81,38 +103,6 @@ def stages_read(name: str, claims: Claims) -> tuple[str, ...]:
     if isinstance(claim, AllOf):
         return tuple(dict.fromkeys(one for part in claim.of for one in stages_read(part, claims)))
     return tuple(dict.fromkeys(reference.stage for reference in claim.references()))
-
-
-def known_keys(planned: Planned) -> dict[str, str]:
-    """Return the keys of a variant's stages, as far as they can be known without running it.
-
-    What cannot be known now (a missing file, a model out of reach) has no result under that key.
-    """
-    keys: dict[str, str] = {}
-    for name in planned.order:
-        stage = planned.experiment.stages[name]
-        if all(one.optional or one.stage in keys for one in stage.inputs()):
-            with suppress(SondeError):
-                keys[name] = key_of(made_of(stage, planned, name, keys))
-    return keys
-
-
-def _have_results(places: Collection[tuple[str, str]], root: Path, ledger: "Ledger | None") -> bool:
-    """Whether one of some stages has a result under its key, on disk or in the ledger."""
-    if any((root / stage / key / MARKER).exists() for stage, key in places):
-        return True
-    return ledger is not None and _done_in_ledger(ledger, {key for _, key in places})
-
-
-def _done_in_ledger(ledger: "Ledger", keys: Collection[str]) -> bool:
-    from sqlalchemy import select
-
-    from sonde.ledger.database import reading
-    from sonde.ledger.schema import stages
-
-    query = select(stages.c.id).where(stages.c.key.in_(list(keys)), stages.c.state == DONE)
-    with reading(ledger.engine) as connection:
-        return connection.execute(query.limit(1)).first() is not None
 
 
 def _judged_names(experiment: str, ledger: "Ledger | None") -> Mapping[str, set[str]]:

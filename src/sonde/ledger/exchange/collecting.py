@@ -188,6 +188,7 @@ _JUDGED = select(
     claims.c.name.label("claim"),
     claims.c.variant.label("claim_variant"),
     claims.c.hash.label("claim_hash"),
+    claims.c.registered.label("claim_registered"),
 ).join(claims, claims.c.id == verdicts.c.claim_id)
 
 

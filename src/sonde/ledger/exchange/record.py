@@ -154,11 +154,12 @@ class ClaimRecord(Config):
 
 
 class VerdictRecord(Config):
-    """A verdict. The claim is named by its name, variant and hash."""
+    """A verdict. The claim is named by its name, variant, hash and time of registration."""
 
     claim: str
     claim_variant: str
     claim_hash: str
+    claim_registered: str = ""  # without it, the newest of that hash
     variant: str
     verdict: Annotated[str, _one_of(*VERDICTS)]
     statement: str

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -24,7 +24,8 @@ from sonde.ledger.exchange.record import (
     VerdictRecord,
 )
 from sonde.ledger.intervals import number
-from sonde.ledger.records import RUNNING
+from sonde.ledger.questions import question_of
+from sonde.ledger.records import RUNNING, SMOKE
 from sonde.ledger.runs import insert_run
 from sonde.ledger.schema import (
     claims,
@@ -123,17 +124,19 @@ def _write_run(connection: Connection, record: RunRecord) -> int:
     columns["facts"] = {RUN_ID: record.label, **record.facts}
     run = insert_run(connection, columns)
     keep_units(connection, [_file(name, one) for name, one in record.units.items()])
+    contents = {stage.key: stage.made_of for stage in record.stages}
     for stage in record.stages:
-        _write_stage(connection, run, stage)
+        question = question_of(stage.key, contents, same_rows=record.purpose == SMOKE)
+        _write_stage(connection, run, stage, question)
     known = _write_claims(connection, record.claims)
     for verdict in record.verdicts:
         _write_verdict(connection, run, verdict, known, record.label)
     return run
 
 
-def _write_stage(connection: Connection, run: int, record: StageRecord) -> None:
+def _write_stage(connection: Connection, run: int, record: StageRecord, question: str) -> None:
     """Insert a stage. Results that it reused are inserted only where their maker is not here."""
-    columns = {**record.model_dump(exclude={"results"}), "run_id": run}
+    columns = {**record.model_dump(exclude={"results"}), "run_id": run, "question": question}
     own = insert_stage(connection, columns)
     row = connection.execute(select(stages).where(stages.c.id == own)).mappings().one()
     maker = maker_of(connection, row)
@@ -172,15 +175,19 @@ def _write_status(connection: Connection, run: int, result: int, record: StatusR
 
 def _write_claims(
     connection: Connection, records: Sequence[ClaimRecord]
-) -> dict[tuple[str, str, str], int]:
-    """Insert the claims that are not registered here, with the time of their registration."""
-    known: dict[tuple[str, str, str], int] = {}
+) -> dict[tuple[str, ...], int]:
+    """Insert the claims that are not registered here, with the time of their registration.
+
+    Returns their numbers by name, variant, hash and time, and those of the newest without a time.
+    """
+    known: dict[tuple[str, ...], int] = {}
     for record in records:
         query = select(claims.c.id).where(
             claims.c.experiment == record.experiment,
             claims.c.name == record.name,
             claims.c.variant == record.variant,
             claims.c.hash == record.hash,
+            claims.c.registered == record.registered,
         )
         found = connection.execute(query).scalar()
         if found is None:
@@ -191,7 +198,8 @@ def _write_claims(
             }
             made = connection.execute(insert(claims).values(**columns)).inserted_primary_key
             found = int(cast("Any", made)[0])
-        known[record.name, record.variant, record.hash] = found
+        said = (record.name, record.variant, record.hash)
+        known[said] = known[*said, record.registered] = found
     return known
 
 
@@ -199,16 +207,19 @@ def _write_verdict(
     connection: Connection,
     run: int,
     record: VerdictRecord,
-    known: dict[tuple[str, str, str], int],
+    known: Mapping[tuple[str, ...], int],
     label: str,
 ) -> None:
-    key = (record.claim, record.claim_variant, record.claim_hash)
+    key: tuple[str, ...] = (record.claim, record.claim_variant, record.claim_hash)
+    key += (record.claim_registered,) if record.claim_registered else ()
     if key not in known:
         raise SondeError(
             f"{label} has a verdict on the claim {record.claim!r}, which is not among its claims.",
             fix="Export it again; the file was changed.",
         )
-    columns = record.model_dump(exclude={"claim", "claim_variant", "claim_hash"})
+    columns = record.model_dump(
+        exclude={"claim", "claim_variant", "claim_hash", "claim_registered"}
+    )
     for name in ("boundary", "p", "p_adjusted"):
         columns[name] = number(columns[name])
     columns["post_hoc"] = int(record.post_hoc)

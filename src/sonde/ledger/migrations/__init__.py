@@ -13,8 +13,9 @@ from sonde.core.errors import SondeError
 from sonde.ledger.migrations.first import FIRST
 from sonde.ledger.migrations.migration import Migration
 from sonde.ledger.migrations.second import SECOND
+from sonde.ledger.migrations.third import THIRD
 
-MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND)
+MIGRATIONS: tuple[Migration, ...] = (FIRST, SECOND, THIRD)
 
 # What dialects write differently: how rows are numbered, and bytes.
 _WORDS = {

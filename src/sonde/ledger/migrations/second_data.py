@@ -20,7 +20,7 @@ def move_results(connection: Connection) -> None:
             "CAST(control AS TEXT) AS control, CAST(baseline AS TEXT) AS baseline FROM results_1"
         )
     ).mappings()
-    _insert(
+    execute_each(
         connection,
         "INSERT INTO results (id, stage_id, name, method, metric, value, low, high, level, n, "
         "controls, baselines, units, series, note, not_applicable) VALUES (:id, :stage_id, :name, "
@@ -54,7 +54,7 @@ def name_models(connection: Connection) -> None:
         text("SELECT run_id AS id, CAST(resolved AS TEXT) AS resolved FROM run_details")
     ).mappings()
     models = ({"id": row["id"], "model": _model_in(row["resolved"])} for row in stored)
-    _insert(
+    execute_each(
         connection,
         "UPDATE runs SET model = :model WHERE id = :id",
         (row for row in models if row["model"]),
@@ -80,7 +80,7 @@ def write_texts(connection: Connection) -> None:
     ):
         for row in connection.execute(text(query)):
             parts[row.run_id].append(row.words)
-    _insert(
+    execute_each(
         connection,
         "INSERT INTO run_texts (run_id, text) VALUES (:id, :text)",
         (
@@ -103,7 +103,8 @@ def number_on(connection: Connection) -> None:
             )
 
 
-def _insert(connection: Connection, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+def execute_each(connection: Connection, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Execute a statement with each of some rows, a thousand at a time."""
     for some in _in_parts(iter(rows)):
         connection.execute(text(statement), some)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sonde.core.errors import SondeError
+from sonde.experiments.claims.planned import planned_claims
 from sonde.experiments.hardware import named_hardware
 from sonde.experiments.planning import plan
 from sonde.experiments.runner import Options, run
@@ -123,6 +124,37 @@ def test_a_new_claim_over_finished_results_is_post_hoc_and_recorded(lab):
     page = report.finished["page"].open().read_text()
     assert "post hoc" in page
     assert "confirmatory" not in page
+
+
+ELSEWHERE = EXPERIMENT.replace("name: small", "name: first-try")
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides"),
+    [
+        (EXPERIMENT, ["seed=7"]),
+        (ELSEWHERE.replace("truth:", "early:").replace("purpose: confirmatory\n", ""), []),
+        (ELSEWHERE, ["seed=3", "acts.layers=[1]", "truth.method.folds=4", "sentences.limit=30"]),
+    ],
+)
+def test_results_under_another_name_or_seed_make_a_claim_late(lab, text, overrides):
+    lab.run(text, *overrides)
+    lab.path.write_text(EXPERIMENT + CLAIMS)
+    spec = read_specification(lab.path)
+    (planned,) = planned_claims(spec, lab.out / "small", str(lab.out / "ledger.sqlite"))
+    assert planned.mode == "post hoc"
+    assert f"(run 1 ({'small' if text == EXPERIMENT else 'first-try'}))" in planned.standing
+    _, claim = only(lab.run())
+    assert (claim.mode, claim.verdict.post_hoc) == ("post hoc", True)
+    assert any("had results of the same data, model and method" in said for said in lab.said)
+
+
+def test_other_data_another_method_and_a_smoke_run_of_a_part_leave_a_claim_early(lab):
+    smoke = EXPERIMENT.replace("purpose: confirmatory", "purpose: smoke")
+    lab.run(smoke, "sentences.limit=18")
+    lab.run(EXPERIMENT, "truth.method={kind: ridge, folds: 3, penalties: [1.0]}")
+    lab.run(EXPERIMENT, "sentences.where={label: [a, b]}")
+    assert only(lab.run())[1].mode == "confirmatory"
 
 
 def test_results_on_disk_count_even_where_the_ledger_is_new(lab):

@@ -148,6 +148,22 @@ def test_a_claim_changed_before_any_result_is_only_marked(court):
     assert changed.marks == ("It replaces an earlier claim of the same name that said otherwise.",)
 
 
+def test_a_claim_put_back_to_an_earlier_version_is_marked(court):
+    first = court.open(f"  it: {over(0.05)}\n").registrations["it"]
+    court.sit(f"  it: {over(0.2)}\n")  # refuted
+    (back,) = court.sit(f"  it: {over(0.05)}\n").values()
+    assert (back.registration.hash, back.registration.replaces) == (first.hash, 2)
+    assert back.mode == "post hoc"
+    assert "It replaces an earlier claim of the same name that said otherwise." in back.marks
+
+
+def test_a_claim_that_stood_when_the_results_came_stands_after_others_were_tried(court):
+    claims, found = f"  it: {over(0.05)}\n", court.found()
+    before = court.record(court.open(claims), found)
+    court.record(court.open(f"  it: {over(0.01)}\n"), found)
+    assert court.record(court.open(claims), found) == before
+
+
 def test_a_change_of_the_settings_after_registration_is_marked(court):
     court.open(f"  it: {over(0.05)}\n")
     docket = court.open(f"  it: {over(0.05)}\n", "", "news.method.folds=4")
