@@ -8,12 +8,14 @@ class Origin(Config):
 
     ``model_fingerprint`` names the weights; two models with one name and other weights differ.
     ``template`` is what was used: ``chat``, ``none``, or ``chat and none`` where some texts stood
-    as they were. Imported activations carry what is known and leave the rest empty.
+    as they were. ``n_layers`` is the model's depth, 0 where unknown. Imported activations carry
+    what is known and leave the rest empty.
     """
 
     model: str = ""
     revision: str = ""
     model_fingerprint: str = ""
+    n_layers: int = 0
     dtype: str = ""
     template: str = ""
     data_fingerprint: str = ""

@@ -116,6 +116,7 @@ def make_job(
         model=model.info.name,
         revision=model.info.revision or "",
         model_fingerprint=model.info.fingerprint,
+        n_layers=model.info.n_layers,
         dtype=kept,
         template=template_used(model.tokenizer, examples, settings.template),
         data_fingerprint=data_fingerprint(examples),
