@@ -58,6 +58,8 @@ def print_summary(name: str, summary: Mapping[str, Any], *, short: bool = False)
         _print_probe(name, summary)
     elif "dimensions" in summary:
         _print_massive(name, summary)
+    elif "table" in summary:
+        _print_table(name, summary["table"])
     elif not short:
         table(("", ""), [(key, in_words(value, key)) for key, value in summary.items()])
 
@@ -92,6 +94,14 @@ def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
         say(f"Caution: {caution}")
     for warning in (text for text in summary["warnings"] if text != summary["join"]):
         say(f"Note: {warning}")
+
+
+def _print_table(name: str, shown: Mapping[str, Any]) -> None:
+    heading(f"{name}: {shown['title']}")
+    rows = [[in_words(cell) if cell is not None else "–" for cell in row] for row in shown["rows"]]
+    table(shown["columns"], rows)
+    if shown["note"]:
+        say(shown["note"])
 
 
 def _print_massive(name: str, summary: Mapping[str, Any]) -> None:

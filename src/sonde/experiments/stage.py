@@ -119,7 +119,8 @@ class Stage(Config):
     half-made folder is continued rather than begun again. ``store`` is a folder of the result that
     has a manifest with checksums of its own. A ``light`` stage needs so little memory that the
     model stays loaded beside it. ``reads_texts`` are the experiment's texts that show up in the
-    result. A stage that ``shows_claims`` runs once the claims of all variants are judged.
+    result. A stage that ``shows_claims`` runs once the claims of all variants are judged; the summary
+    of one that ``has_table`` holds a ``table`` (title, columns, rows, note) for terminal and report.
     """
 
     when: str | None = Field(
@@ -135,6 +136,7 @@ class Stage(Config):
     light: ClassVar[bool] = False
     reads_texts: ClassVar[tuple[str, ...]] = ()
     shows_claims: ClassVar[bool] = False
+    has_table: ClassVar[bool] = False
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the stages that this one reads."""

@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from sonde.experiments.stages.compare import CompareStage
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.experiments.stages.import_activations import ImportStage
@@ -13,7 +14,8 @@ from sonde.experiments.stages.probe import ProbeStage
 from sonde.experiments.stages.report import ReportStage
 
 AnyStage: TypeAlias = Annotated[
-    DataStage  # read examples from a file
+    CompareStage  # two probe stages side by side
+    | DataStage  # read examples from a file
     | ExtractStage  # keep activations on disk
     | ImportStage  # take existing activations with their ids
     | MassiveStage  # massive dimensions, attention sinks, typical norms

@@ -47,6 +47,7 @@ class ReportStage(Stage):
         first = [*(self.probes or _giving(names, "probe"))]
         first += [self.massive] if self.massive else _giving(names, "massive")[:1]
         first += [self.tokens] if self.tokens else []
+        first += [name for name, stage in names.items() if stage.has_table]
         found = list(first)
         for name in found:  # grows while it is walked: inputs of inputs are followed too
             if name in names:

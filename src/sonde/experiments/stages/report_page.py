@@ -16,6 +16,7 @@ from sonde.report import (
     Provenance,
     Report,
     Section,
+    Table,
     TokenView,
     accounting_from,
     answer_from,
@@ -63,6 +64,7 @@ def report_of(shown: Shown, title: str) -> Report:
         sections.append(_massive(shown, shown.massive, first))
     if shown.tokens is not None and first is not None:
         sections.append(_tokens(shown.there[shown.tokens], first))
+    sections += _tables(shown)
     sections += _provenance(shown)
     experiment = shown.context.experiment
     return Report(
@@ -135,6 +137,15 @@ def _tokens(tokens: Finished, results: "ProbeResults") -> TokenView:
             fix="Write `positions: all` in that stage.",
         )
     return token_view_from(results, tokens.open(), rendered, examples[:TEXTS])
+
+
+def _tables(shown: Shown) -> list[Section]:
+    """Show the tables of stages that have one, such as comparisons and transfers."""
+    tables = [one.summary["table"] for one in shown.there.values() if "table" in one.summary]
+    return [
+        Table(tuple(it["columns"]), tuple(map(tuple, it["rows"])), it["title"], it["note"])
+        for it in tables
+    ]
 
 
 def _provenance(shown: Shown) -> list[Section]:
