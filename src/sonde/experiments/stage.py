@@ -119,8 +119,9 @@ class Stage(Config):
     half-made folder is continued rather than begun again. ``store`` is a folder of the result that
     has a manifest with checksums of its own. A ``light`` stage needs so little memory that the
     model stays loaded beside it. ``reads_texts`` are the experiment's texts that show up in the
-    result. A stage that ``shows_claims`` runs once the claims of all variants are judged; the summary
-    of one that ``has_table`` holds a ``table`` (title, columns, rows, note) for terminal and report.
+    result. A stage that ``shows_claims`` runs once the claims of all variants are judged. The
+    summary of one that ``has_table`` holds a ``table`` (title, columns, rows, note) for terminal
+    and report.
     """
 
     when: str | None = Field(
