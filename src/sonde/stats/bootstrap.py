@@ -154,10 +154,13 @@ def _corrected(
     count = np.maximum(defined.sum(axis=0), 1)
     below = ((drawn < values) & defined).sum(axis=0) + ((drawn == values) & defined).sum(axis=0) / 2
     bias = ndtri(np.clip(below / count, 0.5 / count, 1 - 0.5 / count))[:, None]
-    distance = np.nanmean(without, axis=0) - without
-    squares = np.nansum(distance**2, axis=0)
+    # Without some units the statistic is undefined, of some columns without each.
+    known = np.isfinite(without)
+    centre = np.where(known, without, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    distance = np.where(known, centre - without, 0.0)
+    squares = (distance**2).sum(axis=0)
     spread = np.where(squares > 0, squares, 1.0) ** 1.5
-    acceleration = (np.nansum(distance**3, axis=0) / (6 * spread))[:, None]
+    acceleration = ((distance**3).sum(axis=0) / (6 * spread))[:, None]
     shifted = bias + ndtri(tails)
     return ndtr(bias + shifted / (1 - acceleration * shifted))
 

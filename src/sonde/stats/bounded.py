@@ -55,7 +55,7 @@ def bounded(
     c = np.array(factors)
     value = float(c @ [one.value for one in found])
     if min(units.count(np.ones(len(units.first))) for units in shared.parts) < 2:
-        return value, np.nan, Fixed(np.nan)
+        return value, np.nan, Fixed(np.nan, 0)
     covariance = shared.covariance(of, [one.influence for one in found])
     stretch = np.array([parts[one].stretch for one in of])
     widened = covariance * np.outer(stretch, stretch)

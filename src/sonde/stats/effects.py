@@ -123,7 +123,7 @@ def combination(
     chosen, weights = bootstrap or Bootstrap(), [float(weight) for weight in weights]
     shared = shared_units(parts)
     if not all(_is_defined(part) for part in parts):
-        value, error, limits = np.nan, np.nan, Fixed(np.nan)
+        value, error, limits = np.nan, np.nan, Fixed(np.nan, 0)
     elif all(is_bounded(part) for part in parts):
         value, error, limits = bounded(parts, weights, shared)
     else:
@@ -144,7 +144,9 @@ def _interval(value: float, limits: Limits, n: int, level: float) -> Interval:
     from scipy.special import ndtri
 
     z = float(ndtri((1 + level) / 2))
-    return Interval(value, limits.at(-z), limits.at(z), n, level)
+    low, high = limits.at(-z), limits.at(z)
+    known = np.isfinite([low, high])
+    return Interval(value, low if known[0] else np.nan, high if known[1] else np.nan, n, level)
 
 
 def _is_defined(part: Scores) -> bool:

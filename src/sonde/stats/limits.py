@@ -42,13 +42,23 @@ def t_score(z: float, df: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """One limit at every level: the data show no spread (NaN: the score is undefined)."""
+    """The value itself, as far as units that are all alike can show; NaN where it is undefined.
+
+    Without spread nothing says how far the next unit may lie. What is left is the sign test: that
+    all of n units lie on one side of a boundary has probability 2^-n at most where their median
+    does not, so there is no limit beyond that confidence. At 95 % it takes six units.
+    """
 
     value: float
+    units: int
 
     def at(self, z: float) -> float:
-        """Return the value."""
-        return self.value
+        """Return the value, or infinity where so many units cannot have that confidence."""
+        from scipy.special import ndtr
+
+        if isnan(self.value) or float(ndtr(-abs(z))) >= 0.5**self.units:
+            return self.value
+        return float(np.copysign(np.inf, z))
 
 
 @dataclass(frozen=True, slots=True)

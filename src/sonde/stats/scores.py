@@ -13,6 +13,7 @@ from sonde.stats.metrics import METRICS
 # vary together: where little is found, a cross-validated score varies two to three times as much
 # as resampled rows show (docs/decisions/0010).
 REFITTED = sqrt(3)
+RANKED = ("accuracy", "balanced_accuracy", "auroc")  # take logits, which may be infinite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +78,13 @@ class Scores:
 
     @property
     def complete(self) -> bool:
-        """Whether no prediction and no truth is NaN."""
-        missing = np.isnan(self.predicted).any()
-        return not (missing or (self.truth is not None and np.isnan(self.truth).any()))
+        """Whether every truth is a number, and every prediction one that the metric can take.
+
+        An infinite logit is on a side and has a rank; means, R2 and correlations need finite ones.
+        """
+        ranked = self.metric in RANKED
+        known = ~np.isnan(self.predicted) if ranked else np.isfinite(self.predicted)
+        return bool(known.all()) and (self.truth is None or bool(np.isfinite(self.truth).all()))
 
     def resampled(self) -> tuple[Statistic, int]:
         """Return the metric as a statistic of resampled units, and how many units there are.

@@ -47,7 +47,7 @@ class Drawn:
             )
             pivots = linked.pivots()
         if not np.isfinite([linked.value, linked.error]).all():  # R2 or a correlation of 1
-            return Fixed(self.value)
+            return Fixed(self.value, int(df) + 1)
         return Studentised(linked.value, stretch * linked.error, pivots, df, smooth.inverse)
 
 
@@ -104,11 +104,13 @@ def studentised(
     df = float(max(sum(group.n for group in groups) - len(groups), 1))
     enough = min(group.n for group in groups) >= FEWEST
     if not np.isfinite(error[0]) or error[0] <= 1e-12 * abs(value):
-        known = np.isfinite(error[0]) and enough  # a few units may be alike by chance
-        return value, float(error[0]), Fixed(value if known else np.nan)
+        alike = value if np.isfinite(error[0]) else np.nan
+        return value, float(error[0]), Fixed(alike, min(group.n for group in groups))
     draws = [_draw(group, bootstrap, stream) for stream, group in enumerate(groups) if enough]
     drawn = Drawn(float(centre[0]), float(error[0]), *(_total(draws) if draws else (NONE, NONE)))
     if alone:
+        if not enough and parts[0].metric != "mean":  # three points lie on a line too often
+            return value, parts[0].stretch * drawn.error, Fixed(np.nan, 0)
         stretch = parts[0].stretch
         return value, stretch * drawn.error, drawn.linked(smooth, stretch, df)
     return value, drawn.error, Studentised(value, drawn.error, drawn.pivots(), df, float)
@@ -124,7 +126,7 @@ def by_pairs(
     """
     value = _value(parts, weights, smooth)
     if not np.isfinite(value):
-        return value, np.nan, Fixed(np.nan)
+        return value, np.nan, Fixed(np.nan, 0)
     influences = []
     for part in parts:
         rows = smooth.terms(part.truth, part.predicted)
@@ -135,7 +137,7 @@ def by_pairs(
     error = float(np.sqrt(factors @ covariance @ factors))
     df = float(max(shared.n - len(shared.together), 1))
     if not np.isfinite(error) or error <= 1e-12 * abs(value):
-        return value, error, Fixed(value if np.isfinite(error) else np.nan)
+        return value, error, Fixed(value if np.isfinite(error) else np.nan, shared.n)
     if len(parts) == 1 and weights[0] == 1:
         return value, error, Drawn(value, error, NONE, NONE).linked(smooth, 1.0, df)
     return value, error, Studentised(value, error, NONE, df, float)

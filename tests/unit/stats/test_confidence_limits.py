@@ -119,5 +119,13 @@ def test_the_score_of_a_boundary():
     (perfect,) = shares([1.0])
     assert normal_score(perfect, 1.0, from_above=False) == 37
     assert normal_score(perfect, 1.0, from_above=True) == pytest.approx(0, abs=1e-6)
-    assert normal_score(Fixed(3.0), 2.0, from_above=True) == -37
-    assert np.isnan(normal_score(Fixed(np.nan), 2.0, from_above=True))
+    assert np.isnan(normal_score(Fixed(np.nan, 9), 2.0, from_above=True))
+
+
+@pytest.mark.parametrize("units", [2, 5, 6, 20])
+def test_units_that_are_all_alike_show_what_a_sign_test_does(units):
+    alike = Fixed(3.0, units)
+    assert norm.cdf(normal_score(alike, 2.0, from_above=False)) == pytest.approx(0.5**units)
+    assert norm.cdf(-normal_score(alike, 4.0, from_above=True)) == pytest.approx(0.5**units)
+    reached = 0.5**units <= 0.025
+    assert [alike.at(-1.96), alike.at(1.96)] == ([3.0, 3.0] if reached else [-np.inf, np.inf])

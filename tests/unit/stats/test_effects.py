@@ -236,7 +236,10 @@ def test_few_units_are_held_to_students_t():
     same = difference(
         Scores("mean", names(2), x[:2] + 1, None), Scores("mean", names(2), x[:2], None)
     )
-    assert np.isnan([same.interval.low, same.p_above(0)]).all()
+    assert np.isnan(same.interval.low)
+    assert same.p_above(0) == pytest.approx(0.25)  # two of two, by chance one time in four
+    three = Scores("pearson", names(3), x, np.array([0.2, 0.1, 0.9]))
+    assert np.isnan(interval_of(three).low)
 
 
 def test_constant_values_show_no_spread():

@@ -5,6 +5,7 @@ import pytest
 
 from sonde.core.errors import SondeError
 from sonde.stats.bootstrap import Bootstrap
+from sonde.stats.effects import interval_of
 from sonde.stats.metrics import METRICS
 from sonde.stats.scores import Scores
 
@@ -56,3 +57,13 @@ def test_the_same_rows_are_told_from_others(metric):
         *([] if truth is None else [replace(one, truth=1 - truth)]),
     ):
         assert not one.same_rows(other)
+
+
+def test_infinite_predictions():
+    """They have a side and a rank, but no mean."""
+    truth, said = np.array([1.0, 1.0, 0.0, 0.0]), np.array([np.inf, -1.0, -np.inf, 2.0])
+    unit = np.array(list("abcd"))
+    assert Scores("accuracy", unit, said, truth).value == 0.5
+    assert Scores("auroc", unit, said, truth).value == 0.75
+    assert np.isnan(Scores("r2", unit, said, truth).value)
+    assert np.isnan(interval_of(Scores("mean", unit, said, None)).low)
