@@ -3,25 +3,33 @@
 from sonde.report.answer import Answer, answer_from
 from sonde.report.from_classes import classes_from
 from sonde.report.from_massive import massive_from
+from sonde.report.from_penalties import penalties_from
 from sonde.report.from_results import accounting_from, curves_from
 from sonde.report.from_tokens import token_view_from
 from sonde.report.from_warnings import notices_from
 from sonde.report.report import Report, render, write_report
 from sonde.report.sections import Section
 from sonde.report.sections.accounting import Accounting, Loss, Step
+from sonde.report.sections.calibration import Bin, Calibration, Reliability
 from sonde.report.sections.claims import Claims, ClaimView
+from sonde.report.sections.confusion_matrix import ConfusionMatrix
 from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
 from sonde.report.sections.notices import Notice, Notices
+from sonde.report.sections.penalty_map import PenaltyMap
 from sonde.report.sections.provenance import Provenance
 from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenText, TokenView
+from sonde.report.sections.transfer import TransferCell, TransferMatrix
 
 __all__ = [
     "Accounting",
     "Answer",
+    "Bin",
+    "Calibration",
     "ClaimView",
     "Claims",
+    "ConfusionMatrix",
     "Coordinate",
     "Curve",
     "LayerCurves",
@@ -29,7 +37,9 @@ __all__ = [
     "MassiveView",
     "Notice",
     "Notices",
+    "PenaltyMap",
     "Provenance",
+    "Reliability",
     "Report",
     "Section",
     "Sink",
@@ -38,12 +48,15 @@ __all__ = [
     "Text",
     "TokenText",
     "TokenView",
+    "TransferCell",
+    "TransferMatrix",
     "accounting_from",
     "answer_from",
     "classes_from",
     "curves_from",
     "massive_from",
     "notices_from",
+    "penalties_from",
     "render",
     "token_view_from",
     "write_report",

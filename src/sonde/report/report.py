@@ -19,7 +19,7 @@ from sonde.report.colours import css_rules
 from sonde.report.sections import SECTIONS, Section
 from sonde.report.visible import readable
 
-STYLES = ("page.css", "claims.css", "charts.css", "tokens.css", "print.css")
+STYLES = ("page.css", "claims.css", "charts.css", "matrices.css", "tokens.css", "print.css")
 SCRIPTS = ("charts.js", "tokens.js", "print.js")
 
 

@@ -5,28 +5,40 @@ from typing import Any, TypeAlias
 
 from sonde.report.sections import (
     accounting,
+    calibration,
     claims,
+    confusion_matrix,
     layer_curves,
     massive_view,
     notices,
+    penalty_map,
     provenance,
     text,
     token_view,
+    transfer,
 )
 from sonde.report.sections.accounting import Accounting
+from sonde.report.sections.calibration import Calibration
 from sonde.report.sections.claims import Claims
+from sonde.report.sections.confusion_matrix import ConfusionMatrix
 from sonde.report.sections.layer_curves import LayerCurves
 from sonde.report.sections.massive_view import MassiveView
 from sonde.report.sections.notices import Notices
+from sonde.report.sections.penalty_map import PenaltyMap
 from sonde.report.sections.provenance import Provenance
 from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenView
+from sonde.report.sections.transfer import TransferMatrix
 
 Section: TypeAlias = (
     Claims
     | Notices
     | Accounting
     | LayerCurves
+    | PenaltyMap
+    | ConfusionMatrix
+    | Calibration
+    | TransferMatrix
     | MassiveView
     | TokenView
     | Provenance
@@ -40,6 +52,10 @@ SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     Notices.kind: notices.prepare,
     Accounting.kind: accounting.prepare,
     LayerCurves.kind: layer_curves.prepare,
+    PenaltyMap.kind: penalty_map.prepare,
+    ConfusionMatrix.kind: confusion_matrix.prepare,
+    Calibration.kind: calibration.prepare,
+    TransferMatrix.kind: transfer.prepare,
     MassiveView.kind: massive_view.prepare,
     TokenView.kind: token_view.prepare,
     Provenance.kind: provenance.prepare,
