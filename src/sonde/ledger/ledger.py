@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from sonde.ledger import claims, details, listing, results, runs, stages, supersession
 from sonde.ledger.database import connect, reading, writing
+from sonde.ledger.lineage import numbering_of
 from sonde.ledger.listing import Page
 from sonde.ledger.records import (
     REUSED,
@@ -25,7 +26,6 @@ from sonde.ledger.records import (
     Verdict,
     VerdictRow,
 )
-from sonde.ledger.schema import stages as stages_table
 from sonde.ledger.unit_scores import kept_units, read_units
 
 if TYPE_CHECKING:
@@ -219,18 +219,20 @@ class Ledger:
         """Return the scores of each unit from which a result was computed.
 
         ``part`` names a control or a baseline of the result; one that averages several series gives
-        as many scores.
+        as many scores. Units that are row numbers are named after their data too, so that those of
+        two files are never taken for the same.
 
         Raises:
             SondeError: the result, the part or its scores are not there.
         """
-        from sonde.ledger.units import read_scores
+        from sonde.ledger.units import read_scores, told_apart
 
         with reading(self.engine) as connection:
             row = results.known_result(connection, result)
             series = results.series_of(row, part)
-            stage = stages_table.c.id == row["stage_id"]
-            folder = connection.execute(select(stages_table.c.folder).where(stage)).scalar()
-            path = Path(str(folder)) / row["units"]
+            stage = stages.known_stage(connection, row["stage_id"])
+            path = Path(stage["folder"]) / row["units"]
             source = kept_units(connection, row["units_hash"], path)
-        return tuple(read_scores(source, one, row["metric"]) for one in series)
+            numbering = numbering_of(stage["key"], stages.contents_of(connection, stage["run_id"]))
+        found = (read_scores(source, one, row["metric"]) for one in series)
+        return tuple(told_apart(one, numbering) for one in found)

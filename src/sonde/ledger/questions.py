@@ -5,12 +5,12 @@ changes with the seed and with every setting; its question does not, so that res
 claim late are found under any name, seed or setting.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from sonde.core.files import fingerprint
+from sonde.ledger.lineage import DATA, Content, source_of, with_inputs
 
-Content: TypeAlias = Mapping[str, Any]  # what a key was made of
 USUAL = {"prompt": ("prompt", "messages", "text"), "label": ("label",)}  # columns by their part
 RANDOM = "random"  # the name of weights that nobody trained
 
@@ -29,7 +29,7 @@ def question_of(key: str, contents: Mapping[str, Content], *, same_rows: bool = 
         same_rows: whether less of the same data is other data, as it is for a smoke run.
     """
     try:
-        before = list(_with_inputs(key, contents))
+        before = list(with_inputs(key, contents))
         kind, method = contents[key]["kind"], _method(contents[key]["settings"])
         data = [_data(one, same_rows) for one in before if not one["inputs"]]
         weights = [one["model"]["weights"] for one in before if one["model"]]
@@ -45,18 +45,6 @@ def question_of(key: str, contents: Mapping[str, Content], *, same_rows: bool = 
     return fingerprint({**asked, "same_rows": same_rows})
 
 
-def _with_inputs(key: str, contents: Mapping[str, Content]) -> Iterator[Content]:
-    """Yield what a stage and everything before it was made of, each once."""
-    seen: set[str] = set()
-    left = [key]
-    while left:
-        one = left.pop()
-        if one not in seen:
-            seen.add(one)
-            yield contents[one]
-            left += contents[one]["inputs"].values()
-
-
 def _method(settings: Mapping[str, Any]) -> Any:
     method = settings.get("method")
     return cast("Mapping[str, Any]", method).get("kind") if isinstance(method, Mapping) else method
@@ -65,12 +53,12 @@ def _method(settings: Mapping[str, Any]) -> Any:
 def _data(content: Content, same_rows: bool) -> dict[str, Any]:
     """Return what is read: a file by its content, anything else by its settings."""
     settings: Mapping[str, Any] = content["settings"]
-    if content["kind"] != "data":
+    if content["kind"] != DATA:
         return {"files": content["files"]} if content["files"] else dict(settings)
     columns: Mapping[str, str | None] = settings.get("columns") or {}
     named = {part: columns.get(part) or usual[0] for part, usual in USUAL.items()}
     return {
-        "files": content["files"] or [settings.get("path"), settings.get("split")],
+        "files": source_of(content),
         "columns": {part: "" if named[part] in USUAL[part] else named[part] for part in USUAL},
         "where": settings.get("where") or {},
         "limit": settings.get("limit") if same_rows else None,

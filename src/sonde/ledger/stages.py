@@ -7,6 +7,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
+from sonde.ledger.lineage import Content
 from sonde.ledger.questions import question_of
 from sonde.ledger.records import DONE, REUSED, RUNNING, SMOKE, StageEnd, StageStart
 from sonde.ledger.results import result_columns
@@ -33,10 +34,26 @@ def _question(connection: Connection, run: int, start: StageStart, purpose: str)
     """Return what a stage asks, whose inputs the run has recorded before it."""
     if not start.made_of:
         return ""
-    before = select(stages.c.key, stages.c.made_of).where(stages.c.run_id == run)
-    contents = {row.key: row.made_of for row in connection.execute(before)}
-    contents[start.key] = start.made_of
+    contents = {**contents_of(connection, run), start.key: start.made_of}
     return question_of(start.key, contents, same_rows=purpose == SMOKE)
+
+
+def contents_of(connection: Connection, run: int) -> dict[str, Content]:
+    """Return what the stages of a run were made of, by key."""
+    query = select(stages.c.key, stages.c.made_of).where(stages.c.run_id == run)
+    return {row.key: row.made_of for row in connection.execute(query)}
+
+
+def known_stage(connection: Connection, stage: int) -> RowMapping:
+    """Return a stage's row.
+
+    Raises:
+        SondeError: there is no such stage.
+    """
+    row = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
+    if row is None:
+        raise SondeError(f"The ledger has no stage {stage}.")
+    return row
 
 
 def insert_stage(connection: Connection, columns: Mapping[str, Any]) -> int:
@@ -81,9 +98,7 @@ def insert_results(
     Raises:
         SondeError: there is no such stage.
     """
-    part = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
-    if part is None:
-        raise SondeError(f"The ledger has no stage {stage}.")
+    part = known_stage(connection, stage)
     numbers: list[int] = []
     for row in rows:
         columns = {name: row[name] for name in names_of(results) if name in row and name != "id"}
@@ -108,8 +123,7 @@ def maker_of(connection: Connection, stage: RowMapping) -> int:
 
 def is_known(connection: Connection, stage: int) -> bool:
     """Whether the ledger has the results of a stage already, under the same key."""
-    row = connection.execute(select(stages).where(stages.c.id == stage)).mappings().first()
-    return row is not None and _made_before(connection, row) is not None
+    return _made_before(connection, known_stage(connection, stage)) is not None
 
 
 def runs_with_results(

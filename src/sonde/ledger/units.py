@@ -6,6 +6,7 @@ scores the row belongs to), ``unit`` (the independent unit: a group, or an examp
 one that the fit had not seen; negative where nothing was fitted on these units). More are allowed.
 """
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,23 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
         other=texts("other") if paired else None,
         cross_validated="fold" in rows.column_names and bool((numbers("fold") >= 0).any()),
     )
+
+
+def told_apart(scores: "Scores", numbering: str) -> "Scores":
+    """Return scores whose units, where they are row numbers, are named after their data too.
+
+    Row 5 of one file is no unit of another file. ``numbering`` is the hash of the data (see
+    ``lineage.numbering_of``); empty: names are names.
+    """
+    import numpy as np
+
+    def named(units: np.ndarray) -> np.ndarray:
+        return np.where(np.char.isdecimal(units), np.char.add(f"{numbering} row ", units), units)
+
+    if not numbering:
+        return scores
+    other = None if scores.other is None else named(scores.other)
+    return replace(scores, unit=named(scores.unit), other=other)
 
 
 def series_in(source: Path | bytes) -> tuple[str, ...]:

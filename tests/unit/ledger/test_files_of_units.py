@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from tests.ledgers import write_units
 
 from sonde.core.errors import SondeError
-from sonde.ledger.units import read_scores, series_in
+from sonde.ledger.units import read_scores, series_in, told_apart
+from sonde.stats.scores import Scores
 
 ROWS = {
     "series": ["b", "a", "b"],
@@ -86,3 +87,12 @@ def test_every_row_comes_back_in_its_series(tmp_path_factory, rows):
         here = [index for index, one in enumerate(series) if one == name]
         assert list(scores.unit) == [units[index] for index in here]
         np.testing.assert_array_equal(scores.predicted, np.array(predicted)[here])
+
+
+def test_row_numbers_are_named_after_their_data_and_names_are_kept():
+    units, others = np.array(["0", "12", "p3"]), np.array(["1", "x", "12"])
+    scores = Scores("mean", units, np.zeros(3), None, others)
+    apart = told_apart(scores, "abc")
+    assert apart.unit.tolist() == ["abc row 0", "abc row 12", "p3"]
+    assert apart.other.tolist() == ["abc row 1", "x", "abc row 12"]
+    assert told_apart(scores, "") is scores

@@ -27,7 +27,7 @@ from sonde.ledger.records import Registration, Verdict
 if TYPE_CHECKING:
     from sonde.ledger.ledger import Ledger
 
-VERSION = 1  # changes when the same results are judged otherwise
+VERSION = 2  # changes when the same results are judged otherwise
 Item: TypeAlias = tuple[str, str]  # a claim's name, and the label of what it is judged on
 Stored: TypeAlias = Mapping[Item, Sequence[Verdict]]
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.core.errors import SondeError, nearest
 from sonde.experiments.claims.references import ResultReference
-from sonde.experiments.folder import ResultFolder
+from sonde.experiments.folder import Done, ResultFolder
 from sonde.experiments.stage import Finished
 from sonde.ledger.intervals import interval_read
+from sonde.ledger.lineage import Content, numbering_of
 from sonde.ledger.records import Against, Measured
 from sonde.stats.interval import Interval
 
@@ -50,6 +51,7 @@ class Findings:
     _measured: dict[Path, dict[str, Measured]] = field(
         default_factory=dict[Path, dict[str, Measured]]
     )
+    _markers: dict[Path, Done | None] = field(default_factory=dict[Path, Done | None])
 
     def state(self, reference: ResultReference) -> str:
         """Return the key of the result that a reference reads, or ``skipped``."""
@@ -87,11 +89,13 @@ class Findings:
                 f"{reference} has no per-unit scores.",
                 "Only results that keep the score of each unit can be compared.",
             )
-        from sonde.ledger.units import read_scores
+        from sonde.ledger.units import read_scores, told_apart
 
         path = finished.folder / measured.units
-        rows = tuple(read_scores(path, name, measured.metric) for name in series)
-        return Evidence(reference, measured.metric, score, rows)
+        numbering = numbering_of(finished.key, self._contents(reference.variant))
+        rows = (read_scores(path, name, measured.metric) for name in series)
+        apart = tuple(told_apart(one, numbering) for one in rows)
+        return Evidence(reference, measured.metric, score, apart)
 
     def results(self, variant: str) -> Mapping[str, Mapping[str, Measured]]:
         """Return all results of a variant, by stage and name."""
@@ -111,12 +115,23 @@ class Findings:
             )
         return known[reference.result]
 
+    def _contents(self, variant: str) -> dict[str, Content]:
+        """Return what the finished stages of a variant were made of, by key."""
+        found = [one for one in self.variants[variant].values() if not one.skipped]
+        markers = [(one.key, self._done(one)) for one in found]
+        return {key: done.made_of for key, done in markers if done is not None}
+
     def _of(self, finished: Finished) -> dict[str, Measured]:
         if finished.folder not in self._measured:
-            done = ResultFolder(finished.folder).done
+            done = self._done(finished)
             found = [measured_from(stored) for stored in done.results] if done else []
             self._measured[finished.folder] = {one.name: one for one in found}
         return self._measured[finished.folder]
+
+    def _done(self, finished: Finished) -> Done | None:
+        if finished.folder not in self._markers:
+            self._markers[finished.folder] = ResultFolder(finished.folder).done
+        return self._markers[finished.folder]
 
 
 def _against(reference: ResultReference, measured: Measured) -> Against:

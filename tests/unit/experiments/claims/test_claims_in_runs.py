@@ -8,6 +8,7 @@ from sonde.experiments.hardware import named_hardware
 from sonde.experiments.planning import plan
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
+from sonde.ledger.compare import compare
 from sonde.ledger.ledger import Ledger
 
 EXPERIMENT = """\
@@ -215,6 +216,44 @@ def test_a_sweep_is_judged_as_a_whole_before_its_pages_are_written(lab):
     rows = lab.ledger.list()
     assert [row.state for row in rows] == ["done", "done"]
     assert [len(lab.ledger.verdicts(run=row.id)) for row in rows] == [3, 1]
+
+
+TWO_FILES = """\
+name: small
+model: {name: "random:llama", check: false}
+stages:
+  sentences: {kind: data, path: sentences.csv}
+  others: {kind: data, path: others.csv}
+  acts: {kind: extract, data: sentences, layers: [0], template: none}
+  acts2: {kind: extract, data: others, layers: [0], template: none}
+  truth:
+    kind: probe
+    activations: acts
+    labels: sentences
+    method: {kind: mean_difference, folds: 3}
+  second:
+    kind: probe
+    activations: acts2
+    labels: others
+    method: {kind: mean_difference, folds: 3}
+claims:
+  same: {statement: s, kind: equivalence, of: truth.selected, over: second.selected, by: 0.3}
+"""
+
+
+def test_rows_of_two_files_are_no_pairs_unless_the_column_of_ids_is_named(lab):
+    # Labels that the words say nothing of, so that no score is at the ceiling.
+    words = "good", "bad", "kind", "cruel", "dull"
+    rows = [f"{n},Number {n} was {words[n % 5]} today,{'ab'[n // 4 % 2]}" for n in range(36)]
+    numbered = ["id,text,label", *rows]
+    (lab.folder / "sentences.csv").write_text("\n".join(numbered) + "\n")
+    (lab.folder / "others.csv").write_text("\n".join(numbered).replace("today", "then") + "\n")
+    assert only(lab.run(TWO_FILES))[1].verdict.design == "unpaired"
+    named = [f"{stage}.columns.id=id" for stage in ("sentences", "others")]
+    assert only(lab.run(TWO_FILES, *named))[1].verdict.design == "paired"
+    lab.run(TWO_FILES, "sentences.path=others.csv")
+    compared = {one.a.stage: one.design for one in compare(lab.ledger, 1, 3).results}
+    assert (compared["truth"], compared["second"]) == ("unpaired", "")  # the second is run 1's own
 
 
 def test_a_stated_value_is_held_against_the_result_and_may_come_later(lab):
