@@ -1,7 +1,8 @@
 """Activations: extract them, keep them, take their moments, find their massive dimensions."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sonde.core.lazy import lazily
 
 if TYPE_CHECKING:
     from sonde.activations.activations import Activations, ActivationsInMemory, RowTable, Skipped
@@ -45,37 +46,30 @@ __all__ = [
 
 # Settings are read without torch, which takes seconds to import: a name is imported when it is
 # first used. No module here has the name of a function (docs/decisions/0006).
-_HOME = {
-    "ActivationStore": "store",
-    "ActivationStream": "streaming",
-    "Activations": "activations",
-    "ActivationsInMemory": "activations",
-    "ClassMoments": "moments",
-    "ExtractSettings": "settings",
-    "ImportSettings": "foreign_settings",
-    "MassiveDimensions": "massive_report",
-    "MassiveSettings": "massive_report",
-    "Moments": "moments",
-    "Origin": "origin",
-    "Problem": "verify",
-    "RowTable": "activations",
-    "Skipped": "activations",
-    "extract": "extraction",
-    "import_activations": "foreign",
-    "massive_dimensions": "massive",
-    "mean_difference": "moments",
-    "save_activations": "saving",
-    "stream": "streaming",
-    "stream_moments": "moments",
-    "verify_store": "verify",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'sonde.activations' has no attribute {name!r}")
-    return getattr(import_module(f"sonde.activations.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "ActivationStore": "store",
+        "ActivationStream": "streaming",
+        "Activations": "activations",
+        "ActivationsInMemory": "activations",
+        "ClassMoments": "moments",
+        "ExtractSettings": "settings",
+        "ImportSettings": "foreign_settings",
+        "MassiveDimensions": "massive_report",
+        "MassiveSettings": "massive_report",
+        "Moments": "moments",
+        "Origin": "origin",
+        "Problem": "verify",
+        "RowTable": "activations",
+        "Skipped": "activations",
+        "extract": "extraction",
+        "import_activations": "foreign",
+        "massive_dimensions": "massive",
+        "mean_difference": "moments",
+        "save_activations": "saving",
+        "stream": "streaming",
+        "stream_moments": "moments",
+        "verify_store": "verify",
+    },
+)

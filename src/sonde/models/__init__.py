@@ -1,7 +1,8 @@
 """Models: loading, hook points, capture and edits in a forward pass, generation."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sonde.core.lazy import lazily
 
 if TYPE_CHECKING:
     from sonde.models.entries import Entry, catalog
@@ -23,24 +24,17 @@ __all__ = [
 ]
 
 # Torch and transformers take seconds to import, so a name is imported when it is first used.
-_HOME = {
-    "Entry": "entries",
-    "MemoryEstimate": "memory",
-    "Model": "model",
-    "ModelInfo": "model",
-    "ModelSpec": "spec",
-    "available_memory": "memory",
-    "catalog": "entries",
-    "estimate": "memory",
-    "load": "loading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'sonde.models' has no attribute {name!r}")
-    return getattr(import_module(f"sonde.models.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Entry": "entries",
+        "MemoryEstimate": "memory",
+        "Model": "model",
+        "ModelInfo": "model",
+        "ModelSpec": "spec",
+        "available_memory": "memory",
+        "catalog": "entries",
+        "estimate": "memory",
+        "load": "loading",
+    },
+)
