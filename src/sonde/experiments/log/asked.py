@@ -1,6 +1,7 @@
 """What was asked: the question, the steps, and the claims with the times of their registration."""
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 from sonde.experiments.claims.specification import content_of
@@ -77,27 +78,32 @@ def _step(spec: Specification, name: str) -> tuple[str, ...]:
 
 
 def _claims(spec: Specification, history: History) -> str:
-    """Return the claims of the file, and those that were registered and are no longer in it."""
+    """Return everything that was claimed, by claim: each version with its time, the oldest first.
+
+    The claims of the file come first, then those that were registered and are no longer in it.
+    """
     rows: list[tuple[str, ...]] = []
-    registered = {one.name: one for one in history.claims}
-    for name in spec.claims:
-        content = content_of(name, spec.claims)
-        rows.append(_claim(name, content, registered.get(name)))
-    for name, one in registered.items():
-        if name not in spec.claims:
-            rows.append(_claim(name, one.content, one))
+    for name in dict.fromkeys((*spec.claims, *(one.name for one in history.claims))):
+        known = [one for one in history.claims if one.name == name]
+        stands = known[-1] if known else None
+        if name in spec.claims:
+            stands = history.registered(name, content_of(name, spec.claims))
+        for one, after in zip_longest(known, known[1:]):
+            replaced = "" if one is stands or after is None else minute(after.registered)
+            rows.append(_claim(name, one.content, _registered(one, replaced)))
+        if name in spec.claims and stands is None:
+            rows.append(_claim(name, content_of(name, spec.claims), "not yet"))
     return table(("claim", "mode", "what is claimed", "decided by", "registered (UTC)"), rows)
 
 
-def _claim(name: str, content: Mapping[str, Any], known: Registration | None) -> tuple[str, ...]:
-    if known is None:
-        when = "not yet"
-    else:
-        when = minute(known.registered)
-        if known.after_results:
-            when += ", after results were there"
-        if dict(known.content) != dict(content):
-            when += "; the file now says otherwise"
+def _registered(one: Registration, replaced: str) -> str:
+    when = minute(one.registered)
+    if one.after_results:
+        when += ", after results were there"
+    return f"{when}; claimed until {replaced}" if replaced else when
+
+
+def _claim(name: str, content: Mapping[str, Any], when: str) -> tuple[str, ...]:
     return (
         code(name),
         escape(content.get("mode", "")),

@@ -38,10 +38,9 @@ def _claims(spec: Specification, history: History) -> Iterator[str]:
         if one.replaces is not None:
             changed = _differences(by_id[one.replaces], one) if one.replaces in by_id else ""
             yield f"Claim {code(one.name)} was changed {when}: {changed or 'its content'}."
-    registered = {one.name: one for one in history.claims}
+    registered = dict.fromkeys(one.name for one in history.claims)
     for name in spec.claims:
-        known = registered.get(name)
-        if known is not None and dict(known.content) != content_of(name, spec.claims):
+        if name in registered and not history.registered(name, content_of(name, spec.claims)):
             yield f"Claim {code(name)} says in the file what is not registered yet."
     for name in registered:
         if name not in spec.claims:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sonde.core.files import fingerprint
 from sonde.ledger.records import (
     DONE,
     REUSED,
@@ -30,6 +31,13 @@ class History:
     claims: tuple[Registration, ...] = ()
     verdicts: tuple[VerdictRow, ...] = ()
     ledger: str = ""
+
+    def registered(self, name: str, content: Mapping[str, Any]) -> Registration | None:
+        """Return the registration by which a claim that says this stands, if there is one."""
+        from sonde.ledger.claims import registered_as
+
+        known = [one for one in self.claims if one.name == name]
+        return registered_as(known, fingerprint(dict(content)))
 
 
 @dataclass(frozen=True, slots=True)

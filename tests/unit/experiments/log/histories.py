@@ -31,7 +31,7 @@ claims:
 SUMMARY = {
     "selected": {"value": 0.8, "low": 0.7, "high": 0.9, "n": 12},
     "join": "2,264 of 3,000 labels joined; 736 have no activations: 36 were skipped (non-finite).",
-    "cautions": ["No probe can beat the baseline 'length'."],
+    "cautions": ["No probe can be shown to beat the baseline 'length'."],
     "warnings": ["the best penalty lies at the edge of the grid."],
     "missing": {},
     "confusion": {

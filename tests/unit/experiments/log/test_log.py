@@ -124,7 +124,7 @@ def test_observations_are_what_the_facts_say(spec, where):
     for words in (
         "2,264 of 3,000 labels joined; 736 have no activations",
         "`sentences`: left out: NaN label 10.",
-        "No probe can beat the baseline 'length'.",
+        "No probe can be shown to beat the baseline 'length'.",
         "edge of the grid.",
         "`transcoder` has no number: the transcoder has none",
     ):
@@ -166,7 +166,26 @@ def test_a_changed_claim_and_changed_settings_are_deviations(spec, experiment, w
     assert "was registered" in said
     assert "after results were there" in said
     assert "`stages.truth.method.folds` from 3 to 4 since the run before" in said
-    assert "the file now says otherwise" not in sections(later, where)["asked"]
+    # What was claimed before stays to be read, and until when it was.
+    first, second = ledger.registrations("small")
+    rows = [line for line in sections(later, where)["asked"].splitlines() if "`readable`" in line]
+    assert len(rows) == 2
+    assert "by more than 0.05" in rows[0]
+    until = second.registered[:16].replace("T", " ")
+    assert rows[0].endswith(f"{first.registered[:16].replace('T', ' ')}; claimed until {until} |")
+    assert "by more than 0.01" in rows[1]
+    assert rows[1].endswith("after results were there |")
+
+
+def test_what_the_file_claims_now_follows_what_was_registered(spec, experiment, where):
+    whole_history(spec, where)
+    experiment.write_text(experiment.read_text().replace("by: 0.05", "by: 0.01"))
+    found = sections(read_specification(experiment), where)["asked"]
+    rows = [line for line in found.splitlines() if "`readable`" in line]
+    assert "by more than 0.05" in rows[0]
+    assert "claimed until" not in rows[0]  # as long as the other is not registered
+    assert "by more than 0.01" in rows[1]
+    assert rows[1].endswith("| not yet |")
 
 
 def test_settings_that_changed_under_a_claim_name_it(spec, experiment, where):
@@ -190,7 +209,7 @@ def test_a_sweep_is_one_table_across_its_variants(spec, where):
     assert "| `seed=1` and `seed=2` | 0.900 [0.800, 0.950] |" in truth
     assert "| `blocks.1.resid_post` | 0.600 | " in truth
     seen = sections(spec, where)["observations"]
-    assert "- `truth`: No probe can beat the baseline 'length'." in seen
+    assert "- `truth`: No probe can be shown to beat the baseline 'length'." in seen
     cautious = dict(SUMMARY, warnings=["only here."])
     record(ledger, start_of(spec, variant="seed=0"), summary=cautious, key="k9")
     seen = sections(spec, where)["observations"]
