@@ -9,11 +9,15 @@ import numpy as np
 from bench.trust.planted import Planted, true_auroc, true_r2
 from sonde.core.hooks import HookPoint
 from sonde.probes import ProbeResults, logistic, mean_difference, ridge
-from sonde.probes.fitting import SOLVERS
+from sonde.probes.logistic_solver import logistic_solver
+from sonde.probes.mean_solver import mean_solver
+from sonde.probes.problem import Problem
+from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.scored import Scored
 from sonde.stats import Scores
 
 FITS = {"logistic": logistic, "mean_difference": mean_difference, "ridge": ridge}
+SOLVERS = {"logistic": logistic_solver, "mean_difference": mean_solver, "ridge": ridge_solver}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,11 @@ class Search:
         ):
             train = torch.from_numpy(np.flatnonzero(fold_of_row != number))
             x = data.acts.tensor(at or hook)[train].to(torch.float64)[None]
-            y = torch.from_numpy(data.labels.astype(np.float64))[train, None]
-            fitted = SOLVERS[self.kind](x, y, torch.zeros(len(train), dtype=torch.int64)).final(
+            y = torch.from_numpy(data.labels.astype(np.float64))[train]
+            (fitted,) = SOLVERS[self.kind](Problem.plain(x, y)).final(
                 torch.tensor([penalty], dtype=torch.float64)
             )
-            true.append(
-                self._true(fitted.weight[0].numpy(), float(fitted.bias[0]), data, at or hook)
-            )
+            true.append(self._true(fitted.weight[0].numpy(), float(fitted.bias), data, at or hook))
         return float(np.mean(true))
 
     def worth(self, train: Planted, seed: int) -> np.ndarray:

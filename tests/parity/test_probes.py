@@ -13,6 +13,7 @@ from sonde import probes
 from sonde.activations.moments import mean_difference as from_moments
 from sonde.activations.moments import stream_moments
 from sonde.probes.logistic_solver import logistic_solver
+from sonde.probes.problem import Problem
 from sonde.probes.ridge_solver import CoordinateSide, RowSide, ridge_solver
 from sonde.stats import accuracy, auroc, balanced_accuracy, grouped_folds, r2
 
@@ -43,7 +44,7 @@ def test_ridge_predictions(n, d, side):
     rng = np.random.default_rng(0)
     x, y = spread(rng, 2, n, d), torch.from_numpy(rng.normal(5, 2, size=(n, 2)))
     folds = grouped_folds(np.arange(n), 4)
-    solver = ridge_solver(x, y, torch.from_numpy(folds))
+    solver = ridge_solver(Problem.plain(x, y, torch.from_numpy(folds)))
     assert isinstance(solver, side)
     for left_out in [(1,), (0, 3)]:
         got = solver.held_out(left_out, PENALTIES).numpy()
@@ -53,11 +54,11 @@ def test_ridge_predictions(n, d, side):
                 want = (
                     peer_ridge(penalty).fit(activation[~held], y[~held]).predict(activation[held])
                 )
-                np.testing.assert_allclose(got[layer, number], want, rtol=1e-6, atol=1e-6)
+                np.testing.assert_allclose(got[layer, number, :, :, 0], want, rtol=1e-6, atol=1e-6)
     final = solver.final(torch.tensor([0.1, 10.0]))
     for layer, penalty in enumerate([0.1, 10.0]):
         want = peer_ridge(penalty).fit(x[layer], y[:, 0]).predict(x[layer])
-        got = x[layer] @ final.weight[layer] + final.bias[layer]
+        got = final[layer](x[layer])[:, 0]
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
 
 
@@ -68,14 +69,14 @@ def test_logistic_coefficients_and_objective(n, d):
     y = np.tile([0.0, 1.0], n // 2)
     x[1, :, 3:] += torch.from_numpy(y)[:, None]  # separable; the others are not, for n > d
     folds = torch.from_numpy(grouped_folds(np.arange(n), 4))
-    solver = logistic_solver(x, torch.from_numpy(y)[:, None], folds)
+    solver = logistic_solver(Problem.plain(x, torch.from_numpy(y), folds))
     for penalty in (0.01, 1.0, 300.0):
         found = solver.final(torch.full((3,), penalty))
         for layer in range(3):
             z = StandardScaler().fit_transform(x[layer])
             model = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=100_000).fit(z, y)
-            ours = (found.weight[layer] * found.scale[layer]).numpy()
-            bias = float(found.bias[layer] + found.weight[layer] @ found.mean[layer])
+            ours = (found[layer].weight[0] * found[layer].scale).numpy()
+            bias = float(found[layer].bias + found[layer].weight @ found[layer].mean)
             np.testing.assert_allclose(ours, model.coef_[0], atol=2e-5, rtol=1e-4)
             own, theirs = (
                 np.logaddexp(0, z @ w + b).sum() - y @ (z @ w + b) + penalty / 2 * w @ w
@@ -93,8 +94,8 @@ def test_the_sweeps_logits_are_near_the_optimum():
     y = np.tile([0.0, 1.0], 30)
     x[0, :, 5:9] += 0.5 * torch.from_numpy(y)[:, None]
     folds = grouped_folds(np.arange(60), 4, classes=y)
-    solver = logistic_solver(x, torch.from_numpy(y)[:, None], torch.from_numpy(folds))
-    got = solver.held_out((2,), PENALTIES).numpy()[0, :, :, 0]
+    solver = logistic_solver(Problem.plain(x, torch.from_numpy(y), torch.from_numpy(folds)))
+    got = solver.held_out((2,), PENALTIES).numpy()[0, :, :, 0, 0]
     held = folds == 2
     for number, penalty in enumerate(PENALTIES):
         model = peer_logistic(penalty).fit(x[0][~held], y[~held])
@@ -110,9 +111,9 @@ def test_the_controls_looser_tolerance_does_not_show_in_their_scores():
     folds = grouped_folds(np.arange(90), 3)
     held = folds == 0
     exact, loose = (
-        logistic_solver(x, torch.from_numpy(columns), torch.from_numpy(folds))
+        logistic_solver(Problem.plain(x, torch.from_numpy(columns), torch.from_numpy(folds)))
         .held_out((0,), PENALTIES)
-        .numpy()
+        .numpy()[..., 0]
         for columns in (y[:, None], np.stack([other, y], axis=1))
     )
     want, got = auroc(y[held], exact[..., 0]), auroc(y[held], loose[..., 1])
@@ -138,7 +139,10 @@ def plainly_nested(layers, y, folds, fit, predict, score):
                 inner.append(score(y[train], guess[train]))
             choice = PENALTIES[int(np.argmax(inner))]
             best[layer, outer] = max(inner)
-            held_out[layer, ~train] = predict(fit(choice).fit(x[train], y[train]), x[~train])
+            said = predict(fit(choice).fit(x[train], y[train]), x[~train])
+            held_out[layer, ~train] = said / (
+                np.sqrt(np.mean(said**2)) if score is peer.roc_auc_score else 1
+            )
     winner = best.argmax(axis=0)
     chosen = held_out[winner[folds], np.arange(len(y))]
     return [score(y, one) for one in held_out], score(y, chosen), winner

@@ -19,12 +19,16 @@ from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_atomic
 from sonde.core.hooks import parse_hook_point
-from sonde.probes.probe import Kind, Probe
+from sonde.probes.probe import Probe
+from sonde.probes.reader import Reader
+from sonde.probes.readers import READERS
+from sonde.probes.settings import SETTINGS
 from sonde.stats.interval import Interval
 
 KEY = "sonde"
-FORMAT = 1
-TENSORS = ("weight", "bias", "mean", "scale")
+FORMAT = 2  # 1 knew linear probes of one output alone; it is read as well
+FIRST = 1
+_ALTERED = "The file was altered; fit the probe again."
 
 
 class IntervalHeader(Config):
@@ -53,7 +57,8 @@ class ProbeHeader(Config):
     artifact: str
     format: int
     sonde_version: str
-    kind: Kind
+    kind: str
+    reader: str = "linear"
     model: str
     revision: str
     model_fingerprint: str
@@ -79,6 +84,7 @@ def header_of(probe: Probe) -> ProbeHeader:
         format=FORMAT,
         sonde_version=__version__,
         kind=probe.kind,
+        reader=probe.reader.name,
         model=origin.model,
         revision=origin.revision,
         model_fingerprint=origin.model_fingerprint,
@@ -86,9 +92,9 @@ def header_of(probe: Probe) -> ProbeHeader:
         position=probe.position,
         template=origin.template,
         dtype=origin.dtype,
-        d_model=len(probe.weight),
-        scaling="weight and bias take raw activations; mean and scale, already folded in, are "
-        "those of the training rows",
+        d_model=probe.d_model,
+        scaling="the tensors take raw activations; mean and scale, already folded in, are those of "
+        "the training rows",
         labels=probe.labels,
         penalty=probe.penalty,
         training_data=probe.training_data,
@@ -100,15 +106,9 @@ def header_of(probe: Probe) -> ProbeHeader:
 
 def save_probe(probe: Probe, path: Path) -> Path:
     """Write a probe atomically; return the path."""
-    tensors = {
-        "weight": probe.weight,
-        "bias": torch.tensor([probe.bias], dtype=torch.float64),
-        "mean": probe.mean,
-        "scale": probe.scale,
-    }
     whole = {  # copies, because safetensors refuses tensors that share memory
         name: tensor.detach().to("cpu", torch.float64).contiguous().clone()
-        for name, tensor in tensors.items()
+        for name, tensor in probe.reader.tensors().items()
     }
     text = canonical_json(header_of(probe).model_dump(mode="json"))
     write_atomic(path, lambda aside: save_file(whole, aside, metadata={KEY: text}))
@@ -122,22 +122,11 @@ def load_probe(path: Path) -> Probe:
         SondeError: the file is missing, damaged, not a probe, or of a later format.
     """
     header, tensors = _read(path)
-    width = header.d_model
-    shapes = {"weight": (width,), "bias": (1,), "mean": (width,), "scale": (width,)}
-    for name, shape in shapes.items():
-        if tuple(tensors[name].shape) != shape:
-            raise SondeError(
-                f"{path}: {name} has shape {list(tensors[name].shape)}, not {list(shape)}.",
-                fix="The file was altered; fit the probe again.",
-            )
     return Probe(
         kind=header.kind,
         hook=parse_hook_point(header.hook),
         position=header.position,
-        weight=tensors["weight"],
-        bias=float(tensors["bias"]),
-        mean=tensors["mean"],
-        scale=tensors["scale"],
+        reader=_reader(path, header, tensors),
         labels=header.labels,
         penalty=header.penalty,
         origin=header.origin,
@@ -154,11 +143,40 @@ def _read(path: Path) -> tuple[ProbeHeader, dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             given = _metadata(path, (file.metadata() or {}).get(KEY))
             header = validated(ProbeHeader, given, where=f"The header of {path}")
-            return header, {name: file.get_tensor(name) for name in TENSORS}
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise SondeError(
             f"{path} is not a whole safetensors file ({error}).", fix="Copy or make it again."
         ) from None
+
+
+def _reader(path: Path, header: ProbeHeader, tensors: dict[str, Tensor]) -> Reader:
+    """Make the reader, whose tensors must be there and fit each other and the header."""
+    for tag, table, what in (
+        (header.kind, SETTINGS, "kind of probe"),
+        (header.reader, READERS, "reader"),
+    ):
+        if tag not in table:
+            raise SondeError(
+                f"{path} has the {what} {tag!r}, which this sonde does not know.",
+                fix=f"It was written by sonde {header.sonde_version}; use that or a later one.",
+            )
+    for name in ("mean", "scale"):
+        if name not in tensors:
+            raise SondeError(f"{path} is not whole: it has no {name}.", fix=_ALTERED)
+        if tuple(tensors[name].shape) != (header.d_model,):
+            raise SondeError(
+                f"{path}: {name} has shape {list(tensors[name].shape)}, not [{header.d_model}].",
+                fix=_ALTERED,
+            )
+    try:
+        reader = READERS[header.reader].of(tensors)
+        reader(torch.zeros(1, header.d_model, dtype=torch.float64))
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise SondeError(
+            f"{path} is not whole: its tensors do not fit together ({error}).", fix=_ALTERED
+        ) from None
+    return reader
 
 
 def _metadata(path: Path, text: str | None) -> dict[str, Any]:
@@ -171,9 +189,10 @@ def _metadata(path: Path, text: str | None) -> dict[str, Any]:
             f"{path} is not a probe that sonde wrote.",
             fix="Give a file from the probes/ folder of a result.",
         )
-    if given.get("format") != FORMAT:
+    if given.get("format") not in (FIRST, FORMAT):
         raise SondeError(
-            f"{path} has probe format {given.get('format')}; this sonde reads {FORMAT}.",
+            f"{path} has probe format {given.get('format')}; this sonde reads {FIRST} and "
+            f"{FORMAT}.",
             fix=f"It was written by sonde {given.get('sonde_version')}; use that or a later one.",
         )
     return given

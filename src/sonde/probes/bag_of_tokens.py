@@ -20,9 +20,9 @@ class BagOfTokens:
     """
 
     texts: Sequence[str]
-    truth: Float[np.ndarray, " row"]
+    truth: Float[np.ndarray, "row target"]
     folds: Int[np.ndarray, " row"]
-    classes: bool
+    n_classes: int  # 0 for numbers
 
     def held_out(self, left_out: Sequence[int], penalties: Sequence[float]) -> Any:
         """Fit without the folds ``left_out`` and predict their rows."""
@@ -34,23 +34,40 @@ class BagOfTokens:
         try:
             train = counter.fit_transform(self._texts(~held))
         except ValueError:  # no word at all: nothing but the mean to go by
-            mean = self.truth[~held].mean() if not self.classes else 0.0
-            return torch.full((1, len(penalties), int(held.sum()), 1), mean).double()
-        test = counter.transform(self._texts(held))
-        fits = [self._predict(train, self.truth[~held], test, one) for one in penalties]
-        return torch.from_numpy(np.stack(fits)[None, :, :, None])
+            outputs = self.n_classes if self.n_classes > 2 else 1
+            mean = np.zeros(outputs) if self.n_classes else self.truth[~held].mean(axis=0)
+            said = np.broadcast_to(mean, (len(penalties), int(held.sum()), len(mean))).copy()
+        else:
+            test = counter.transform(self._texts(held))
+            said = np.stack(
+                [self._predict(train, self.truth[~held], test, one) for one in penalties]
+            )
+        return torch.from_numpy(said)[None, :, :, None]
 
     def _texts(self, which: Bool[np.ndarray, " row"]) -> list[str]:
         return [text for text, wanted in zip(self.texts, which, strict=True) if wanted]
 
-    def _predict(self, train: Any, truth: np.ndarray, test: Any, penalty: float) -> np.ndarray:
+    def _predict(
+        self, train: Any, truth: np.ndarray, test: Any, penalty: float
+    ) -> Float[np.ndarray, "held output"]:
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        if not self.classes:
-            return Ridge(alpha=penalty).fit(train, truth).predict(test)
-        if np.ptp(truth) == 0:
-            return np.zeros(test.shape[0])
+        if not self.n_classes:
+            said = Ridge(alpha=penalty).fit(train, truth).predict(test)
+            return said.reshape(len(said), -1)
+        several = self.n_classes > 2
+        there = np.unique(truth)
+        if len(there) == 1:
+            said = np.zeros((test.shape[0], self.n_classes if several else 1))
+            said[:, int(there[0]) if several else 0] = 1.0 if several else 0.0
+            return said
         with warnings.catch_warnings():  # a baseline need not converge to the last digit
             warnings.simplefilter("ignore")
-            model = LogisticRegression(C=1 / penalty, max_iter=200).fit(train, truth)
-        return model.decision_function(test)
+            model = LogisticRegression(C=1 / penalty, max_iter=200).fit(train, truth[:, 0])
+        logits = model.decision_function(test)
+        if not several:
+            return logits[:, None]
+        said = np.full((len(logits), self.n_classes), -np.inf)
+        two = logits.ndim == 1  # of several classes two were there to learn
+        said[:, there.astype(int)] = np.stack([-logits, logits], axis=1) if two else logits
+        return said

@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Float, Int
 
 from sonde.probes.bag_of_tokens import BagOfTokens
+from sonde.probes.kinds import KINDS
 from sonde.probes.length import length_features
+from sonde.probes.lines import Scoring
 from sonde.probes.logistic_solver import logistic_solver
 from sonde.probes.names import BAG, LENGTH
 from sonde.probes.nested import nested
+from sonde.probes.problem import Problem
 from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.scored import Scored, intervals
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Predictor
 from sonde.probes.targets import Targets
 from sonde.stats.interval import Interval
@@ -41,16 +44,16 @@ class Examples:
 
     texts: Sequence[str] | None
     tokens: Int[np.ndarray, " row"]
-    truth: Float[np.ndarray, " row"]
+    truth: Float[np.ndarray, "row target"]
     folds: Int[np.ndarray, " row"]
-    classes: bool
+    n_classes: int  # 0 for numbers
 
 
 def bag_of_tokens(examples: Examples) -> Predictor | str:
     """Return the bag-of-tokens model, or why there is none."""
     if examples.texts is None:
         return NO_TEXTS
-    return BagOfTokens(examples.texts, examples.truth, examples.folds, examples.classes)
+    return BagOfTokens(examples.texts, examples.truth, examples.folds, examples.n_classes)
 
 
 def length(examples: Examples) -> Predictor | str:
@@ -58,9 +61,16 @@ def length(examples: Examples) -> Predictor | str:
     features = length_features(examples.texts, examples.tokens)
     if not features.shape[1]:
         return NO_TEXTS if examples.texts is None else "all texts have the same length"
-    prepare = logistic_solver if examples.classes else ridge_solver
-    x, y = torch.from_numpy(features)[None], torch.from_numpy(examples.truth)[:, None]
-    return prepare(x, y, torch.from_numpy(examples.folds))
+    prepare = logistic_solver if examples.n_classes else ridge_solver
+    folds = torch.from_numpy(examples.folds)
+    return prepare(
+        Problem(
+            torch.from_numpy(features)[None],
+            torch.from_numpy(examples.truth)[:, None],
+            folds,
+            torch.arange(len(folds)),
+        )
+    )
 
 
 MODELS: Mapping[str, Callable[[Examples], Predictor | str]] = {
@@ -70,7 +80,7 @@ MODELS: Mapping[str, Callable[[Examples], Predictor | str]] = {
 
 
 def baselines(
-    targets: Targets, folds: Int[np.ndarray, " row"], settings: ProbeSettings
+    targets: Targets, folds: Int[np.ndarray, " row"], settings: AnyProbeSettings
 ) -> tuple[dict[str, Baseline], dict[str, str]]:
     """Score every baseline of the table; return them, and why the others are not there.
 
@@ -83,9 +93,8 @@ def baselines(
     tokens = np.zeros(len(names), np.int64)
     np.maximum.at(tokens, number.reshape(-1), targets.token + 1)
     texts = [targets.texts[name] for name in names.tolist()] if targets.texts else None
-    examples = Examples(
-        texts, tokens, targets.values[first], folds[first], classes=settings.kind != "ridge"
-    )
+    n_classes = 0 if settings.says == "number" else len(targets.classes)
+    examples = Examples(texts, tokens, targets.values[first], folds[first], n_classes)
     found: dict[str, Baseline] = {}
     missing: dict[str, str] = {}
     for name, make in MODELS.items():
@@ -102,17 +111,21 @@ def _scored(
     targets: Targets,
     first: Int[np.ndarray, " example"],
     folds: Int[np.ndarray, " row"],
-    settings: ProbeSettings,
+    settings: AnyProbeSettings,
 ) -> Baseline:
     metric = METRICS[settings.metric]
-    truth, fold = targets.values[first], folds[first]
-    found = nested(predictor, fold, truth[:, None], PENALTIES, metric)
+    lines = KINDS[settings.kind].lines(targets, first, folds)
+    scoring = Scoring.of(lines, folds[first], targets.values[first][:, None])
+    found = nested(predictor, scoring, PENALTIES, metric)
+    rows, fold = first[lines.rows], scoring.fold
     scored = Scored(
-        example=targets.example[first],
-        token=np.full(len(first), -1, np.int32),
-        unit=targets.unit[first],
+        example=targets.example[rows],
+        token=np.full(len(rows), -1, np.int32),
+        unit=targets.unit[rows],
+        other=None if lines.other is None else targets.unit[first[lines.other]],
         fold=fold,
-        truth=truth,
+        truth=scoring.truth[:, 0],
         predicted=found.out_of_fold[0, :, 0],
+        scale=found.scale[0, fold, 0],
     )
     return Baseline(intervals([scored], metric, settings.bootstrap)[0], scored)

@@ -27,7 +27,8 @@ def cautions(results: "ProbeResults") -> tuple[Caution, ...]:
     for name, baseline in results.baselines.items():
         room = headroom(baseline.score, METRICS[results.metric])
         if not room.enough:
-            found.append(Caution(f"No probe can beat the baseline {name!r}. {room.why}", room.fix))
+            what = f"No probe can be shown to beat the baseline {name!r}. {room.why}"
+            found.append(Caution(what, room.fix))
     if results.confusion is not None and results.confusion.always_says:
         found.append(
             Caution(

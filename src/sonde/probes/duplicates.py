@@ -13,14 +13,14 @@ import torch
 
 from sonde.activations.activations import Activations
 from sonde.core.errors import SondeError
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.targets import Targets
 from sonde.stats.leaks import Leak, duplicates
 
 SHOWN = 3  # pairs of ids in a sentence
 
 
-def without_duplicates(acts: Activations, targets: Targets, settings: ProbeSettings) -> Targets:
+def without_duplicates(acts: Activations, targets: Targets, settings: AnyProbeSettings) -> Targets:
     """Make one group of groups that share a text, or the activations of one, and say so.
 
     Texts are compared without regard to case and spacing, activations bit by bit.
@@ -58,7 +58,7 @@ def without_duplicates(acts: Activations, targets: Targets, settings: ProbeSetti
     return replace(targets, unit=unit, notes=tuple(notes))
 
 
-def _enough(said: str, before: int, after: int, settings: ProbeSettings) -> None:
+def _enough(said: str, before: int, after: int, settings: AnyProbeSettings) -> None:
     if after < settings.folds <= before:
         raise SondeError(
             f"{said}; put together, {after} of {before} groups are left, too few for "

@@ -10,31 +10,24 @@ from sonde.core.base import AnyConfig, validated
 from sonde.core.errors import SondeError
 from sonde.probes.baseline import baselines
 from sonde.probes.duplicates import without_duplicates
+from sonde.probes.kinds import KINDS
 from sonde.probes.layers import layer_results
-from sonde.probes.logistic_solver import logistic_solver
-from sonde.probes.mean_solver import mean_solver
 from sonde.probes.names import DIRECTION, SHUFFLED
 from sonde.probes.random_weights import with_random_weights
 from sonde.probes.results import ProbeResults
-from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.selection import select
 from sonde.probes.settings import (
+    AnyProbeSettings,
     LogisticSettings,
     MeanDifferenceSettings,
-    ProbeSettings,
     RidgeSettings,
 )
-from sonde.probes.solver import Prepare
 from sonde.probes.sweep import make_folds, sweep
 from sonde.probes.swept import Swept
-from sonde.probes.targets import Labels, Targets, class_targets, number_targets
+from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for
 
-SOLVERS: dict[str, Prepare] = {
-    "ridge": ridge_solver,
-    "logistic": logistic_solver,
-    "mean_difference": mean_solver,
-}
+NO_WEIGHTS = "no activations of random weights were given"
 
 
 def ridge(
@@ -49,6 +42,8 @@ def ridge(
 
     Minimises ``sum (y - z w - b)^2 + penalty |w|^2`` with z standardised by the training rows and
     b free; exact. Scored by R^2 out of fold. Two-class text labels become 0 and 1, with a note.
+    Where each example has several numbers, each is a target with one common penalty, and the score
+    is the mean of theirs.
 
     Args:
         acts: the activations.
@@ -64,7 +59,7 @@ def ridge(
             the random model are others.
     """
     chosen = _settings(RidgeSettings, settings, given)
-    return _fit(acts, number_targets(acts, y), chosen, random_weights)
+    return fit(acts, y, chosen, random_weights=random_weights)
 
 
 def logistic(
@@ -85,7 +80,7 @@ def logistic(
         SondeError: the labels do not join or are not of two classes, or there are too few groups.
     """
     chosen = _settings(LogisticSettings, settings, given)
-    return _fit(acts, class_targets(acts, y, chosen.positive), chosen, random_weights)
+    return fit(acts, y, chosen, random_weights=random_weights)
 
 
 def mean_difference(
@@ -105,22 +100,26 @@ def mean_difference(
         SondeError: the labels do not join or are not of two classes, or there are too few groups.
     """
     chosen = _settings(MeanDifferenceSettings, settings, given)
-    return _fit(acts, class_targets(acts, y, chosen.positive), chosen, random_weights)
+    return fit(acts, y, chosen, random_weights=random_weights)
 
 
 def fit(
     acts: Activations,
     y: Labels,
-    settings: ProbeSettings,
+    settings: AnyProbeSettings,
     *,
     random_weights: Activations | None = None,
+    comparisons: Any = None,
 ) -> ProbeResults:
-    """Fit the kind of probe that the settings are of."""
-    if isinstance(settings, RidgeSettings):
-        return ridge(acts, y, settings, random_weights=random_weights)
-    if isinstance(settings, LogisticSettings):
-        return logistic(acts, y, settings, random_weights=random_weights)
-    return mean_difference(acts, y, settings, random_weights=random_weights)
+    """Fit the kind of probe that the settings are of.
+
+    Raises:
+        SondeError: the labels do not join or are not what the kind fits, there are too few groups,
+            or no layer could be probed.
+    """
+    targets = KINDS[settings.kind].targets(acts, y, settings, comparisons)
+    with threads_for(len(targets.index)):
+        return _fit(acts, without_duplicates(acts, targets, settings), settings, random_weights)
 
 
 def _settings(
@@ -131,42 +130,41 @@ def _settings(
 
 
 def _fit(
-    acts: Activations, targets: Targets, settings: ProbeSettings, untrained: Activations | None
+    acts: Activations,
+    targets: Targets,
+    settings: AnyProbeSettings,
+    untrained: Activations | None,
 ) -> ProbeResults:
-    with threads_for(len(targets.index)):
-        targets = without_duplicates(acts, targets, settings)
-        folds = make_folds(targets, settings)
-        prepare = SOLVERS[settings.kind]
-        swept, failed = sweep(acts, targets, folds, settings, prepare)
-        if not swept:
-            reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
-            raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
-        notes = list(targets.notes)
-        notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
-        notes += _edges(swept, settings)
-        if untrained is not None:
-            both, how = (acts, untrained), (settings, prepare)
-            swept, said = with_random_weights(swept, both, targets, folds, how)
-            notes += said
-        beside, missing = baselines(targets, folds, settings)
-        return ProbeResults(
-            kind=settings.kind,
-            metric=settings.metric,
-            layers=layer_results(acts, targets, folds, settings, (swept, beside)),
-            selection=select(swept, targets, folds, settings),
-            baselines=beside,
-            missing=_without_controls(settings) | missing,
-            join=targets.report,
-            n=len(np.unique(targets.unit)),
-            n_rows=len(targets.index),
-            labels=targets.labels,
-            settings=settings,
-            failed=tuple(failed),
-            warnings=tuple(notes),
-        )
+    folds = make_folds(targets, settings)
+    swept, failed = sweep(acts, targets, folds, settings)
+    if not swept:
+        reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
+        raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
+    notes = list(targets.notes)
+    notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
+    notes += _edges(swept, settings)
+    if untrained is not None:
+        swept, said = with_random_weights(swept, (acts, untrained), targets, folds, settings)
+        notes += said
+    beside, missing = baselines(targets, folds, settings)
+    return ProbeResults(
+        kind=settings.kind,
+        metric=settings.metric,
+        layers=layer_results(acts, targets, folds, settings, (swept, beside)),
+        selection=select(swept, targets, folds, settings),
+        baselines=beside,
+        missing=_without_controls(settings, untrained) | missing,
+        join=targets.report,
+        n=len(np.unique(targets.unit)),
+        n_rows=len(targets.index),
+        labels=targets.labels,
+        settings=settings,
+        failed=tuple(failed),
+        warnings=tuple(notes),
+    )
 
 
-def _edges(swept: Sequence[Swept], settings: ProbeSettings) -> list[str]:
+def _edges(swept: Sequence[Swept], settings: AnyProbeSettings) -> list[str]:
     """Say at how many layers the best penalty lies at which edge of the grid."""
     notes: list[str] = []
     last = len(settings.penalties) - 1
@@ -180,7 +178,7 @@ def _edges(swept: Sequence[Swept], settings: ProbeSettings) -> list[str]:
     return notes
 
 
-def _without_controls(settings: ProbeSettings) -> dict[str, str]:
+def _without_controls(settings: AnyProbeSettings, untrained: Activations | None) -> dict[str, str]:
     off = {SHUFFLED: "shuffles", DIRECTION: "directions"}
     return {
         name: f"switched off by {key}: 0"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Int
 
 from sonde.activations.activations import Activations
@@ -11,8 +10,8 @@ from sonde.probes.baseline import Baseline
 from sonde.probes.control import Control
 from sonde.probes.probe import Probe
 from sonde.probes.results import LayerResult
-from sonde.probes.scored import Scored, intervals, mean_intervals
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.scored import intervals, mean_intervals
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.swept import Swept
 from sonde.probes.targets import Targets
 from sonde.stats.interval import Interval
@@ -23,7 +22,7 @@ def layer_results(
     acts: Activations,
     targets: Targets,
     folds: Int[np.ndarray, " row"],
-    settings: ProbeSettings,
+    settings: AnyProbeSettings,
     found: tuple[Sequence[Swept], Mapping[str, Baseline]],
 ) -> tuple[LayerResult, ...]:
     """Make the result of every place; the places of one position are resampled alike."""
@@ -32,7 +31,7 @@ def layer_results(
     results: list[LayerResult] = []
     for position in dict.fromkeys(one.place.position for one in swept):
         here = [one for one in swept if one.place.position == position]
-        real = [_scored(one, 0, targets, folds) for one in here]
+        real = [one.scored(0, targets, folds) for one in here]
         by_metric = {
             name: intervals(real, METRICS[name], settings.bootstrap) for name in settings.metrics
         }
@@ -62,7 +61,7 @@ def _controls(
     here: Sequence[Swept],
     targets: Targets,
     folds: Int[np.ndarray, " row"],
-    settings: ProbeSettings,
+    settings: AnyProbeSettings,
 ) -> list[dict[str, Control]]:
     """Score the controls of the places of one position."""
     controls: list[dict[str, Control]] = [{} for _ in here]
@@ -70,7 +69,7 @@ def _controls(
         having = [number for number, one in enumerate(here) if name in one.controls]
         repeated = [
             tuple(
-                _scored(here[number], column, targets, folds)
+                here[number].scored(column, targets, folds)
                 for column in here[number].controls[name]
             )
             for number in having
@@ -81,22 +80,10 @@ def _controls(
     return controls
 
 
-def _scored(one: Swept, column: int, targets: Targets, folds: np.ndarray) -> Scored:
-    rows = one.rows
-    return Scored(
-        example=targets.example[rows],
-        token=targets.token[rows],
-        unit=targets.unit[rows],
-        fold=folds[rows],
-        truth=one.columns.targets[:, column],
-        predicted=one.columns.out_of_fold[:, column],
-    )
-
-
 def _probe(
     acts: Activations,
     targets: Targets,
-    settings: ProbeSettings,
+    settings: AnyProbeSettings,
     one: Swept,
     evidence: dict[str, Interval],
 ) -> Probe:
@@ -104,20 +91,17 @@ def _probe(
         kind=settings.kind,
         hook=one.place.hook,
         position=one.place.position,
-        weight=torch.from_numpy(one.weight),
-        bias=one.bias,
-        mean=torch.from_numpy(one.mean),
-        scale=torch.from_numpy(one.scale),
+        reader=one.reader,
         labels=targets.labels,
         penalty=settings.penalties[one.final],
         origin=acts.origin,
         metrics=evidence,
         training_data=targets.fingerprint,
-        n_rows=len(one.rows),
+        n_rows=len(np.unique(one.rows)) if one.other is None else len(targets.index),
     )
 
 
-def _warnings(settings: ProbeSettings, one: Swept, probe: Probe) -> tuple[str, ...]:
+def _warnings(settings: AnyProbeSettings, one: Swept, probe: Probe) -> tuple[str, ...]:
     found: list[str] = []
     if one.at_edge:
         low = one.final == 0
@@ -125,7 +109,7 @@ def _warnings(settings: ProbeSettings, one: Swept, probe: Probe) -> tuple[str, .
             f"the best penalty, {probe.penalty:g}, is the {'lowest' if low else 'highest'} of the "
             f"grid; try {'lower' if low else 'higher'} ones"
         )
-    if settings.kind == "logistic" and one.separated:
+    if one.separated:
         found.append(
             "the classes are perfectly separated on the training rows; only the penalty keeps "
             "the weights finite"

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from sonde.core.errors import SondeError
-from sonde.probes.newton import Fit, Problem, fit_logistic
-from sonde.probes.solver import EPS, Linear, Solver, folded, outside, standardised
+from sonde.probes import newton
+from sonde.probes.newton import Fit, fit_logistic
+from sonde.probes.problem import Problem
+from sonde.probes.reader import Linear, folded
+from sonde.probes.solver import EPS, Solver, standardised
 
 SWEEP_TOLERANCE = 1e-7  # the last step is still taken, which squares what is left
 # Shuffled labels are fitted less exactly: the last steps are the dearest, and nobody reads these
@@ -19,49 +22,43 @@ FINAL_TOLERANCE = 1e-16
 CACHED = 1 << 22  # bytes of rows that stay near the processor while a fit goes over them
 
 
-def logistic_solver(
-    x: Float[Tensor, "layer row d_model"],
-    y: Float[Tensor, "row target"],
-    folds: Int[Tensor, " row"],
-) -> Solver:
+def logistic_solver(problem: Problem) -> Solver:
     """Prepare logistic fits: minimise sum log-loss + penalty / 2 |w|^2, z standardised, b free."""
-    return Logistic(x, y, folds)
+    return Logistic(problem)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logistic:
-    """Activations, two-class targets (0 or 1) and folds, ready for fitting.
+    """Activations, two-class labels (0 or 1) with their shuffles, and folds, ready for fitting."""
 
-    The first target is the labels, the others are their shuffles.
-    """
-
-    x: Float[Tensor, "layer row d_model"]
-    y: Float[Tensor, "row target"]
-    folds: Int[Tensor, " row"]
+    problem: Problem
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
-    ) -> Float[Tensor, "layer penalty held target"]:
+    ) -> Float[Tensor, "layer penalty held repetition one"]:
         """Fit without the folds ``left_out`` and predict the logits of their rows."""
-        train = outside(self.folds, left_out)
-        z, _, _ = standardised(self.x, train)
-        n_targets = self.y.shape[1]
-        columns = torch.tensor(penalties, dtype=z.dtype).repeat_interleave(n_targets)
-        y = self.y[train].T.repeat(len(penalties), 1)
-        tolerance = torch.full((n_targets,), CONTROL_TOLERANCE, dtype=z.dtype)
+        train = self.problem.outside(left_out)
+        z, _, _ = standardised(self.problem.x, train)
+        y = self.problem.y[..., 0]
+        repetitions = y.shape[1]
+        columns = torch.tensor(penalties, dtype=z.dtype).repeat_interleave(repetitions)
+        tolerance = torch.full((repetitions,), CONTROL_TOLERANCE, dtype=z.dtype)
         tolerance[0] = SWEEP_TOLERANCE
         weight, bias = _fit(
-            z[:, train], y, columns.expand(len(z), -1), tolerance.repeat(len(penalties))
+            z[:, train],
+            y[train].T.repeat(len(penalties), 1),
+            columns.expand(len(z), -1),
+            tolerance.repeat(len(penalties)),
         )
         logits = weight @ z[:, ~train].mT + bias[..., None]
-        return logits.unflatten(1, (len(penalties), n_targets)).mT
+        return logits.unflatten(1, (len(penalties), repetitions)).mT[..., None]
 
-    def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
-        """Fit the first target on all rows."""
-        z, mean, scale = standardised(self.x)
+    def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Linear, ...]:
+        """Fit the labels on all rows."""
+        z, mean, scale = standardised(self.problem.x)
         tolerance = torch.full((1,), FINAL_TOLERANCE, dtype=z.dtype)
-        weight, bias = _fit(z, self.y[:, :1].T, penalty[:, None].to(z), tolerance)
-        return folded(weight[:, 0], bias[:, 0], mean, scale)
+        weight, bias = _fit(z, self.problem.y[:, 0].T, penalty[:, None].to(z), tolerance)
+        return folded(weight, bias, mean, scale)
 
 
 def _fit(
@@ -90,17 +87,17 @@ def _fit_few(
 ) -> tuple[Float[Tensor, "layer column d_model"], Float[Tensor, "layer column"]]:
     if z.shape[1] > z.shape[2]:
         spectrum, axes = torch.linalg.eigh(z.mT @ z)
-        fit = _solved(Problem(z @ axes, spectrum.clamp(min=0), y, penalty), tolerance)
+        fit = _solved(newton.Problem(z @ axes, spectrum.clamp(min=0), y, penalty), tolerance)
         return fit.theta @ axes.mT, fit.bias
     spectrum, axes = torch.linalg.eigh(z @ z.mT)
     present = spectrum > spectrum[:, -1:] * z.shape[1] * EPS
     root = torch.where(present, spectrum.clamp(min=0).sqrt(), 0.0)
-    fit = _solved(Problem(axes * root[:, None], root.square(), y, penalty), tolerance)
+    fit = _solved(newton.Problem(axes * root[:, None], root.square(), y, penalty), tolerance)
     dual = torch.where(present, 1 / root.clamp(min=1e-300), 0.0)[:, None] * fit.theta
     return (dual @ axes.mT) @ z, fit.bias
 
 
-def _solved(problem: Problem, tolerance: Float[Tensor, " column"]) -> Fit:
+def _solved(problem: newton.Problem, tolerance: Float[Tensor, " column"]) -> Fit:
     fit = fit_logistic(problem, tolerance)
     if not fit.converged:
         raise SondeError(

@@ -4,25 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from sonde.probes.solver import Linear, Solver, moments, outside
+from sonde.probes.problem import Problem
+from sonde.probes.reader import Linear
+from sonde.probes.solver import Solver, moments
 
 
-def mean_solver(
-    x: Float[Tensor, "layer row d_model"],
-    y: Float[Tensor, "row target"],
-    folds: Int[Tensor, " row"],
-) -> Solver:
+def mean_solver(problem: Problem) -> Solver:
     """Prepare mean differences: weight = mean(x | 1) - mean(x | 0), zero midway between them."""
-    n_folds = int(folds.max()) + 1
-    member = torch.nn.functional.one_hot(folds, n_folds).to(x)
-    both = torch.stack([y, 1 - y])  # [class, row, target]
+    member = torch.nn.functional.one_hot(problem.folds, problem.n_folds).to(problem.x)
+    y = problem.y[..., 0]
+    both = torch.stack([y, 1 - y])  # [class, row, repetition]
     return ClassSums(
-        x,
-        folds,
-        total=torch.einsum("rf,crt,lrd->fcltd", member, both, x),
+        problem,
+        total=torch.einsum("rf,crt,lrd->fcltd", member, both, problem.x),
         n=torch.einsum("rf,crt->fct", member, both),
     )
 
@@ -31,26 +28,27 @@ def mean_solver(
 class ClassSums:
     """Sums of the activations of each class (0: positive, 1: negative) in each fold."""
 
-    x: Float[Tensor, "layer row d_model"]
-    folds: Int[Tensor, " row"]
-    total: Float[Tensor, "fold two layer target d_model"]
-    n: Float[Tensor, "fold two target"]
+    problem: Problem
+    total: Float[Tensor, "fold two layer repetition d_model"]
+    n: Float[Tensor, "fold two repetition"]
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
-    ) -> Float[Tensor, "layer penalty held target"]:
+    ) -> Float[Tensor, "layer penalty held repetition one"]:
         """Fit without the folds ``left_out`` and predict their rows; there is no penalty."""
         kept = [fold for fold in range(len(self.n)) if fold not in left_out]
         weight, bias = self._difference(kept)
-        held = self.x[:, ~outside(self.folds, left_out)]
+        held = self.problem.x[:, ~self.problem.outside(left_out)]
         scores = torch.einsum("lhd,ltd->lht", held, weight) + bias[:, None]
-        return scores[:, None].expand(-1, len(penalties), -1, -1)
+        return scores[:, None, ..., None].expand(-1, len(penalties), -1, -1, -1)
 
-    def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
+    def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Linear, ...]:
         """Return the difference over all rows; ``mean`` and ``scale`` are not used by it."""
         weight, bias = self._difference(list(range(len(self.n))))
-        mean, scale = moments(self.x)
-        return Linear(weight[:, 0], bias[:, 0], mean, scale)
+        mean, scale = moments(self.problem.x)
+        return tuple(
+            Linear(*one) for one in zip(weight[:, :1], bias[:, :1], mean, scale, strict=True)
+        )
 
     def _difference(self, kept: list[int]) -> tuple[Tensor, Tensor]:
         n = self.n[kept].sum(dim=0)  # a shuffle may leave a class empty; its mean is then 0/1

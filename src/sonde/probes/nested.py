@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
+from sonde.probes.lines import Scoring
 from sonde.probes.solver import Predictor
 from sonde.stats.metrics import Metric
 
@@ -21,80 +21,97 @@ TIE = 1e-9  # scores this close are equal: a choice must not hang on rounding
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """The outcome for a batch of layers; the target axis holds the labels and their shuffles.
+    """The outcome for a batch of layers; the repetitions are the labels and their shuffles.
 
-    ``out_of_fold`` predicts each row by a fit without its fold, at the penalty that the other
+    ``out_of_fold`` predicts each line by a fit without its fold, at the penalty that the other
     folds chose among themselves (``chosen``, with the score ``inner_best`` they gave it).
     ``by_penalty`` scores each penalty over all folds, and ``final`` is the best of it, the penalty
     of the probe that is fitted on every row. ``at_edge`` is True where that penalty is the lowest
     or highest of several and strictly better than the next.
+
+    For metrics of two classes ``out_of_fold`` is divided by ``scale``, the root mean square of what
+    the fold's fit said of its held-out lines. A weak penalty makes long weights, and folds may
+    choose different ones (or layers): ranked together, their logits as they are would mix scales,
+    and the pooled AUROC fall short of each fold's own.
     """
 
-    out_of_fold: Float[np.ndarray, "layer row target"]
-    chosen: Int[np.ndarray, "layer fold target"]
-    inner_best: Float[np.ndarray, "layer fold target"]
-    by_penalty: Float[np.ndarray, "layer penalty target"]
-    final: Int[np.ndarray, "layer target"]
+    out_of_fold: Float[np.ndarray, "layer line repetition"]
+    scale: Float[np.ndarray, "layer fold repetition"]
+    chosen: Int[np.ndarray, "layer fold repetition"]
+    inner_best: Float[np.ndarray, "layer fold repetition"]
+    by_penalty: Float[np.ndarray, "layer penalty repetition"]
+    final: Int[np.ndarray, "layer repetition"]
     at_edge: np.ndarray  # bool [layer]
 
 
 def nested(
-    solver: Predictor,
-    folds: Int[np.ndarray, " row"],
-    targets: Float[np.ndarray, "row target"],
-    penalties: Sequence[float],
-    metric: Metric,
+    solver: Predictor, scoring: Scoring, penalties: Sequence[float], metric: Metric
 ) -> Nested:
     """Run every outer and inner fit of a batch of layers, and choose."""
-    n_folds = int(folds.max()) + 1
-    outer, inner = _predictions(solver, folds, penalties)
+    fold_of, truth = scoring.fold, scoring.truth
+    outer, inner = _predictions(solver, scoring, penalties)
     inner_scores = np.stack(
-        [_scores(inner[fold][:, :, folds != fold], targets[folds != fold], metric)
-         for fold in range(n_folds)],
+        [_scores(inner[fold][:, :, fold_of != fold], truth[fold_of != fold], metric)
+         for fold in range(scoring.n_folds)],
         axis=1,
     )  # fmt: skip
-    by_penalty = _scores(outer, targets, metric)
+    by_penalty = _scores(outer, truth, metric)
     chosen = strongest_best(inner_scores, axis=2)
     final = strongest_best(by_penalty, axis=1)
-    out_of_fold = np.empty((len(outer), *targets.shape))
-    for fold in range(n_folds):
-        here = folds == fold
+    out_of_fold = np.empty((len(outer), *truth.shape))
+    scale = np.ones((len(outer), scoring.n_folds, truth.shape[1]))
+    for fold in range(scoring.n_folds):
+        here = fold_of == fold
         pick = chosen[:, fold][:, None, None, :]
-        out_of_fold[:, here] = np.take_along_axis(outer[:, :, here], pick, axis=1)[:, 0]
+        said = np.take_along_axis(outer[:, :, here], pick, axis=1)[:, 0]
+        if metric.two_classes and here.any():
+            size = np.sqrt(np.square(said).mean(axis=1))
+            scale[:, fold] = np.where(size > 0, size, 1.0)
+        out_of_fold[:, here] = said / scale[:, fold, None]
     inner_best = np.take_along_axis(inner_scores, chosen[:, :, None], axis=2)[:, :, 0]
-    return Nested(out_of_fold, chosen, inner_best, by_penalty, final, _at_edge(by_penalty, final))
+    at_edge = _at_edge(by_penalty, final)
+    return Nested(out_of_fold, scale, chosen, inner_best, by_penalty, final, at_edge)
 
 
 def _predictions(
-    solver: Predictor, folds: Int[np.ndarray, " row"], penalties: Sequence[float]
-) -> tuple[Float[np.ndarray, "layer penalty row target"], list[np.ndarray]]:
+    solver: Predictor, scoring: Scoring, penalties: Sequence[float]
+) -> tuple[Float[np.ndarray, "layer penalty line repetition"], list[np.ndarray]]:
     """Return outer predictions, and for each outer fold those of its inner fits (NaN in itself)."""
-    n_folds = int(folds.max()) + 1
+    n_folds, fold_of = scoring.n_folds, scoring.fold
     outer: np.ndarray | None = None
     inner: list[np.ndarray] = []
     for fold in range(n_folds):
-        held = _numpy(solver.held_out((fold,), penalties))
+        held = _said(solver, scoring, (fold,), penalties)
         if outer is None:
-            shape = (*held.shape[:2], len(folds), held.shape[3])
-            outer = np.full(shape, np.nan)
-            inner = [np.full(shape, np.nan) for _ in range(n_folds)]
-        outer[:, :, folds == fold] = held
+            outer = np.full_like(held, np.nan)
+            inner = [np.full_like(held, np.nan) for _ in range(n_folds)]
+        outer[:, :, fold_of == fold] = held[:, :, fold_of == fold]
     for one, other in combinations(range(n_folds), 2):
-        held = _numpy(solver.held_out((one, other), penalties))
-        fold_of_held = folds[(folds == one) | (folds == other)]
-        inner[one][:, :, folds == other] = held[:, :, fold_of_held == other]
-        inner[other][:, :, folds == one] = held[:, :, fold_of_held == one]
+        held = _said(solver, scoring, (one, other), penalties)
+        inner[one][:, :, fold_of == other] = held[:, :, fold_of == other]
+        inner[other][:, :, fold_of == one] = held[:, :, fold_of == one]
     assert outer is not None
     return outer, inner
 
 
+def _said(
+    solver: Predictor, scoring: Scoring, left_out: tuple[int, ...], penalties: Sequence[float]
+) -> Float[np.ndarray, "layer penalty line repetition"]:
+    """Return what is said of every line; NaN where its rows are not among those left out."""
+    held = solver.held_out(left_out, penalties).cpu().numpy()
+    inside = np.isin(scoring.folds, left_out)
+    every = np.full((*held.shape[:2], len(inside), *held.shape[3:]), np.nan)
+    every[:, :, inside] = held
+    return scoring.lines.said(every)
+
+
 def _scores(
-    predicted: Float[np.ndarray, "layer penalty row target"],
-    targets: Float[np.ndarray, "row target"],
+    predicted: Float[np.ndarray, "layer penalty line repetition"],
+    truth: Float[np.ndarray, "line repetition"],
     metric: Metric,
-) -> Float[np.ndarray, "layer penalty target"]:
-    columns = range(targets.shape[1])
-    scores = [metric.value(targets[:, one], predicted[..., one]) for one in columns]
+) -> Float[np.ndarray, "layer penalty repetition"]:
+    columns = range(truth.shape[1])
+    scores = [metric.value(truth[:, one], predicted[..., one]) for one in columns]
     return np.stack(scores, axis=-1)
 
 
@@ -106,7 +123,8 @@ def strongest_best(scores: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _at_edge(
-    by_penalty: Float[np.ndarray, "layer penalty target"], final: Int[np.ndarray, "layer target"]
+    by_penalty: Float[np.ndarray, "layer penalty repetition"],
+    final: Int[np.ndarray, "layer repetition"],
 ) -> np.ndarray:
     scores, best = by_penalty[:, :, 0], final[:, 0]
     count = scores.shape[1]
@@ -116,7 +134,3 @@ def _at_edge(
     neighbour = np.where(best == 0, 1, count - 2)
     ahead = scores[layers, best] > scores[layers, neighbour] + TIE
     return ((best == 0) | (best == count - 1)) & ahead
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()

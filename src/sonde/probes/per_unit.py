@@ -2,7 +2,8 @@
 
 A result's series has its name: ``selected``, a layer's hook point (and position). The repetitions
 of its controls are ``<result>/<control> <number>``; a baseline, which all results share, has its
-own name. Rows are those of the activations, ``unit`` says which are independent.
+own name. Rows are those of the activations, ``unit`` says which are independent; in pairwise data a
+row is a pair, and ``other`` is the unit of its second item (null in a series without pairs).
 """
 
 from collections.abc import Mapping
@@ -58,7 +59,12 @@ def write_table(results: ProbeResults, path: Path) -> None:
     named = dict(zip(("series", "hook", "position"), (tuple(series), *places), strict=True))
     table = pa.table(
         {name: _repeated(values, sizes) for name, values in named.items()}
-        | {name: pa.array(getattr(joined, name)) for name in Scored.__dataclass_fields__}
+        | {
+            name: pa.array(column)
+            for name in Scored.__dataclass_fields__
+            if name != "other" and (column := getattr(joined, name)) is not None
+        }
+        | ({} if joined.other is None else {"other": _pairs(joined.other)})
     )
     # Predictions do not repeat: their bytes, those of a place together, compress better.
     options: dict[str, Any] = {
@@ -67,6 +73,13 @@ def write_table(results: ProbeResults, path: Path) -> None:
         "use_byte_stream_split": ["predicted"],
     }
     write_atomic(path, lambda aside: pq.write_table(table, aside, **options))
+
+
+def _pairs(other: np.ndarray) -> object:
+    """Return the second items; null in series without pairs."""
+    import pyarrow as pa
+
+    return pa.array([name or None for name in other.tolist()], pa.string())
 
 
 def _repeated(values: tuple[str, ...], sizes: list[int]) -> object:
@@ -84,15 +97,26 @@ def read_table(path: Path) -> dict[str, Scored]:
 
     table = pq.read_table(path)
     series = table.column("series").to_numpy()
-    columns = {name: table.column(name).to_numpy() for name in Scored.__dataclass_fields__}
+    columns = {
+        name: table.column(name).to_numpy()
+        for name in Scored.__dataclass_fields__
+        if name in table.column_names
+    }
+    columns.setdefault("scale", np.ones(len(table)))  # tables before it was divided by have none
     starts = np.flatnonzero(np.r_[True, series[1:] != series[:-1]])
     ends = np.r_[starts[1:], len(series)]
     return {
-        str(series[start]): Scored(
-            **{
-                name: column[start:end].astype(str) if column.dtype == object else column[start:end]
-                for name, column in columns.items()
-            }
-        )
+        str(series[start]): _one({name: column[start:end] for name, column in columns.items()})
         for start, end in zip(starts, ends, strict=True)
     }
+
+
+def _one(columns: dict[str, np.ndarray]) -> Scored:
+    if "other" in columns and columns["other"][0] is None:
+        columns = {name: column for name, column in columns.items() if name != "other"}
+    return Scored(
+        **{
+            name: column.astype(str) if column.dtype == object else column
+            for name, column in columns.items()
+        }
+    )

@@ -1,44 +1,40 @@
-"""A fitted probe: a linear map of raw activations that knows where it belongs."""
+"""A fitted probe: a map of raw activations that knows where it belongs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sonde.activations.activations import Activations, Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.models.model import ModelInfo
+from sonde.probes.reader import Linear, Reader, read_rows
+from sonde.probes.settings import SETTINGS, Says
 from sonde.stats.interval import Interval
-
-Kind = Literal["ridge", "logistic", "mean_difference"]
 
 _OTHER = "Use the model that the probe was fitted on, or pass allow_other_model=True to try it."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
-    """A fitted map from the activations at one hook point and position to a label or a number.
+    """A fitted map from the activations at one hook point and position to labels or numbers.
 
-    ``x @ weight + bias`` takes raw activations: the standardisation by ``mean`` and ``scale`` of
-    the training rows is folded in (``weight * scale`` are the standardised coefficients).
-    ``labels`` are (negative, positive) where there are classes. ``penalty`` is ridge's alpha or
-    logistic's 1/C; 0 for a mean difference. ``training_data`` is the fingerprint of the data and
-    labels it was fitted on, ``metrics`` the cross-validated scores, the shuffled-label control and
-    the bag-of-tokens baseline.
+    ``reader`` takes raw activations: the standardisation of the training rows is folded in.
+    ``labels`` are the classes, (negative, positive) where there are two, or the names of several
+    targets. ``penalty`` is ridge's alpha or logistic's 1/C; 0 where there is none.
+    ``training_data`` is the fingerprint of the data and labels it was fitted on, ``metrics`` the
+    cross-validated scores, the controls and the baselines.
     """
 
-    kind: Kind
+    kind: str
     hook: HookPoint
     position: str
-    weight: Float[Tensor, " d_model"]
-    bias: float
-    mean: Float[Tensor, " d_model"]
-    scale: Float[Tensor, " d_model"]
+    reader: Reader
     labels: tuple[str, ...]
     penalty: float
     origin: Origin
@@ -51,51 +47,131 @@ class Probe:
         return f"{self.kind} probe of {self.hook} at {self.position}: {scores or 'not scored'}"
 
     @property
+    def says(self) -> Says:
+        """What its outputs are: numbers, the log-odds of a class, a logit a class, a distance."""
+        return SETTINGS[self.kind].says
+
+    @property
+    def mean(self) -> Float[Tensor, " d_model"]:
+        """The mean of the training rows."""
+        return self.reader.tensors()["mean"]
+
+    @property
+    def scale(self) -> Float[Tensor, " d_model"]:
+        """The spread of the training rows, by which a fit on standardised rows was divided."""
+        return self.reader.tensors()["scale"]
+
+    @property
+    def d_model(self) -> int:
+        """The width of the activations that it takes."""
+        return len(self.mean)
+
+    @property
+    def weight(self) -> Float[Tensor, " d_model"] | Float[Tensor, "output d_model"]:
+        """The weights on raw activations; one row an output where there are several.
+
+        ``weight * scale`` are the standardised coefficients.
+
+        Raises:
+            SondeError: the probe is not linear.
+        """
+        weight = self._linear("weights").weight
+        return weight[0] if len(weight) == 1 else weight
+
+    @property
+    def bias(self) -> float | Float[Tensor, " output"]:
+        """The intercept, one an output where there are several.
+
+        Raises:
+            SondeError: the probe is not linear.
+        """
+        bias = self._linear("an intercept").bias
+        return float(bias) if len(bias) == 1 else bias
+
+    @property
     def direction(self) -> Float[Tensor, " d_model"]:
         """The direction in the space of raw activations along which the score rises; unit length.
 
         Raises:
-            SondeError: the weight is zero.
+            SondeError: the weight is zero, there are several outputs, or the probe is not linear.
         """
-        length = self.weight.norm()
+        weight = self._linear("a direction").weight
+        if len(weight) > 1:
+            raise SondeError(
+                f"The probe has {len(weight)} outputs ({', '.join(self.labels[:5])}), each with a "
+                "direction of its own.",
+                fix="Take a row of its weight.",
+            )
+        length = weight[0].norm()
         if length == 0:
             raise SondeError("The probe's weight is zero: it has no direction.")
-        return self.weight / length
+        return weight[0] / length
 
-    def score(self, x: Float[Tensor, "row *d_model"]) -> Float[Tensor, " row"]:
+    def _linear(self, what: str) -> Linear:
+        if not isinstance(self.reader, Linear):
+            raise SondeError(
+                f"A {self.kind} probe is not linear: it has no such thing as {what}.",
+                fix="Use score(), or fit a linear kind.",
+            )
+        return self.reader
+
+    def score(
+        self,
+        x: Float[Tensor, "row *d_model"],
+        example: Int[Tensor, " row"] | None = None,
+    ) -> Float[Tensor, " row"] | Float[Tensor, "row output"]:
         """Return what the probe says of raw activations, as float64.
 
-        Logistic: the probability of ``labels[1]``. Ridge: the predicted number. Mean difference:
-        ``weight . (x - midpoint)``, above 0 nearer ``labels[1]``'s mean along the difference.
+        The probability of ``labels[1]``, of two classes, or of each of ``labels`` where there are
+        several; a predicted number, or one a target; a distance that is above 0 on the side of
+        ``labels[1]``; a utility.
+
+        Args:
+            x: activations at the probe's hook point.
+            example: the number of each row's example, for a probe that reads an example's rows
+                together, which then follow one another; by default all rows are of one.
 
         Raises:
             SondeError: the width is wrong.
         """
-        linear = self._linear(x)
-        return torch.sigmoid(linear) if self.kind == "logistic" else linear
+        said = self._read(x, example)
+        if self.says == "logits":
+            return torch.softmax(said, dim=1)
+        said = said[:, 0] if said.shape[1] == 1 else said
+        return torch.sigmoid(said) if self.says == "logit" else said
 
-    def logit(self, x: Float[Tensor, "row *d_model"]) -> Float[Tensor, " row"]:
-        """Return the log-odds of ``labels[1]``.
+    def logit(
+        self,
+        x: Float[Tensor, "row *d_model"],
+        example: Int[Tensor, " row"] | None = None,
+    ) -> Float[Tensor, " row"] | Float[Tensor, "row output"]:
+        """Return the log-odds of ``labels[1]``, or one logit a class where there are several.
 
         Raises:
-            SondeError: the width is wrong, or the probe is not logistic and has no log-odds.
+            SondeError: the width is wrong, or the probe has no log-odds.
         """
-        if self.kind != "logistic":
+        if self.says not in ("logit", "logits"):
             raise SondeError(f"A {self.kind} probe has no logits.", fix="Use score().")
-        return self._linear(x)
+        said = self._read(x, example)
+        return said[:, 0] if self.says == "logit" else said
 
-    def _linear(self, x: Tensor) -> Tensor:
+    def _read(self, x: Tensor, example: Tensor | None) -> Float[Tensor, "row output"]:
         rows = x.flatten(1) if x.ndim > 2 else x  # heads follow one another
-        if rows.ndim != 2 or rows.shape[1] != len(self.weight):
+        if rows.ndim != 2 or rows.shape[1] != self.d_model:
             raise SondeError(
                 f"Activations of shape {list(x.shape)} do not fit the probe, which takes "
-                f"[row, {len(self.weight)}].",
+                f"[row, {self.d_model}].",
                 fix=f"Give the activations at {self.hook} of the model {self.origin.model!r}.",
             )
-        return rows.to(torch.float64) @ self.weight.to(x.device) + self.bias
+        of = torch.zeros(len(rows), dtype=torch.int64) if example is None else example
+        return read_rows(self.reader, rows, of).to(torch.float64)
 
-    def apply(self, acts: Activations, *, allow_other_model: bool = False) -> Float[Tensor, " row"]:
+    def apply(
+        self, acts: Activations, *, allow_other_model: bool = False
+    ) -> Float[Tensor, " row"] | Float[Tensor, "row output"]:
         """Score every row of the activations at the probe's hook point, whatever its position.
+
+        A probe that reads an example's rows together gives each of them the example's score.
 
         Raises:
             SondeError: the activations are of another model, have none at the hook point, or have
@@ -109,7 +185,13 @@ class Probe:
                 fix=f"Extract with hooks={str(self.hook)!r}; there are "
                 f"{', '.join(map(str, acts.hooks))}.",
             )
-        return self.score(acts.tensor(self.hook))
+        x = acts.tensor(self.hook)
+        if not self.reader.pools:
+            return self.score(x)
+        _, example = np.unique(acts.rows.example, return_inverse=True)
+        order = np.lexsort((acts.rows.token, example.reshape(-1)))
+        said = self.score(x[order], torch.from_numpy(example.reshape(-1)[order]))
+        return said[np.argsort(order)]
 
     def check(self, info: ModelInfo, *, allow_other_model: bool = False) -> None:
         """Refuse a model that the probe was not fitted on.
@@ -121,9 +203,9 @@ class Probe:
         """
         if not allow_other_model:
             self._same_model(info.name, info.revision, info.fingerprint)
-        if len(self.weight) != info.d_model and str(self.hook.site) != "head_out":
+        if self.d_model != info.d_model and str(self.hook.site) != "head_out":
             raise SondeError(
-                f"The probe has width {len(self.weight)}; {info.name} has {info.d_model}.",
+                f"The probe has width {self.d_model}; {info.name} has {info.d_model}.",
                 fix=f"Use the probe with {self.origin.model or 'its own model'}.",
             )
         if self.hook.layer >= info.n_layers:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from sonde.probes.solver import moments, outside
+from sonde.probes.problem import Problem
+from sonde.probes.solver import moments
 
 
 def draw_directions(name: str, seed: int, d_model: int, number: int) -> Float[Tensor, "d_model k"]:
@@ -21,35 +22,64 @@ def draw_directions(name: str, seed: int, d_model: int, number: int) -> Float[Te
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomDirections:
-    """Standardised activations read along fixed unit vectors u, each a target of its own.
+    """Standardised activations read along fixed unit vectors u, each a repetition of its own.
 
-    ``p = z . u`` with z standardised by the training rows. From these, numbers learn the line of
-    least squares, ``mean(y) + cov(p, y) / var(p) (p - mean(p))``; classes learn the sign alone,
-    ``sign(cov(p, y)) (p - m)``, m midway between the classes' means of p. A probe that is no better
-    has found no direction of its own: most of them say as much.
+    ``p = z . u`` with z standardised by the training rows. From these, each target of numbers
+    learns the line of least squares, ``mean(y) + cov(p, y) / var(p) (p - mean(p))``. Two classes
+    learn the sign alone, ``sign(cov(p, y)) (p - m)``, m midway between the classes' means of p;
+    several the nearest mean, ``-(p - m_c)^2``. A probe that is no better has found no direction of
+    its own: most of them say as much.
     """
 
-    x: Float[Tensor, "layer row d_model"]
-    y: Float[Tensor, " row"]
-    folds: Int[Tensor, " row"]
+    problem: Problem
     directions: Float[Tensor, "layer d_model k"]
-    classes: bool
+    n_classes: int  # 0 for numbers
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
-    ) -> Float[Tensor, "layer penalty held k"]:
+    ) -> Float[Tensor, "layer penalty held k output"]:
         """Fit without the folds ``left_out`` and predict their rows; there is no penalty."""
-        train = outside(self.folds, left_out)
-        mean, scale = moments(self.x[:, train])
+        train = self.problem.outside(left_out)
+        mean, scale = moments(self.problem.x[:, train])
         unit = self.directions / scale[..., None]
-        p = self.x @ unit - torch.einsum("ld,ldk->lk", mean, unit)[:, None]
-        y = self.y[train]
-        slope = torch.einsum("lrk,r->lk", p[:, train], y - y.mean()) / len(y)
-        if self.classes:
-            ends = [p[:, train & (self.y == side)].mean(dim=1) for side in (0.0, 1.0)]
-            centre, height, gain = (ends[0] + ends[1]) / 2, 0.0, slope.sign()
+        p = self.problem.x @ unit - torch.einsum("ld,ldk->lk", mean, unit)[:, None]
+        y = self.problem.y[train, 0]
+        if self.n_classes > 2:
+            said = _nearest(p[:, train], y[:, 0], p[:, ~train], self.n_classes)
+        elif self.n_classes:
+            said = _sign(p[:, train], y[:, 0], p[:, ~train])
         else:
-            variance, centre = torch.var_mean(p[:, train], dim=1, correction=0)
-            height, gain = y.mean(), slope / torch.where(variance > 0, variance, 1.0)
-        said = height + gain[:, None] * (p[:, ~train] - centre[:, None])
-        return said[:, None].expand(-1, len(penalties), -1, -1)
+            said = _line(p[:, train], y, p[:, ~train])
+        return said[:, None].expand(-1, len(penalties), -1, -1, -1)
+
+
+def _line(
+    p: Float[Tensor, "layer row k"],
+    y: Float[Tensor, "row target"],
+    held: Float[Tensor, "layer held k"],
+) -> Float[Tensor, "layer held k target"]:
+    variance, centre = torch.var_mean(p, dim=1, correction=0)
+    slope = torch.einsum("lrk,rt->lkt", p, y - y.mean(dim=0)) / len(y)
+    gain = slope / torch.where(variance > 0, variance, 1.0)[..., None]
+    return y.mean(dim=0) + gain[:, None] * (held - centre[:, None])[..., None]
+
+
+def _sign(
+    p: Float[Tensor, "layer row k"], y: Float[Tensor, " row"], held: Float[Tensor, "layer held k"]
+) -> Float[Tensor, "layer held k one"]:
+    low, high = (p[:, y == side].mean(dim=1) for side in (0.0, 1.0))
+    slope = torch.einsum("lrk,r->lk", p, y - y.mean())
+    return (slope.sign()[:, None] * (held - ((low + high) / 2)[:, None]))[..., None]
+
+
+def _nearest(
+    p: Float[Tensor, "layer row k"],
+    y: Float[Tensor, " row"],
+    held: Float[Tensor, "layer held k"],
+    n_classes: int,
+) -> Float[Tensor, "layer held k class_"]:
+    member = torch.nn.functional.one_hot(y.long(), n_classes).to(p)
+    means = torch.einsum("lrk,rc->lkc", p, member / member.sum(dim=0).clamp(min=1))
+    away = (held[..., None] - means[:, None]).square()
+    absent = torch.where(member.any(dim=0), 0.0, torch.inf)  # a class that no training row has
+    return -(away + absent)

@@ -9,8 +9,7 @@ from jaxtyping import Int
 from sonde.activations.activations import Activations
 from sonde.core.errors import SondeError
 from sonde.probes.names import WEIGHTS
-from sonde.probes.settings import ProbeSettings
-from sonde.probes.solver import Prepare
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.sweep import sweep
 from sonde.probes.swept import Swept
 from sonde.probes.targets import Targets
@@ -23,7 +22,7 @@ def with_random_weights(
     acts: tuple[Activations, Activations],
     targets: Targets,
     folds: Int[np.ndarray, " row"],
-    how: tuple[ProbeSettings, Prepare],
+    settings: AnyProbeSettings,
 ) -> tuple[list[Swept], list[str]]:
     """Add the control to every place, and say where it could not be fitted.
 
@@ -33,10 +32,9 @@ def with_random_weights(
     Raises:
         SondeError: the two have not the same hook points and rows, or are of the same weights.
     """
-    settings, prepare = how
     index = _rows_of(acts, targets, [one.place.hook for one in swept])
     alone = settings.model_copy(update={"shuffles": 0, "directions": 0})
-    found, failed = sweep(acts[1], replace(targets, index=index), folds, alone, prepare)
+    found, failed = sweep(acts[1], replace(targets, index=index), folds, alone)
     by_place = {one.place: one.columns for one in found}
     places = {one.place for one in swept}
     notes = [

@@ -13,9 +13,9 @@ from sonde.probes.baseline import Baseline
 from sonde.probes.cautions import Caution, cautions
 from sonde.probes.control import Control
 from sonde.probes.names import BAG, BASELINES, SHUFFLED
-from sonde.probes.probe import Kind, Probe
+from sonde.probes.probe import Probe
 from sonde.probes.scored import Scored
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.settings import SETTINGS, AnyProbeSettings
 from sonde.probes.swept import FailedLayer
 from sonde.stats.confusion import Confusion, confusion
 from sonde.stats.interval import Interval
@@ -54,8 +54,8 @@ class LayerResult:
 
     @property
     def out_of_fold(self) -> np.ndarray:
-        """Predictions by fits that did not see the row, ``[row]``, in the order of ``scored``."""
-        return self.scored.predicted
+        """What fits said that did not see the row, ``[row]``, in the order of ``scored``."""
+        return self.scored.said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +87,7 @@ class ProbeResults:
     ``missing`` says of each control and baseline that there should be, but is not, why.
     """
 
-    kind: Kind
+    kind: str
     metric: str
     layers: tuple[LayerResult, ...]
     selection: Selection
@@ -97,7 +97,7 @@ class ProbeResults:
     n: int
     n_rows: int
     labels: tuple[str, ...]
-    settings: ProbeSettings
+    settings: AnyProbeSettings
     failed: tuple[FailedLayer, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -223,11 +223,19 @@ class ProbeResults:
         return load_results(Path(folder))
 
 
-def _confusion(scored: Scored, kind: Kind, labels: tuple[str, ...]) -> Confusion | None:
-    """Count rows by class; a prediction above 0 is one of the second class."""
-    if kind == "ridge" or len(labels) != 2:
+def _confusion(scored: Scored, kind: str, labels: tuple[str, ...]) -> Confusion | None:
+    """Count rows by class; of two, a prediction above 0 is one of the second class."""
+    says = SETTINGS[kind].says
+    if says == "logits":
+        names = np.array(labels)
+        return confusion(names[_whole(scored.truth)], names[_whole(scored.predicted)], labels)
+    if says not in ("logit", "score") or len(labels) != 2:
         return None
     names = np.array(labels)
     return confusion(
         names[(scored.truth > 0.5).astype(int)], names[(scored.predicted > 0).astype(int)], labels
     )
+
+
+def _whole(numbers: np.ndarray) -> np.ndarray:
+    return numbers.round().astype(int)

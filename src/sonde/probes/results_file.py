@@ -4,7 +4,6 @@ from typing import Any
 
 from sonde.core.base import Config
 from sonde.probes.artifact import IntervalHeader
-from sonde.probes.probe import Kind
 from sonde.probes.settings import ProbeSettings
 
 FORMAT = 2  # 1 had a single control and a single baseline
@@ -47,7 +46,7 @@ class ResultsFile(Config):
     artifact: str
     format: int
     sonde_version: str
-    kind: Kind
+    kind: str
     metric: str
     n: int
     n_rows: int

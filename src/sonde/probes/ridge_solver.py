@@ -12,46 +12,45 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sonde.core.errors import SondeError
-from sonde.probes.solver import Linear, Solver, folded, outside, scale_of, standardised
+from sonde.probes.problem import Problem
+from sonde.probes.reader import Linear, folded
+from sonde.probes.solver import Solver, scale_of, standardised
 
 
-def ridge_solver(
-    x: Float[Tensor, "layer row d_model"],
-    y: Float[Tensor, "row target"],
-    folds: Int[Tensor, " row"],
-) -> Solver:
+def ridge_solver(problem: Problem) -> Solver:
     """Prepare ridge fits: minimise sum (y - z w - b)^2 + penalty |w|^2, z standardised, b free."""
-    if x.shape[1] <= x.shape[2]:
-        return RowSide(x, y, folds)
-    return CoordinateSide.of(x, y, folds)
+    if problem.x.shape[1] <= problem.x.shape[2]:
+        return RowSide(problem)
+    return CoordinateSide.of(problem)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowSide:
     """Fits through the ``[row, row]`` kernel: fewer rows than coordinates."""
 
-    x: Float[Tensor, "layer row d_model"]
-    y: Float[Tensor, "row target"]
-    folds: Int[Tensor, " row"]
+    problem: Problem
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
-    ) -> Float[Tensor, "layer penalty held target"]:
+    ) -> Float[Tensor, "layer penalty held repetition target"]:
         """Fit without the folds ``left_out`` and predict their rows."""
-        train = outside(self.folds, left_out)
-        z, _, _ = standardised(self.x, train)
-        centre = self.y[train].mean(dim=0)
+        train = self.problem.outside(left_out)
+        z, _, _ = standardised(self.problem.x, train)
+        y = self.problem.y.flatten(1)
+        centre = y[train].mean(dim=0)
         weight = _row_side_weights(
-            z[:, train], self.y[train] - centre, torch.tensor(penalties, dtype=z.dtype)[None]
+            z[:, train], y[train] - centre, torch.tensor(penalties, dtype=z.dtype)[None]
         )
-        return torch.einsum("lhd,lpdt->lpht", z[:, ~train], weight) + centre
+        said = torch.einsum("lhd,lpdt->lpht", z[:, ~train], weight) + centre
+        return said.unflatten(-1, tuple(self.problem.y.shape[1:]))
 
-    def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
-        """Fit the first target on all rows."""
-        z, mean, scale = standardised(self.x)
-        centre = self.y[:, :1].mean(dim=0)
-        weight = _row_side_weights(z, self.y[:, :1] - centre, penalty[:, None])
-        return folded(weight[:, 0, :, 0], centre.expand(len(z)), mean, scale)
+    def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Linear, ...]:
+        """Fit the labels on all rows."""
+        z, mean, scale = standardised(self.problem.x)
+        y = self.problem.y[:, 0]
+        centre = y.mean(dim=0)
+        weight = _row_side_weights(z, y - centre, penalty[:, None])
+        return folded(weight[:, 0].mT, centre.expand(len(z), -1), mean, scale)
 
 
 def _row_side_weights(
@@ -73,9 +72,8 @@ class CoordinateSide:
     The sums are of activations less their overall mean, so that nothing large cancels.
     """
 
+    problem: Problem
     x: Float[Tensor, "layer row d_model"]
-    y: Float[Tensor, "row target"]
-    folds: Int[Tensor, " row"]
     origin: Float[Tensor, "layer d_model"]
     gram: Float[Tensor, "fold layer d_model d_model"]
     cross: Float[Tensor, "fold layer d_model target"]
@@ -84,21 +82,15 @@ class CoordinateSide:
     n: Int[Tensor, " fold"]
 
     @classmethod
-    def of(
-        cls,
-        x: Float[Tensor, "layer row d_model"],
-        y: Float[Tensor, "row target"],
-        folds: Int[Tensor, " row"],
-    ) -> "CoordinateSide":
+    def of(cls, problem: Problem) -> "CoordinateSide":
         """Form the sums of each fold."""
-        origin = x.mean(dim=1)
-        x = x - origin[:, None]
-        inside = [folds == fold for fold in range(int(folds.max()) + 1)]
+        origin = problem.x.mean(dim=1)
+        x, y = problem.x - origin[:, None], problem.y.flatten(1)
+        inside = [problem.folds == fold for fold in range(problem.n_folds)]
         blocks = [x[:, rows] for rows in inside]
         return cls(
+            problem,
             x,
-            y,
-            folds,
             origin,
             gram=torch.stack([block.mT @ block for block in blocks]),
             cross=torch.stack(
@@ -111,21 +103,23 @@ class CoordinateSide:
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
-    ) -> Float[Tensor, "layer penalty held target"]:
+    ) -> Float[Tensor, "layer penalty held repetition target"]:
         """Fit without the folds ``left_out`` and predict their rows."""
         kept = [fold for fold in range(len(self.n)) if fold not in left_out]
         mean, scale, correlation, cross, centre = self._standardised(kept)
-        held = self.x[:, ~outside(self.folds, left_out)]
+        held = self.x[:, ~self.problem.outside(left_out)]
         z = (held - mean[:, None]) / scale[:, None]
         fits = [_solve(correlation, torch.tensor([alpha]), cross) for alpha in penalties]
-        return torch.stack([z @ weight for weight in fits], dim=1) + centre
+        said = torch.stack([z @ weight for weight in fits], dim=1) + centre
+        return said.unflatten(-1, tuple(self.problem.y.shape[1:]))
 
-    def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
-        """Fit the first target on all rows."""
-        kept = list(range(len(self.n)))
+    def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Linear, ...]:
+        """Fit the labels on all rows."""
+        kept, targets = list(range(len(self.n))), self.problem.y.shape[2]
         mean, scale, correlation, cross, centre = self._standardised(kept)
-        weight = _solve(correlation, penalty, cross[..., :1])[..., 0]
-        return folded(weight, centre[:1].expand(len(weight)), self.origin + mean, scale)
+        weight = _solve(correlation, penalty, cross[..., :targets]).mT
+        bias = centre[:targets].expand(len(weight), -1)
+        return folded(weight, bias, self.origin + mean, scale)
 
     def _standardised(self, kept: list[int]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return mean, scale, z'z, z'(y - mean y) and mean y over the folds ``kept``."""

@@ -16,9 +16,11 @@ from sonde.stats.scores import Scores
 class Scored:
     """Out-of-fold predictions, arrays of equal length.
 
-    ``unit`` is the independent unit (the group, or the example where there is none), ``fold`` the
-    fold whose fit did not see the row, ``truth`` the label that was fitted (a shuffled one in a
-    control), ``predicted`` the logit, prediction or distance that the fit gave.
+    ``unit`` is the independent unit (the group, or the example where there is none), ``other`` in
+    pairwise data that of the second item. ``fold`` is the fold whose fit did not see the row,
+    ``truth`` the label that was fitted (a shuffled one in a control). ``predicted`` is what the fit
+    said, divided by ``scale``: for two classes the root mean square of what that fold's fit said of
+    its held-out rows, so that folds whose fits differ in size can be ranked together; 1 otherwise.
     """
 
     example: np.ndarray  # str
@@ -27,24 +29,35 @@ class Scored:
     fold: np.ndarray  # int64
     truth: np.ndarray  # float64
     predicted: np.ndarray  # float64
+    scale: np.ndarray  # float64
+    other: np.ndarray | None = None  # str
 
     def __len__(self) -> int:
         return len(self.example)
 
+    @property
+    def said(self) -> np.ndarray:
+        """What the fits said as they said it: logits, distances, numbers or class numbers."""
+        return self.predicted * self.scale
+
     def scores(self, metric: str) -> Scores:
         """Return the rows as what a metric, its interval and its comparisons are computed from."""
         fitted = bool((self.fold >= 0).any())
-        return Scores(metric, self.unit, self.predicted, self.truth, cross_validated=fitted)
+        return Scores(
+            metric, self.unit, self.predicted, self.truth, self.other, cross_validated=fitted
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Scored"]) -> "Scored":
         """Lay several end to end."""
-        return cls(
-            *(
-                np.concatenate([getattr(part, field.name) for part in parts])
-                for field in fields(cls)
-            )
-        )
+        paired = any(part.other is not None for part in parts)
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(cls)
+            if field.name != "other"
+        }
+        none = (np.full(len(part), "") if part.other is None else part.other for part in parts)
+        return cls(**columns, other=np.concatenate(list(none)) if paired else None)
 
 
 def intervals(

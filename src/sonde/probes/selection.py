@@ -8,7 +8,7 @@ from jaxtyping import Int
 from sonde.probes.control import Control
 from sonde.probes.results import Selection
 from sonde.probes.scored import Scored, intervals, mean_interval
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.swept import Swept
 from sonde.probes.targets import Targets
 from sonde.stats.metrics import METRICS
@@ -18,7 +18,7 @@ def select(
     swept: Sequence[Swept],
     targets: Targets,
     folds: Int[np.ndarray, " row"],
-    settings: ProbeSettings,
+    settings: AnyProbeSettings,
 ) -> Selection:
     """For each outer fold take the place that the other folds score best; pool their predictions.
 
@@ -62,16 +62,5 @@ def _pooled(
     parts: list[Scored] = []
     for fold, winner in enumerate(winners):
         one, column = candidates[winner]
-        here = folds[one.rows] == fold
-        rows = one.rows[here]
-        parts.append(
-            Scored(
-                example=targets.example[rows],
-                token=targets.token[rows],
-                unit=targets.unit[rows],
-                fold=folds[rows],
-                truth=one.columns.targets[here, column],
-                predicted=one.columns.out_of_fold[here, column],
-            )
-        )
+        parts.append(one.scored(column, targets, folds, folds[one.rows] == fold))
     return Scored.joined(parts)

@@ -1,36 +1,25 @@
 """What a kind of probe has to solve, for many layers at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
+
+from sonde.probes.problem import Problem
+from sonde.probes.reader import Reader
 
 EPS = torch.finfo(torch.float64).eps
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """Fitted maps of raw activations, one a layer: ``x @ weight + bias``.
-
-    ``mean`` and ``scale`` are the standardisation that the fit used, already folded in.
-    """
-
-    weight: Float[Tensor, "layer d_model"]
-    bias: Float[Tensor, " layer"]
-    mean: Float[Tensor, "layer d_model"]
-    scale: Float[Tensor, "layer d_model"]
-
-
 @runtime_checkable
 class Predictor(Protocol):
-    """A batch of layers with their targets and folds, ready to be cross-validated."""
+    """A batch of layers with their labels and folds, ready to be cross-validated."""
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
-    ) -> Float[Tensor, "layer penalty held target"]:
+    ) -> Float[Tensor, "layer penalty held repetition output"]:
         """Fit without the folds ``left_out`` and predict their rows, in the order of the rows."""
         ...
 
@@ -39,19 +28,12 @@ class Predictor(Protocol):
 class Solver(Predictor, Protocol):
     """A predictor that can also be fitted for good."""
 
-    def final(self, penalty: Float[Tensor, " layer"]) -> Linear:
-        """Fit the first target on all rows, each layer with its own penalty."""
+    def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Reader, ...]:
+        """Fit the labels (repetition 0) on all rows, each layer with its own penalty."""
         ...
 
 
-Prepare: TypeAlias = Callable[
-    [Float[Tensor, "layer row d_model"], Float[Tensor, "row target"], Int[Tensor, " row"]], Solver
-]
-
-
-def outside(folds: Int[Tensor, " row"], left_out: Sequence[int]) -> Bool[Tensor, " row"]:
-    """Mark the rows that lie in none of the folds ``left_out``."""
-    return ~torch.isin(folds, torch.tensor(list(left_out), dtype=folds.dtype))
+Prepare: TypeAlias = Callable[[Problem], Solver]
 
 
 def moments(
@@ -83,14 +65,3 @@ def scale_of(
     """
     constant = variance <= n * EPS * variance + (n * mean * EPS).square()
     return torch.where(constant, 1.0, variance.sqrt())
-
-
-def folded(
-    weight: Float[Tensor, "layer d_model"],
-    bias: Float[Tensor, " layer"],
-    mean: Float[Tensor, "layer d_model"],
-    scale: Float[Tensor, "layer d_model"],
-) -> Linear:
-    """Fold the standardisation into a fit on standardised activations."""
-    raw = weight / scale
-    return Linear(raw, bias - torch.einsum("ld,ld->l", raw, mean), mean, scale)

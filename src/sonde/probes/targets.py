@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -10,23 +10,25 @@ from sonde.activations.activations import Activations, RowTable
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import fingerprint
 from sonde.data.accounting import NAN, Joined, JoinReport, join
-from sonde.data.examples import Example, Label
+from sonde.data.examples import Example
 
-# Examples, a mapping from example id to label, or one label for each row.
-Labels: TypeAlias = Sequence[Example] | Mapping[str, Label] | np.ndarray | Sequence[float | str]
+# Examples, a mapping from example id to label, or one label (or several numbers) for each row.
+Labels: TypeAlias = Sequence[Example] | Mapping[str, Any] | np.ndarray | Sequence[float | str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
     """The labelled rows: ``index`` into the activations and arrays in its order.
 
-    ``values`` are the numbers to fit (1 for the positive class, 0 for the other), ``labels`` the
-    classes' names as (negative, positive) where there are classes, ``unit`` each row's group: rows
-    of one example share one at least. ``texts`` holds the words of each example where known.
+    ``values`` are the numbers to fit, ``[row, target]``: 1 for the positive class and 0 for the
+    other of two, the number of the class among several, several numbers for several targets.
+    ``labels`` names the classes, as (negative, positive) where there are two, or the targets where
+    there are several. ``unit`` is each row's group: rows of one example share one at least.
+    ``texts`` holds the words of each example where known.
     """
 
     index: np.ndarray  # int64
-    values: np.ndarray  # float64
+    values: np.ndarray  # float64 [row, target]
     example: np.ndarray  # str
     position: np.ndarray  # str
     token: np.ndarray  # int32
@@ -39,8 +41,14 @@ class Targets:
     @property
     def fingerprint(self) -> str:
         """16 hex digits that change with any label, or with the rows that have one."""
-        columns = (self.example, self.position, self.token, self.values)
+        values = self.values[:, 0] if self.values.shape[1] == 1 else self.values
+        columns = (self.example, self.position, self.token, values)
         return fingerprint([column.tolist() for column in columns])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; empty where numbers without names were given."""
+        return self.labels if self.values.shape[1] == 1 else ()
 
 
 def class_targets(acts: Activations, y: Labels, positive: str | None) -> Targets:
@@ -50,14 +58,14 @@ def class_targets(acts: Activations, y: Labels, positive: str | None) -> Targets
         SondeError: nothing joins, there are not exactly two classes, or ``positive`` is neither.
     """
     joined = _joined(acts, y)
-    names = np.array([_class_name(label) for label in joined.labels.tolist()])
-    classes = np.unique(names).tolist()
+    names, classes = _classes(joined)
     if len(classes) != 2:
         shown = ", ".join(map(repr, classes[:5])) + (" …" if len(classes) > 5 else "")
         raise SondeError(
             f"The labels have {len(classes)} class{'es' if len(classes) > 1 else ''} ({shown}); "
             "this probe separates two.",
-            fix="Keep the examples of two classes, or fit numbers with a ridge probe."
+            fix="Keep the examples of two classes, separate all with a multinomial probe, or fit "
+            "numbers with a ridge probe."
             if len(classes) > 2
             else "Give examples of a second class.",
         )
@@ -68,21 +76,39 @@ def class_targets(acts: Activations, y: Labels, positive: str | None) -> Targets
         )
     upper = positive or classes[1]
     lower = next(name for name in classes if name != upper)
-    values = (names == upper).astype(np.float64)
-    return _targets(acts, y, joined, values, (lower, upper), ())
+    return _targets(acts, y, joined, names == upper, (lower, upper))
 
 
-def number_targets(acts: Activations, y: Labels) -> Targets:
+def category_targets(acts: Activations, y: Labels) -> Targets:
+    """Join labels of two or more classes with the activations' rows; classes are sorted by name.
+
+    Raises:
+        SondeError: nothing joins, or there is one class only.
+    """
+    joined = _joined(acts, y)
+    names, classes = _classes(joined)
+    if len(classes) < 2:
+        raise SondeError(
+            f"The labels have 1 class ({classes[0]!r}); there is nothing to tell apart.",
+            fix="Give examples of a second class.",
+        )
+    return _targets(acts, y, joined, np.searchsorted(classes, names), tuple(classes))
+
+
+def number_targets(acts: Activations, y: Labels, names: Sequence[str] = ()) -> Targets:
     """Join numbers with the activations' rows; two classes become 0 and 1, which a note says.
+
+    ``names`` are those of the targets, where each example has several numbers.
 
     Raises:
         SondeError: nothing joins, the labels are text of other than two classes, one is infinite,
-            or all are equal.
+            all of a target are equal, or there is not one name for each target.
     """
     joined = _joined(acts, y)
-    labels: tuple[str, ...] = ()
+    mapped: tuple[str, ...] = ()
     if joined.labels.dtype.kind in "fiub":
-        values = joined.labels.astype(np.float64)
+        values = joined.labels.astype(np.float64).reshape(len(joined.labels), -1)
+        labels = _target_names(values.shape[1], names)
     else:
         classes = np.unique(joined.labels).tolist()
         if len(classes) != 2:
@@ -90,17 +116,50 @@ def number_targets(acts: Activations, y: Labels) -> Targets:
                 f"A ridge probe fits numbers; the labels are text, such as {classes[0]!r}.",
                 fix="Give numbers, or two classes (which become 0 and 1), or use a logistic probe.",
             )
-        values, labels = (joined.labels == classes[1]).astype(np.float64), (classes[0], classes[1])
-    if not np.isfinite(values).all():
-        first = str(acts.rows.example[joined.index[~np.isfinite(values)][0]])
-        raise SondeError(f"The label of example {first!r} is infinite.", fix="Give a number.")
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        values, labels = joined.labels == classes[1], (classes[0], classes[1])
+        mapped = (f"{labels[0]!r} was fitted as 0 and {labels[1]!r} as 1.",)
+    found = _targets(acts, y, joined, values, labels, mapped)
+    _check_numbers(found)
+    return found
+
+
+def _check_numbers(targets: Targets) -> None:
+    several = targets.values.shape[1] > 1
+    for number, values in enumerate(targets.values.T):
+        of = f" of {targets.labels[number]}" if several else ""
+        if not np.isfinite(values).all():
+            first = str(targets.example[~np.isfinite(values)][0])
+            raise SondeError(
+                f"The label{of} of example {first!r} is infinite.", fix="Give a number."
+            )
+        if np.ptp(values) <= 1e-12 * np.abs(values).max():
+            raise SondeError(
+                f"All {len(values)} labels{of} are {values[0]:g}: there is nothing to predict.",
+                fix="Give labels that differ." if not several else "Leave that target out.",
+            )
+
+
+def _target_names(n_targets: int, names: Sequence[str]) -> tuple[str, ...]:
+    if names and len(names) != n_targets:
         raise SondeError(
-            f"All {len(values)} labels are {values[0]:g}: there is nothing to predict.",
-            fix="Give labels that differ.",
+            f"There are {len(names)} names ({', '.join(names)}) for {n_targets} targets.",
+            fix="Give one name for each.",
         )
-    mapped = (f"{labels[0]!r} was fitted as 0 and {labels[1]!r} as 1.",) if labels else ()
-    return _targets(acts, y, joined, values, labels, mapped)
+    if n_targets == 1:
+        return ()
+    return tuple(names) or tuple(f"target {number}" for number in range(n_targets))
+
+
+def _classes(joined: Joined) -> tuple[np.ndarray, list[str]]:
+    """Return each row's class by name, and the classes, sorted."""
+    if joined.labels.ndim > 1:
+        raise SondeError(
+            f"Each example has {joined.labels.shape[1]} labels; this probe tells classes apart, "
+            "one label an example.",
+            fix="Give one class an example, or fit the numbers with a ridge probe.",
+        )
+    names = np.array([_class_name(label) for label in joined.labels.tolist()])
+    return names, np.unique(names).tolist()
 
 
 def _joined(acts: Activations, y: Labels) -> Joined:
@@ -124,14 +183,14 @@ def _are_examples(y: Labels) -> TypeGuard[Sequence[Example]]:
 
 def _aligned(rows: RowTable, y: np.ndarray) -> Joined:
     """Join an array that has one label for each row: only NaN is left out."""
-    if y.shape != (len(rows),):
+    if y.ndim not in (1, 2) or len(y) != len(rows) or (y.ndim == 2 and y.dtype.kind in "OUS"):
         raise SondeError(
             f"The labels have shape {y.shape}; the activations have {len(rows)} rows.",
             fix="Give one label for each row, or a mapping from example id to label.",
         )
     values = y.astype(str) if y.dtype.kind in "OUS" else y.astype(np.float64)
     absent = np.isnan(values) if values.dtype.kind == "f" else values == "nan"
-    index = np.flatnonzero(~absent)
+    index = np.flatnonzero(~absent.reshape(len(rows), -1).any(axis=1))
     names = np.unique(rows.example)
     lost = np.setdiff1d(names, rows.example[index])
     reasons = {NAN: tuple(map(str, lost))} if len(lost) else {}
@@ -148,7 +207,7 @@ def _targets(
     joined: Joined,
     values: np.ndarray,
     labels: tuple[str, ...],
-    mapped: tuple[str, ...],
+    mapped: tuple[str, ...] = (),
 ) -> Targets:
     rows, index = acts.rows, joined.index
     notes = [str(joined.report)] if _incomplete(joined.report) else []
@@ -158,7 +217,7 @@ def _targets(
     ]
     return Targets(
         index=index,
-        values=values,
+        values=values.astype(np.float64).reshape(len(index), -1),
         example=rows.example[index],
         position=rows.position[index],
         token=rows.token[index],

@@ -91,7 +91,8 @@ class Metric:
     what a guess is worth (NaN where the word means nothing). ``resampled(truth, predicted, unit,
     n_units)`` takes one row of predictions and the unit each row belongs to, and gives the
     statistic of a resample's weights. ``smooth`` is there where the score is a smooth function of
-    sums. More is better for each but the mean, of which that is for the user to say.
+    sums. ``two_classes`` is True where the truth is 0 or 1 and predictions count by their sign and
+    order alone. More is better for each but the mean, of which that is for the user to say.
     """
 
     name: str
@@ -101,13 +102,14 @@ class Metric:
     floor: float = 0.0
     ceiling: float = 1.0
     smooth: SmoothSums | None = None
+    two_classes: bool = False
 
 
 def _of_sums(
-    name: str, chance: float, value: Callable[[Any, np.ndarray], Any], sums: Sums, **ends: float
+    name: str, chance: float, value: Callable[[Any, np.ndarray], Any], sums: Sums, **more: Any
 ) -> Metric:
     smooth = sums if isinstance(sums, SmoothSums) else None
-    return Metric(name, chance, value, partial(resampled_sums, sums), smooth=smooth, **ends)
+    return Metric(name, chance, value, partial(resampled_sums, sums), smooth=smooth, **more)
 
 
 METRICS: dict[str, Metric] = {
@@ -116,8 +118,8 @@ METRICS: dict[str, Metric] = {
         _of_sums("mean", np.nan, mean, MEAN, floor=-np.inf, ceiling=np.inf),
         _of_sums("r2", 0.0, r2, R2, floor=-np.inf),
         _of_sums("pearson", 0.0, pearson, PEARSON, floor=-1.0),
-        _of_sums("accuracy", 0.5, accuracy, ACCURACY),
-        _of_sums("balanced_accuracy", 0.5, balanced_accuracy, BALANCED_ACCURACY),
-        Metric("auroc", 0.5, auroc, resampled_auroc),
+        _of_sums("accuracy", 0.5, accuracy, ACCURACY, two_classes=True),
+        _of_sums("balanced_accuracy", 0.5, balanced_accuracy, BALANCED_ACCURACY, two_classes=True),
+        Metric("auroc", 0.5, auroc, resampled_auroc, two_classes=True),
     )
 }

@@ -12,7 +12,7 @@ def test_words_at_the_ceiling_leave_a_probe_no_room():
     texts = [f"the {'cat' if one else 'dog'} sat on mat {row}" for row, one in enumerate(label)]
     found = probes.logistic(acts, as_examples(acts, label, texts), **QUICK)
     (caution,) = found.cautions
-    assert caution.what.startswith(f"No probe can beat the baseline '{BAG}'.")
+    assert caution.what.startswith(f"No probe can be shown to beat the baseline '{BAG}'.")
     assert "ceiling" in caution.what
     assert caution.advice
     assert "caution" in str(found)

@@ -1,6 +1,7 @@
 import numpy as np
 import torch
 
+from sonde.probes.lines import RowLines, Scoring
 from sonde.probes.nested import nested, strongest_best
 from sonde.stats import METRICS
 
@@ -17,14 +18,15 @@ class Recorder:
         low = np.isin(self.folds[held], (0, 1))
         y = self.y[held]
         guesses = np.stack([np.where(low, y, 10.0), np.where(low, 10.0, y)])
-        return torch.from_numpy(guesses)[None, :, :, None]
+        return torch.from_numpy(guesses)[None, :, :, None, None]
 
 
 def test_the_choice_of_a_fold_never_sees_it():
     folds = np.arange(60) % 4
     y = np.random.default_rng(0).normal(size=60)
     predictor = Recorder(folds, y)
-    found = nested(predictor, folds, y[:, None], (1.0, 2.0), METRICS["r2"])
+    scoring = Scoring.of(RowLines(np.arange(60)), folds, y[:, None, None])
+    found = nested(predictor, scoring, (1.0, 2.0), METRICS["r2"])
     # Without fold 0, penalty 1 is right in two folds of three, and so on; each fold gets what is
     # wrong for it.
     assert found.chosen[0, :, 0].tolist() == [1, 1, 0, 0]

@@ -15,7 +15,19 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
 from sonde.models.model import ModelInfo
 from sonde.probes import Probe
+from sonde.probes.reader import Linear
 from sonde.stats.interval import Interval
+
+
+def linear(weight, bias):
+    weight = torch.as_tensor(weight, dtype=torch.float64)
+    width = weight.shape[1]
+    return Linear(
+        weight,
+        torch.as_tensor(bias, dtype=torch.float64),
+        torch.zeros(width, dtype=torch.float64),
+        torch.ones(width, dtype=torch.float64),
+    )
 
 
 def by_hand(**changes):
@@ -23,10 +35,7 @@ def by_hand(**changes):
         "kind": "logistic",
         "hook": parse_hook_point("blocks.1.resid_post"),
         "position": "prompt[-1]",
-        "weight": torch.tensor([3.0, 4.0], dtype=torch.float64),
-        "bias": -1.0,
-        "mean": torch.zeros(2, dtype=torch.float64),
-        "scale": torch.ones(2, dtype=torch.float64),
+        "reader": linear([[3.0, 4.0]], [-1.0]),
         "labels": ("no", "yes"),
         "penalty": 10.0,
         "origin": ORIGIN,
@@ -81,7 +90,7 @@ def test_the_file_brings_everything_back(tmp_path):
 def test_weights_survive_to_the_last_bit(tmp_path_factory, numbers):
     weight = torch.tensor(numbers, dtype=torch.float64)
     path = tmp_path_factory.mktemp("probe") / "p.safetensors"
-    by_hand(weight=weight, mean=weight, scale=weight).save(path)
+    by_hand(reader=Linear(weight[None], weight[:1], weight, weight)).save(path)
     assert torch.equal(Probe.load(path).weight, weight)
 
 
@@ -115,7 +124,7 @@ def test_files_that_are_no_probe_are_named(tmp_path):
         Probe.load(path)
     later = json.dumps({"artifact": "probe", "format": 99, "sonde_version": "9.9"})
     save_file({"weight": torch.zeros(2)}, path, metadata={"sonde": later})
-    with pytest.raises(SondeError, match=r"format 99; this sonde reads 1\. .* sonde 9\.9"):
+    with pytest.raises(SondeError, match=r"format 99; this sonde reads 1 and 2\. .* sonde 9\.9"):
         Probe.load(path)
 
 
@@ -134,7 +143,7 @@ def test_a_truncated_file_and_a_wrong_shape_are_named(tmp_path):
         Probe.load(path)
     del tensors["mean"]
     save_file(tensors, path, metadata=metadata)
-    with pytest.raises(SondeError, match="not a whole safetensors file"):
+    with pytest.raises(SondeError, match="it has no mean"):
         Probe.load(path)
 
 
@@ -177,7 +186,7 @@ def test_apply_scores_every_row_and_refuses_foreign_activations():
 
 def test_a_probe_without_weight_has_no_direction():
     with pytest.raises(SondeError, match="weight is zero"):
-        _ = by_hand(weight=torch.zeros(2, dtype=torch.float64)).direction
+        _ = by_hand(reader=linear([[0.0, 0.0]], [0.0])).direction
 
 
 def test_a_saved_probe_scores_as_the_fitted_one(tmp_path):

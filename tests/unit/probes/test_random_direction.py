@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from planted import activations, planted_classes, planted_numbers
 from sonde import probes
 from sonde.probes.names import DIRECTION, SHUFFLED
+from sonde.probes.problem import Problem
 from sonde.probes.random_direction import RandomDirections, draw_directions
 from sonde.stats import grouped_folds
 
@@ -23,7 +24,8 @@ def reader(classes, seed=0, x=None):
     y = np.tile([0.0, 1.0], ROWS // 2) if classes else numbers
     folds = grouped_folds(np.arange(ROWS), 4)
     drawn = torch.stack([draw_directions(f"layer {layer}", 0, WIDTH, 3) for layer in range(2)])
-    made = RandomDirections(*map(torch.from_numpy, (x, y, folds)), drawn, classes=classes)
+    problem = Problem.plain(*map(torch.from_numpy, (x, y, folds)))
+    made = RandomDirections(problem, drawn, n_classes=2 if classes else 0)
     return made, x, y, folds
 
 
@@ -36,7 +38,7 @@ def test_numbers_are_read_by_least_squares_along_the_direction():
         for number, u in enumerate(made.directions[layer].numpy().T):
             peer = LinearRegression().fit((z[train] @ u)[:, None], y[train])
             want = peer.predict((z[held] @ u)[:, None])
-            np.testing.assert_allclose(said[layer, 0, :, number], want, atol=1e-12)
+            np.testing.assert_allclose(said[layer, 0, :, number, 0], want, atol=1e-12)
 
 
 def test_classes_learn_the_sign_and_the_middle_from_the_training_rows():
@@ -48,7 +50,7 @@ def test_classes_learn_the_sign_and_the_middle_from_the_training_rows():
         p = z @ u
         ends = [p[train & (y == side)].mean() for side in (0, 1)]
         want = np.sign(ends[1] - ends[0]) * (p[held] - sum(ends) / 2)
-        np.testing.assert_allclose(said[1, 0, :, number], want, atol=1e-12)
+        np.testing.assert_allclose(said[1, 0, :, number, 0], want, atol=1e-12)
 
 
 def test_directions_are_of_unit_length_and_every_place_has_its_own():

@@ -1,8 +1,10 @@
 import numpy as np
+import torch
 
 from sonde.core.hooks import parse_hook_point
 from sonde.data.accounting import JoinReport
 from sonde.probes.names import SHUFFLED
+from sonde.probes.reader import Linear
 from sonde.probes.selection import select
 from sonde.probes.settings import MeanDifferenceSettings
 from sonde.probes.swept import Columns, Place, Swept
@@ -20,9 +22,11 @@ def place(layer, inner_best, control):
     return Swept(
         place=Place(parse_hook_point(f"blocks.{layer}.resid_post"), "prompt[-1]"),
         rows=np.arange(N),
+        other=None,
         columns=Columns(
-            targets=np.stack([TRUTH, 1 - TRUTH], axis=1),
+            truth=np.stack([TRUTH, 1 - TRUTH], axis=1),
             out_of_fold=np.full((N, 2), [layer, 10 + layer], float),
+            scale=np.full((N_FOLDS, 2), 1.0 + layer),
             inner_best=np.stack([inner_best, control], axis=1),
         ),
         controls={SHUFFLED: (1,)},
@@ -31,10 +35,7 @@ def place(layer, inner_best, control):
         final=0,
         at_edge=False,
         separated=False,
-        weight=np.zeros(2),
-        bias=0.0,
-        mean=np.zeros(2),
-        scale=np.ones(2),
+        reader=Linear(*(torch.zeros(shape).double() for shape in ((1, 2), (1,), (2,), (2,)))),
     )
 
 
@@ -42,7 +43,7 @@ def test_a_fold_takes_the_place_that_its_own_training_folds_score_best():
     names = np.array([f"e{row}" for row in range(N)])
     targets = Targets(
         index=np.arange(N),
-        values=TRUTH,
+        values=TRUTH[:, None],
         example=names,
         position=np.full(N, "prompt[-1]"),
         token=np.zeros(N, np.int32),
@@ -62,6 +63,7 @@ def test_a_fold_takes_the_place_that_its_own_training_folds_score_best():
     found = select(swept, targets, np.repeat(np.arange(N_FOLDS), 2), settings)
     assert [hook.layer for hook in found.hooks] == [1, 1, 0]
     assert found.scored.predicted.tolist() == [1, 1, 1, 1, 0, 0]
+    assert found.scored.said.tolist() == [2, 2, 2, 2, 0, 0]
     (control,) = found.controls[SHUFFLED].scored
     assert control.predicted.tolist() == [10, 10, 11, 11, 11, 11]
     assert control.truth.tolist() == (1 - TRUTH).tolist()

@@ -12,7 +12,7 @@ ACTS = activations([np.random.default_rng(0).normal(size=(4, 3))], examples=["a"
 def test_the_second_class_in_order_is_positive():
     targets = class_targets(ACTS, {"a": "good", "b": "bad", "c": "good", "d": "bad"}, None)
     assert targets.labels == ("bad", "good")
-    assert targets.values.tolist() == [1, 0, 1, 0]
+    assert targets.values[:, 0].tolist() == [1, 0, 1, 0]
 
 
 def test_positive_names_the_other():
@@ -26,7 +26,7 @@ def test_positive_names_the_other():
 def test_zeros_and_ones_are_classes(labels):
     targets = class_targets(ACTS, np.array(labels), None)
     assert targets.labels == ("0", "1")
-    assert targets.values.tolist() == [0, 1, 1, 0]
+    assert targets.values[:, 0].tolist() == [0, 1, 1, 0]
 
 
 def test_rows_of_one_example_share_a_unit_and_groups_join_examples():
@@ -57,7 +57,7 @@ def test_nan_in_an_array_names_the_example():
 
 def test_two_texts_become_numbers_with_a_note():
     targets = number_targets(ACTS, np.array(["lo", "hi", "hi", "lo"]))
-    assert targets.values.tolist() == [1, 0, 0, 1]
+    assert targets.values[:, 0].tolist() == [1, 0, 0, 1]
     assert targets.labels == ("hi", "lo")
     assert "'hi' was fitted as 0 and 'lo' as 1." in targets.notes
 
@@ -81,7 +81,7 @@ def test_bad_labels_are_named(make, labels, message):
 
 
 def test_a_plain_list_is_one_label_a_row():
-    assert number_targets(ACTS, [1.0, 2.0, 3.0, 4.0]).values.tolist() == [1, 2, 3, 4]
+    assert number_targets(ACTS, [1.0, 2.0, 3.0, 4.0]).values[:, 0].tolist() == [1, 2, 3, 4]
 
 
 def test_labels_that_join_nothing_show_both_kinds_of_id():

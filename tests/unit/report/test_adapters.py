@@ -172,7 +172,9 @@ def test_cautions_come_with_their_advice(last_token, examples):
     words = {"yes": "yes", "no": "nay"}
     told = [replace(one, prompt=f"{words[one.label]} {one.id}") for one in examples]
     said = notices_from(probes.logistic(last_token, told, resamples=50)).items
-    (caution,) = [item for item in said if "No probe can beat the baseline" in item.what]
+    (caution,) = [
+        item for item in said if "No probe can be shown to beat the baseline" in item.what
+    ]
     assert caution.level == "caution"
     assert caution.advice
 

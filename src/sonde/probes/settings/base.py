@@ -1,11 +1,17 @@
-"""Settings of probes, one class a kind; a kind is chosen by its tag in the experiment file."""
+"""What the settings of every kind of probe share."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
 from sonde.core.base import Config
 from sonde.stats.bootstrap import Bootstrap
+
+# What a probe's outputs are: numbers in the labels' unit; the log-odds of the second class; one
+# logit a class; a distance whose sign decides; a utility, of which differences alone mean anything.
+Says: TypeAlias = Literal["number", "logit", "logits", "score", "utility"]
+
+TWO_CLASSES = ("auroc", "balanced_accuracy", "accuracy")
 
 
 class SweepSettings(Config):
@@ -30,6 +36,11 @@ class SweepSettings(Config):
     baseline: bool = True
     duplicates: Literal["merge", "allow", "error"] = "merge"
 
+    metrics: ClassVar[tuple[str, ...]]
+    says: ClassVar[Says]
+    # Whether nothing but the penalty keeps the weights finite where the labels are separable.
+    diverges: ClassVar[bool] = False
+
     @property
     def bootstrap(self) -> Bootstrap:
         """How intervals are made."""
@@ -49,43 +60,10 @@ class PenaltySettings(SweepSettings):
         return tuple(sorted(set(given)))
 
 
-class RidgeSettings(PenaltySettings):
-    """Ridge regression. A penalty is scikit-learn's alpha, on standardised inputs."""
-
-    kind: Literal["ridge"] = "ridge"
-    metric: Literal["r2", "pearson"] = "r2"
-    penalties: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
-    metrics: ClassVar[tuple[str, ...]] = ("r2", "pearson")
-
-
-class LogisticSettings(PenaltySettings):
-    """Logistic regression of two classes. A penalty is 1/C of scikit-learn, standardised inputs.
-
-    ``positive`` names the class that a high score means; otherwise it is the second in sorted
-    order.
-    """
-
-    kind: Literal["logistic"] = "logistic"
-    metric: Literal["auroc", "balanced_accuracy", "accuracy"] = "auroc"
-    penalties: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
-    positive: str | None = None
-    metrics: ClassVar[tuple[str, ...]] = ("auroc", "balanced_accuracy", "accuracy")
-
-
-class MeanDifferenceSettings(SweepSettings):
-    """The difference of the two classes' means; nothing to choose but the layer."""
-
-    kind: Literal["mean_difference"] = "mean_difference"
-    metric: Literal["auroc", "balanced_accuracy", "accuracy"] = "auroc"
-    positive: str | None = None
-    metrics: ClassVar[tuple[str, ...]] = ("auroc", "balanced_accuracy", "accuracy")
+class UnpenalisedSettings(SweepSettings):
+    """A sweep with nothing to choose but the layer."""
 
     @property
     def penalties(self) -> tuple[float, ...]:
         """One entry, so that every kind is swept alike."""
         return (0.0,)
-
-
-ProbeSettings = Annotated[
-    RidgeSettings | LogisticSettings | MeanDifferenceSettings, Field(discriminator="kind")
-]
