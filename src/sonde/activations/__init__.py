@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sonde.activations.settings import ExtractSettings
     from sonde.activations.store import ActivationStore
     from sonde.activations.streaming import ActivationStream, stream
+    from sonde.activations.token_task_settings import TokenTaskSettings
+    from sonde.activations.token_tasks import TokenActivations, token_task
     from sonde.activations.verify import Problem, verify_store
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "Problem",
     "RowTable",
     "Skipped",
+    "TokenActivations",
+    "TokenTaskSettings",
     "extract",
     "import_activations",
     "massive_dimensions",
@@ -41,6 +45,7 @@ __all__ = [
     "save_activations",
     "stream",
     "stream_moments",
+    "token_task",
     "verify_store",
 ]
 
@@ -63,6 +68,8 @@ __getattr__, __dir__ = lazily(
         "Problem": "verify",
         "RowTable": "activations",
         "Skipped": "activations",
+        "TokenActivations": "token_tasks",
+        "TokenTaskSettings": "token_task_settings",
         "extract": "extraction",
         "import_activations": "foreign",
         "massive_dimensions": "massive",
@@ -70,6 +77,7 @@ __getattr__, __dir__ = lazily(
         "save_activations": "saving",
         "stream": "streaming",
         "stream_moments": "moments",
+        "token_task": "token_tasks",
         "verify_store": "verify",
     },
 )

@@ -1,0 +1,118 @@
+"""Which tokens become rows: tokenise the texts once, label their tokens, pick, lay chunks out."""
+
+from typing import Any
+
+import numpy as np
+
+from sonde.activations.token_rows import TokenRows, TokenTaskFacts
+from sonde.activations.token_task_settings import TokenTaskSettings
+from sonde.core.errors import SondeError
+from sonde.data.text_folders import TextFolder
+from sonde.data.token_tasks import Candidates, Chunks, candidates, cut, pick
+from sonde.models.target_tokens import TargetTokens, target_tokens
+from sonde.models.token_cache import TokenisedTexts, tokenised
+from sonde.models.tokenise import knowledge_of
+
+FEWEST = 3  # documents with each answer: a probe needs as many folds
+
+
+def pick_rows(
+    tokenizer: Any, context: int, texts: TextFolder, settings: TokenTaskSettings, *, seed: int = 0
+) -> tuple[TokenRows, TokenTaskFacts]:
+    """Tokenise the texts (once; see ``token_cache``), label their tokens, and pick rows.
+
+    ``context`` is the model's.
+
+    Raises:
+        SondeError: a target is not one token, chunks would be longer than the model's context, or
+            fewer than three documents have a token of either answer.
+    """
+    if settings.context > context:
+        raise SondeError(
+            f"Chunks of {settings.context:,} tokens were asked for, and the model reads "
+            f"{context:,}.",
+            fix=f"Write context: {context} or less.",
+        )
+    prefix = knowledge_of(tokenizer).prefix
+    own = settings.context - len(prefix)
+    targets = target_tokens(tokenizer, settings.targets, settings.variants)
+    tokens = tokenised(tokenizer, texts)
+    chunks = cut(tokens.ids, tokens.starts, own, max_tokens=settings.max_tokens, seed=seed)
+    before = max(0, settings.min_context - len(prefix))
+    asked = candidates(tokens.ids, chunks, targets.ids, settings.task, min_context=before)
+    _enough(asked, chunks, targets, texts, settings)
+    picked = pick(asked, chunks.document, settings.rows, settings.sampling, seed=seed)
+    rows = _rows(tokens, chunks, picked, prefix, texts)
+    facts = TokenTaskFacts(
+        task=settings.task,
+        targets=targets.texts,
+        target_ids=targets.ids,
+        absent=targets.absent,
+        sampling=settings.sampling,
+        texts=texts.name,
+        files=len(texts.documents),
+        left_out=texts.reasons,
+        tokens=chunks.tokens,
+        repeated_chunks=chunks.repeated,
+        asked=len(asked),
+        positives=int(asked.label.sum()),
+        rows=len(rows),
+        rows_positive=int(rows.label.sum()),
+        documents=len(set(rows.documents)),
+        chunks=len(rows.names),
+        tokens_run=len(rows.ids),
+    )
+    return rows, facts
+
+
+def _enough(
+    asked: Candidates,
+    chunks: Chunks,
+    targets: TargetTokens,
+    texts: TextFolder,
+    settings: TokenTaskSettings,
+) -> None:
+    """Refuse a task that no folds can be made of."""
+    verbs = ("are", "are not") if settings.task == "current" else ("precede", "do not precede")
+    for label, says in zip((True, False), verbs, strict=True):
+        found = chunks.document[asked.chunk[asked.label == label]]
+        documents = len(np.unique(found))
+        if documents < FEWEST:
+            raise SondeError(
+                f"Of {len(asked):,} tokens in {len(texts.documents):,} files, {len(found):,} "
+                f"{says} {targets}, in {documents} files; folds that never split a file need "
+                f"{FEWEST} at least.",
+                fix="Give more files, more of their tokens (max_tokens), or a commoner token.",
+            )
+
+
+def _rows(
+    tokens: TokenisedTexts,
+    chunks: Chunks,
+    picked: Candidates,
+    prefix: list[int],
+    texts: TextFolder,
+) -> TokenRows:
+    """Lay out the chunks that have a row, each behind the prefix and only as far as its last row.
+
+    What a causal model makes of a token does not depend on what follows, so the rest is not run.
+    """
+    used, chunk = np.unique(picked.chunk, return_inverse=True)
+    last = np.zeros(len(used), np.int64)
+    np.maximum.at(last, chunk, picked.token)
+    head = np.array(prefix, np.int32)
+    pieces = [
+        np.concatenate([head, tokens.ids[start : start + stop + 1]])
+        for start, stop in zip(chunks.start[used].tolist(), last.tolist(), strict=True)
+    ]
+    documents = [texts.documents[one].name for one in chunks.document[used].tolist()]
+    numbers = chunks.number[used].tolist()
+    return TokenRows(
+        ids=np.concatenate(pieces).astype(np.int32),
+        starts=np.concatenate([[0], np.cumsum([len(one) for one in pieces])]).astype(np.int64),
+        names=tuple(f"{name}#{number}" for name, number in zip(documents, numbers, strict=True)),
+        documents=tuple(documents),
+        chunk=chunk.astype(np.int32),
+        token=(picked.token + len(prefix)).astype(np.int32),
+        label=picked.label,
+    )
