@@ -63,7 +63,7 @@ class Shared:
         return any(part.second is not None for part in self.parts)
 
     def covariance(
-        self, of: Sequence[int], influences: Sequence[Rows]
+        self, of: Sequence[int], influences: Sequence[Float[np.ndarray, " _"]]
     ) -> Float[np.ndarray, "estimate estimate"]:
         """Return the covariances of estimates, each of a part, from what each row moves it by.
 
