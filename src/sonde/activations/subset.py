@@ -16,11 +16,15 @@ from sonde.core.hooks import HookPoint
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subset:
-    """Some rows of other activations; ``skipped`` has the examples that were left out too."""
+    """Some rows of other activations; ``skipped`` has the examples that were left out too.
+
+    ``at`` restricts the hook points; None keeps all.
+    """
 
     whole: Activations
     index: np.ndarray  # int64 [row]
     skipped: tuple[Skipped, ...]
+    at: tuple[HookPoint, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -28,7 +32,7 @@ class Subset:
     @property
     def hooks(self) -> tuple[HookPoint, ...]:
         """The hook points, in the order of the forward pass."""
-        return self.whole.hooks
+        return self.whole.hooks if self.at is None else self.at
 
     @property
     def rows(self) -> RowTable:

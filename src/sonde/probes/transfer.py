@@ -1,0 +1,137 @@
+"""Transfer: probes fitted on one data set, model, variant or layer, scored on another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sonde.activations.activations import Activations, Skipped
+from sonde.activations.subset import Subset
+from sonde.core.errors import SondeError
+from sonde.data.examples import Example
+from sonde.probes.elsewhere import Fitted, Source
+from sonde.probes.scored import Scored
+from sonde.probes.settings import AnyProbeSettings
+from sonde.probes.targets import Labels
+from sonde.stats.effects import interval_of
+from sonde.stats.interval import Interval
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransferCell:
+    """The score on ``test`` of probes fitted on ``train``; None where ``note`` says why.
+
+    ``shared`` counts the units that both hold, which were read by fits without them.
+    """
+
+    train: str
+    test: str
+    score: Interval | None
+    scored: Scored | None = None
+    shared: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transfer:
+    """Every training source against every test source; by name, ``train`` first."""
+
+    kind: str
+    metric: str
+    cells: tuple[TransferCell, ...]
+
+    def at(self, train: str, test: str) -> TransferCell:
+        """Return one cell.
+
+        Raises:
+            SondeError: there is no such pair.
+        """
+        for cell in self.cells:
+            if (cell.train, cell.test) == (train, test):
+                return cell
+        raise SondeError(
+            f"There is no transfer from {train!r} to {test!r}.",
+            fix=f"There are {', '.join(f'{it.train} to {it.test}' for it in self.cells)}.",
+        )
+
+
+def transfer(
+    train: Mapping[str, Source], test: Mapping[str, Source], settings: AnyProbeSettings
+) -> Transfer:
+    """Fit on each source of ``train`` and score on each of ``test``.
+
+    A source in both is scored out of fold. Folds, choices and metric are those of the settings;
+    controls and baselines belong to sweeps (``sonde.probes.fit``) and are not made here.
+
+    Raises:
+        SondeError: there is nothing to train on or to test on, the kind reads comparisons, or the
+            labels of a training source cannot be fitted.
+    """
+    if not train or not test:
+        raise SondeError("Transfer needs sources to train on and to test on.")
+    if settings.says == "utility":
+        raise SondeError(
+            "Probes of comparisons are not transferred: a comparison has two items.",
+            fix="Fit utilities first, and transfer a ridge probe of them.",
+        )
+    bare = settings.model_copy(update={"shuffles": 0, "directions": 0, "baseline": False})
+    cells: list[TransferCell] = []
+    for name, source in train.items():
+        fitted = Fitted.of(source, bare)
+        cells += [_cell((name, other), fitted, tested) for other, tested in test.items()]
+    return Transfer(settings.kind, settings.metric, tuple(cells))
+
+
+def held_out_groups(
+    acts: Activations, y: Labels, parts: Mapping[str, str], settings: AnyProbeSettings
+) -> Transfer:
+    """Score each part of the data by probes fitted on all the others.
+
+    ``parts`` names the part of each example: a topic, a document, a language. Examples without a
+    part train in every fit and are tested in none.
+
+    Raises:
+        SondeError: there are fewer than two parts, or a part cannot be fitted without.
+    """
+    of_row = np.array([parts.get(name, "") for name in acts.rows.example.tolist()])
+    names = sorted(set(of_row.tolist()) - {""})
+    if len(names) < 2:
+        raise SondeError(
+            f"The examples fall into {len(names)} part{'s' * (len(names) != 1)}; holding one out "
+            "needs two.",
+            fix="Name the part of each example by its id.",
+        )
+    cells: list[TransferCell] = []
+    for part in names:
+        inside = of_row == part
+        rest = Source(_part(acts, ~inside, f"held out: {part}"), _labels_of(y, ~inside))
+        here = Source(_part(acts, inside, f"not of {part}"), _labels_of(y, inside))
+        cells += transfer({f"all but {part}": rest}, {part: here}, settings).cells
+    return Transfer(settings.kind, settings.metric, tuple(cells))
+
+
+def _labels_of(y: Labels, rows: np.ndarray) -> Labels:
+    """Take the labels of some rows where they come row by row, else as they are."""
+    by_row = not isinstance(y, Mapping) and not isinstance(next(iter(y), None), Example)
+    return np.asarray(y)[rows] if by_row else y
+
+
+def _part(acts: Activations, rows: np.ndarray, reason: str) -> Subset:
+    gone = np.setdiff1d(acts.rows.example, acts.rows.example[rows]).tolist()
+    skipped = tuple(Skipped(str(name), reason) for name in gone)
+    return Subset(acts, np.flatnonzero(rows), (*acts.skipped, *skipped))
+
+
+def _cell(names: tuple[str, str], fitted: Fitted, tested: Source) -> TransferCell:
+    try:
+        scored, shared = fitted.score(tested)
+    except SondeError as error:
+        return TransferCell(*names, None, note=error.what)
+    settings = fitted.settings
+    score = interval_of(scored.scores(settings.metric), settings.bootstrap)
+    note = "out of fold" if shared == len(np.unique(scored.unit)) else ""
+    if shared and not note:
+        note = (
+            f"{shared:,} of {len(np.unique(scored.unit)):,} units trained on too, read out of fold"
+        )
+    return TransferCell(*names, score, scored, shared, note)

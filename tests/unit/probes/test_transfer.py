@@ -1,0 +1,131 @@
+"""Transfer: what was learnt here is scored there, and no fit reads what it saw."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from planted import activations, planted_classes
+from sonde import probes
+from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint, Site
+from sonde.probes import LogisticSettings, RidgeSettings
+from sonde.probes.transfer import Source, held_out_groups, transfer
+from sonde.stats.metrics import auroc
+
+FAST = {"resamples": 50, "penalties": (1.0, 10.0), "folds": 3}
+LOGISTIC = LogisticSettings(**FAST)
+
+
+def numbers(seed, n=60, d=5, names="x", noise=0.3):
+    rng = np.random.default_rng(seed)
+    weight = np.arange(1.0, d + 1)
+    x = rng.normal(size=(n, d)) * 2 + 1
+    y = x @ weight + noise * rng.normal(size=n)
+    return activations([x], examples=[f"{names}{at}" for at in range(n)]), y
+
+
+def test_other_data_is_read_by_the_fit_on_all_rows():
+    """Against scikit-learn, at the penalty that all rows choose."""
+    (acts, y), (other, z) = numbers(0), numbers(1, names="y")
+    settings = RidgeSettings(**FAST)
+    cell = transfer({"a": Source(acts, y)}, {"b": Source(other, z)}, settings).at("a", "b")
+    chosen = probes.ridge(acts, y, settings).layers[0].penalty
+    x, there = (it.tensors[it.hooks[0]].double().numpy() for it in (acts, other))
+    peer = make_pipeline(StandardScaler(), Ridge(chosen)).fit(x, y).predict(there)
+    assert cell.scored.predicted == pytest.approx(peer, abs=1e-8)
+    assert cell.score.value == pytest.approx(r2_score(z, peer))
+    assert (cell.shared, cell.note, set(cell.scored.fold)) == (0, "", {-1})
+
+
+def test_the_source_itself_is_read_out_of_fold():
+    """The cell is what the sweep's own choice scores."""
+    acts, label, _ = planted_classes(n=60, layers=2, strength=1.5)
+    source = Source(acts, label)
+    cell = transfer({"a": source}, {"a": source}, LOGISTIC).at("a", "a")
+    own = probes.logistic(acts, label, LOGISTIC).selection.scored
+    order, other = np.argsort(cell.scored.example), np.argsort(own.example)
+    assert cell.scored.said[order] == pytest.approx(own.said[other], rel=1e-5, abs=1e-6)
+    assert cell.score.value == pytest.approx(auroc(own.truth, own.predicted))
+    assert (cell.shared, cell.note) == (60, "out of fold")
+
+
+def test_what_was_seen_is_never_read_by_a_fit_that_saw_it():
+    """Labels by chance: a fit on 12 coordinates that saw the rows would seem to know them."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 30)), rng.normal(size=40)
+    acts = activations([x], examples=[f"e{at}" for at in range(40)])
+    again = activations([x], examples=[f"e{at}" for at in range(40)])
+    settings = RidgeSettings(folds=5, resamples=50, penalties=(0.1, 1e6))
+    cell = transfer({"a": Source(acts, y)}, {"b": Source(again, y)}, settings).at("a", "b")
+    assert cell.shared == 40
+    assert cell.score.value < 0.1
+
+
+def test_some_units_in_common_are_said():
+    acts, y = numbers(0)
+    mixed, z = numbers(0)
+    names = [f"new{at}" if at < 45 else f"x{at}" for at in range(60)]
+    mixed = activations([mixed.tensors[mixed.hooks[0]]], examples=names)
+    found = transfer({"a": Source(acts, y)}, {"b": Source(mixed, z)}, RidgeSettings(**FAST))
+    (only,) = found.cells
+    assert only.note == "15 of 60 units trained on too, read out of fold"
+    assert only.shared == 15
+
+
+def test_layer_to_layer():
+    """A direction that two layers share carries over; the noise layer gives chance."""
+    acts, label, _ = planted_classes(n=80, layers=2, strength=4.0)
+    first, second = (HookPoint(at, Site.RESID_POST) for at in (0, 1))
+    acts.tensors[first] = acts.tensors[second] + 0.1 * torch.randn(
+        80, 12, generator=torch.Generator().manual_seed(0)
+    )
+    sources = {str(hook): Source(acts, label, hook) for hook in (first, second)}
+    found = transfer(sources, sources, LOGISTIC)
+    assert len(found.cells) == 4
+    for cell in found.cells:
+        assert cell.score.value > 0.9
+        assert cell.note == "out of fold"
+
+
+def test_a_cell_that_cannot_be_scored_says_why():
+    acts, label, _ = planted_classes(n=40, layers=1)
+    wide = activations([np.random.default_rng(0).normal(size=(40, 20))],
+                       examples=[f"w{at}" for at in range(40)])  # fmt: skip
+    named = np.where(label == 1, "yes", "no")
+    found = transfer(
+        {"a": Source(acts, label)},
+        {
+            "wide": Source(wide, label),
+            "named": Source(wide, named),
+            "absent": Source(wide, label, HookPoint(7, Site.RESID_POST)),
+        },
+        LOGISTIC,
+    )
+    notes = {cell.test: cell.note for cell in found.cells}
+    assert notes["wide"] == "Its width is 20, and the probe's 12."
+    assert notes["named"] == "Its labels are 'no' and 'yes', the probe's '0' and '1'."
+    assert notes["absent"] == "There are no activations at blocks.7.resid_post."
+    assert all(cell.score is None for cell in found.cells)
+    with pytest.raises(SondeError, match="There is no transfer from 'b' to 'a'"):
+        found.at("b", "a")
+    with pytest.raises(SondeError, match="sources to train on"):
+        transfer({}, {"a": Source(acts, label)}, LOGISTIC)
+
+
+def test_each_part_is_scored_by_probes_of_the_others():
+    acts, label, _ = planted_classes(n=90, layers=1, strength=3.0)
+    parts = {str(at): f"topic {at % 3}" for at in range(90)}
+    found = held_out_groups(acts, label, parts, LOGISTIC)
+    assert [(it.train, it.test) for it in found.cells] == [
+        (f"all but topic {part}", f"topic {part}") for part in range(3)
+    ]
+    for part, cell in enumerate(found.cells):
+        assert sorted(map(int, cell.scored.example)) == list(range(part, 90, 3))
+        assert cell.shared == 0
+        assert cell.score.value > 0.8
+    with pytest.raises(SondeError, match="fall into 1 part;"):
+        held_out_groups(acts, label, dict.fromkeys(parts, "one"), LOGISTIC)
