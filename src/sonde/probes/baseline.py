@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from sonde.probes.kinds import KINDS
 from sonde.probes.length import length_features
 from sonde.probes.lines import Scoring
 from sonde.probes.logistic_solver import logistic_solver
-from sonde.probes.names import BAG, LENGTH
+from sonde.probes.names import BAG, LENGTH, TOKEN
 from sonde.probes.nested import nested
 from sonde.probes.problem import Problem
 from sonde.probes.ridge_solver import ridge_solver
@@ -20,6 +21,7 @@ from sonde.probes.scored import Scored, intervals
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Predictor
 from sonde.probes.targets import Targets
+from sonde.probes.token_lookup import TokenLookup
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
@@ -39,7 +41,8 @@ class Baseline:
 class Examples:
     """One row an example: its text (None where no texts are known), its length, its label.
 
-    ``tokens`` counts up to the last token that was read.
+    ``tokens`` counts up to the last token that was read. In a token task a row is a token, and
+    ``token_ids`` says which.
     """
 
     texts: Sequence[str] | None
@@ -47,6 +50,7 @@ class Examples:
     truth: Float[np.ndarray, "row target"]
     folds: Int[np.ndarray, " row"]
     n_classes: int  # 0 for numbers
+    token_ids: Int[np.ndarray, " row"] | None = None
 
 
 def bag_of_tokens(examples: Examples) -> Predictor | str:
@@ -73,10 +77,18 @@ def length(examples: Examples) -> Predictor | str:
     )
 
 
-MODELS: Mapping[str, Callable[[Examples], Predictor | str]] = {
-    BAG: bag_of_tokens,
-    LENGTH: length,
-}
+def current_token(examples: Examples) -> Predictor | str:
+    """Return the look-up of the current token, or why there is none."""
+    if examples.truth.shape[1] > 1 or examples.n_classes > 2:
+        return "a token is looked up for one number or two classes"
+    assert examples.token_ids is not None
+    truth, classes = examples.truth[:, 0], examples.n_classes > 0
+    return TokenLookup(examples.token_ids, truth, examples.folds, classes)
+
+
+Models: TypeAlias = Mapping[str, Callable[[Examples], Predictor | str]]
+MODELS: Models = {BAG: bag_of_tokens, LENGTH: length}
+TOKEN_MODELS: Models = {TOKEN: current_token}  # of a token task
 
 
 def baselines(
@@ -85,19 +97,24 @@ def baselines(
     """Score every baseline of the table; return them, and why the others are not there.
 
     Logistic regression where there are classes, ridge for numbers, with the penalty chosen inside
-    the training folds like the probe's.
+    the training folds like the probe's; in a token task the look-up of the current token.
     """
+    models = MODELS if targets.token_ids is None else TOKEN_MODELS
     if not settings.baseline:
-        return {}, dict.fromkeys(MODELS, "switched off by baseline: false")
+        return {}, dict.fromkeys(models, "switched off by baseline: false")
     names, first, number = np.unique(targets.example, return_index=True, return_inverse=True)
-    tokens = np.zeros(len(names), np.int64)
+    if targets.token_ids is not None:
+        first = number = np.arange(len(targets.token))
+    tokens = np.zeros(len(first), np.int64)
     np.maximum.at(tokens, number.reshape(-1), targets.token + 1)
     texts = [targets.texts[name] for name in names.tolist()] if targets.texts else None
     n_classes = 0 if settings.says == "number" else len(targets.classes)
-    examples = Examples(texts, tokens, targets.values[first], folds[first], n_classes)
+    examples = Examples(
+        texts, tokens, targets.values[first], folds[first], n_classes, targets.token_ids
+    )
     found: dict[str, Baseline] = {}
     missing: dict[str, str] = {}
-    for name, make in MODELS.items():
+    for name, make in models.items():
         made = make(examples)
         if isinstance(made, str):
             missing[name] = made
@@ -120,7 +137,9 @@ def _scored(
     rows, fold = first[lines.rows], scoring.fold
     scored = Scored(
         example=targets.example[rows],
-        token=np.full(len(rows), -1, np.int32),
+        token=np.full(len(rows), -1, np.int32)
+        if targets.token_ids is None
+        else targets.token[rows],
         unit=targets.unit[rows],
         other=None if lines.other is None else targets.unit[first[lines.other]],
         fold=fold,

@@ -11,7 +11,8 @@ CONTROLS = (SHUFFLED, DIRECTION, WEIGHTS)
 # Baselines: what can be said of the labels without the model.
 BAG = "bag of tokens"
 LENGTH = "length"
-BASELINES = (BAG, LENGTH)
+TOKEN = "current token"  # of a token task, where a row is a token: in place of the others
+BASELINES = (BAG, LENGTH, TOKEN)
 
 
 def in_order(given: Iterable[str]) -> list[str]:

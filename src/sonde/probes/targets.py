@@ -24,7 +24,8 @@ class Targets:
     other of two, the number of the class among several, several numbers for several targets.
     ``labels`` names the classes, as (negative, positive) where there are two, or the targets where
     there are several. ``unit`` is each row's group: rows of one example share one at least.
-    ``texts`` holds the words of each example where known.
+    ``texts`` holds the words of each example where known, ``token_ids`` each row's token where
+    labels are of single tokens.
     """
 
     index: np.ndarray  # int64
@@ -37,6 +38,7 @@ class Targets:
     report: JoinReport
     notes: tuple[str, ...]
     texts: Mapping[str, str]
+    token_ids: np.ndarray | None = None  # int32
 
     @property
     def fingerprint(self) -> str:
@@ -226,7 +228,14 @@ def _targets(
         report=joined.report,
         notes=(*notes, *mapped),
         texts={it.id: _text(it) for it in y} if _are_examples(y) else {},
+        token_ids=rows.token_id[index] if _are_of_tokens(y, rows) else None,
     )
+
+
+def _are_of_tokens(y: Labels, rows: RowTable) -> bool:
+    """Whether each label is one token's, not its example's: one a row, where each token is one."""
+    by_example = isinstance(y, Mapping) or _are_examples(y)
+    return not by_example and bool((rows.position == "all.each").all())
 
 
 def _incomplete(report: JoinReport) -> bool:

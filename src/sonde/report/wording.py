@@ -87,7 +87,7 @@ def absences(missing: Mapping[str, str]) -> list[str]:
         by_reason.setdefault((what, missing[name]), []).append(name)
     said: list[str] = []
     for (what, reason), names in by_reason.items():
-        usual = set(BASELINES) if what == "baseline" else {*CONTROLS[:2]}
+        usual = {*BASELINES[:2]} if what == "baseline" else {*CONTROLS[:2]}
         named = "" if set(names) >= usual else f"{listed(names, 'or')} "
         said.append(f"No {named}{what} ({reason})")
     return said

@@ -1,10 +1,15 @@
 """The look-up of the current token against counts by hand, and for every input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.strategies import integers
 
+from planted import activations
+from sonde.probes import mean_difference
+from sonde.probes.names import TOKEN
 from sonde.probes.token_lookup import TokenLookup
 
 
@@ -45,3 +50,45 @@ def test_of_the_current_token_it_knows_the_answer():
     truth = (ids == 2).astype(float)
     said = TokenLookup(ids, truth, folds, classes=True).held_out((0,), (0.1,))
     assert np.array_equal(said[0, 0, :, 0, 0].numpy() > 0, truth[folds == 0] == 1)
+
+
+def token_task(seed=0, n=240):
+    """Activations without signal of tokens of which number 3 has the label three times in four."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, 6, n)
+    label = rng.random(n) < np.where(ids == 3, 0.75, 0.1)
+    acts = activations(
+        [rng.normal(size=(n, 4))],
+        examples=[f"f{row // 8}#{row % 2}" for row in range(n)],
+        positions=["all.each"] * n,
+        groups=[f"f{row // 8}" for row in range(n)],
+        tokens=np.arange(n) % 8,
+    )
+    rows = replace(acts.rows, token_id=ids.astype(np.int32))
+    return replace(acts, rows=rows), np.where(label, "yes", "no"), label
+
+
+def test_it_stands_in_place_of_texts_and_lengths_in_a_token_task():
+    acts, labels, truth = token_task()
+    found = mean_difference(acts, labels, metric="balanced_accuracy", resamples=20, folds=4)
+    assert set(found.baselines) == {TOKEN}
+    assert found.missing == {}
+    scored = found.baselines[TOKEN].scored
+    assert len(scored) == len(acts)
+    assert list(zip(scored.example, scored.token, strict=True)) == list(
+        zip(acts.rows.example, acts.rows.token, strict=True)
+    )
+    # By hand: yes where the token is 3, in every fold.
+    said = acts.rows.token_id == 3
+    by_hand = (said[truth].mean() + (~said[~truth]).mean()) / 2
+    assert found.baseline.value == pytest.approx(by_hand)
+    assert found.baseline.value > found.selected.high
+    off = mean_difference(acts, labels, baseline=False, resamples=20, folds=4)
+    assert off.missing == {TOKEN: "switched off by baseline: false"}
+
+
+def test_a_label_of_the_example_is_no_token_task():
+    acts, _, _ = token_task()
+    by_example = {str(name): int(name[-1]) for name in acts.rows.example}
+    found = mean_difference(acts, by_example, resamples=20, folds=4)
+    assert TOKEN not in found.baselines
