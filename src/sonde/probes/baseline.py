@@ -13,7 +13,7 @@ from sonde.probes.kinds import KINDS
 from sonde.probes.length import length_features
 from sonde.probes.lines import Scoring
 from sonde.probes.logistic_solver import logistic_solver
-from sonde.probes.names import BAG, LENGTH, TOKEN
+from sonde.probes.names import BAG, CURRENT, LENGTH
 from sonde.probes.nested import nested
 from sonde.probes.problem import Problem
 from sonde.probes.ridge_solver import ridge_solver
@@ -88,7 +88,7 @@ def current_token(examples: Examples) -> Predictor | str:
 
 Models: TypeAlias = Mapping[str, Callable[[Examples], Predictor | str]]
 MODELS: Models = {BAG: bag_of_tokens, LENGTH: length}
-TOKEN_MODELS: Models = {TOKEN: current_token}  # of a token task
+TOKEN_MODELS: Models = {CURRENT: current_token}  # of a token task
 
 
 def baselines(

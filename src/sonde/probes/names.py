@@ -11,8 +11,8 @@ CONTROLS = (SHUFFLED, DIRECTION, WEIGHTS)
 # Baselines: what can be said of the labels without the model.
 BAG = "bag of tokens"
 LENGTH = "length"
-TOKEN = "current token"  # of a token task, where a row is a token: in place of the others
-BASELINES = (BAG, LENGTH, TOKEN)
+CURRENT = "current token"  # of a token task, where a row is a token: in place of the others
+BASELINES = (BAG, LENGTH, CURRENT)
 
 
 def in_order(given: Iterable[str]) -> list[str]:

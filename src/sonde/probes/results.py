@@ -12,7 +12,7 @@ from sonde.data.accounting import JoinReport
 from sonde.probes.baseline import Baseline
 from sonde.probes.cautions import Caution, cautions
 from sonde.probes.control import Control
-from sonde.probes.names import BAG, BASELINES, SHUFFLED, TOKEN
+from sonde.probes.names import BAG, BASELINES, CURRENT, SHUFFLED
 from sonde.probes.probe import Probe
 from sonde.probes.scored import Scored
 from sonde.probes.settings import SETTINGS, AnyProbeSettings
@@ -114,7 +114,7 @@ class ProbeResults:
     @property
     def baseline(self) -> Interval | None:
         """The score of the bag of tokens (of the current token in a token task), None without."""
-        there = [name for name in (BAG, TOKEN) if name in self.baselines]
+        there = [name for name in (BAG, CURRENT) if name in self.baselines]
         return self.baselines[there[0]].score if there else None
 
     @property

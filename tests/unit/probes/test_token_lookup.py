@@ -9,7 +9,7 @@ from hypothesis.strategies import integers
 
 from planted import activations
 from sonde.probes import mean_difference
-from sonde.probes.names import TOKEN
+from sonde.probes.names import CURRENT
 from sonde.probes.token_lookup import TokenLookup
 
 
@@ -71,9 +71,9 @@ def token_task(seed=0, n=240):
 def test_it_stands_in_place_of_texts_and_lengths_in_a_token_task():
     acts, labels, truth = token_task()
     found = mean_difference(acts, labels, metric="balanced_accuracy", resamples=20, folds=4)
-    assert set(found.baselines) == {TOKEN}
+    assert set(found.baselines) == {CURRENT}
     assert found.missing == {}
-    scored = found.baselines[TOKEN].scored
+    scored = found.baselines[CURRENT].scored
     assert len(scored) == len(acts)
     assert list(zip(scored.example, scored.token, strict=True)) == list(
         zip(acts.rows.example, acts.rows.token, strict=True)
@@ -84,11 +84,11 @@ def test_it_stands_in_place_of_texts_and_lengths_in_a_token_task():
     assert found.baseline.value == pytest.approx(by_hand)
     assert found.baseline.value > found.selected.high
     off = mean_difference(acts, labels, baseline=False, resamples=20, folds=4)
-    assert off.missing == {TOKEN: "switched off by baseline: false"}
+    assert off.missing == {CURRENT: "switched off by baseline: false"}
 
 
 def test_a_label_of_the_example_is_no_token_task():
     acts, _, _ = token_task()
     by_example = {str(name): int(name[-1]) for name in acts.rows.example}
     found = mean_difference(acts, by_example, resamples=20, folds=4)
-    assert TOKEN not in found.baselines
+    assert CURRENT not in found.baselines
