@@ -20,7 +20,7 @@ from sonde.report.sections import SECTIONS, Section
 from sonde.report.visible import readable
 
 STYLES = ("page.css", "claims.css", "charts.css", "matrices.css", "tokens.css", "print.css")
-SCRIPTS = ("charts.js", "tokens.js", "print.js")
+SCRIPTS = ("charts.js", "confusion.js", "tokens.js", "print.js")
 
 
 @dataclass(frozen=True, slots=True)

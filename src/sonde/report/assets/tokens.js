@@ -1,39 +1,53 @@
-// Texts coloured by a probe: the slider, the list of texts, tooltips, and a view in the address
-// (#layer=12&text=3), so that a view can be shared.
+// Texts coloured by a probe: the sliders, the list of texts, tooltips, and a view in the address
+// (#layer=12&text=3&threshold=0.4&colours=confusion), so that a view can be shared.
 sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-  const range = root.querySelector("input[type=range]");
+  const range = root.querySelector("[data-layers]");
+  const cutter = root.querySelector("[data-threshold]");
+  const modes = [...root.querySelectorAll(".modes input")];
   const bars = [...root.querySelectorAll(".quality .bar")];
   const buttons = [...root.querySelectorAll("[data-choose]")];
   const play = root.querySelector(".play");
   const items = [...root.querySelectorAll("[data-text]")].map((item, number) => ({
     item, number, tokens: [...item.querySelectorAll(".t")], text: data.texts[number],
   }));
-  const state = { at: data.at, text: "all", timer: null };
+  const state = {
+    at: data.at, text: "all", timer: null, threshold: data.threshold, mode: "score",
+  };
 
   const value = (whole) => (whole === null ? null : whole / data.unit);
   const written = (score) =>
     score === null ? "–" : score.toFixed(data.digits).replace(/^(-?)0\./, "$1.").replace("-", "−");
-  const scores = { low: data.low, middle: data.threshold, high: data.high };
   const shades = { low: -1, middle: 0, high: 1 };
   function step(shown, { low, middle, high }) {
     const reach = shown >= middle ? high - middle : middle - low;
+    if (reach <= 0) return 0;
     const size = Math.floor(Math.min(1, Math.abs(shown - middle) / reach) * data.steps + 0.5);
     return shown >= middle ? size : -size;
   }
 
+  const kind = (text, index) =>
+    sonde.confusion.kind(value(text.scores[state.at][index]), text.truth[index], state.threshold);
+  function style(text, index) {
+    if (state.mode === "confusion") {
+      const found = kind(text, index);
+      return found === null ? ["untold"] : found.endsWith("p") ? [found, "up"] : [found];
+    }
+    const shaded = text.shades.length > 0;
+    const whole = (shaded ? text.shades : text.scores)[state.at][index];
+    if (whole === null) return ["bx"];
+    const shown = whole / (shaded ? 100 : data.unit);
+    const middle = data.sided === 1 ? data.low : state.threshold;
+    const scale = shaded ? shades : { low: data.low, middle, high: data.high };
+    const above = shown >= (shaded ? shades.middle : state.threshold);
+    return ["b" + step(shown, scale), ...(above ? ["up"] : [])];
+  }
+
   function paint() {
     for (const { item, tokens, text, number } of items) {
-      const shaded = text.shades.length > 0;
-      const row = (shaded ? text.shades : text.scores)[state.at];
-      const scale = shaded ? shades : scores;
       tokens.forEach((token, index) => {
-        const whole = row[index];
-        const shown = whole === null ? null : whole / (shaded ? 100 : data.unit);
         const kept = ["tpl", "read", "at"].filter((name) => token.classList.contains(name));
-        const colour = shown === null ? "bx" : "b" + step(shown, scale);
-        const above = shown !== null && shown >= scale.middle ? ["up"] : [];
-        token.className = ["t", colour, ...above, ...kept].join(" ");
+        token.className = ["t", ...style(text, index), ...kept].join(" ");
       });
       read(item, text, number);
     }
@@ -41,19 +55,33 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
     bars.forEach((bar, index) => bar.classList.toggle("now", index === state.at));
     range.value = state.at;
     range.setAttribute("aria-valuetext", `block ${data.layers[state.at]}`);
+    root.querySelectorAll("[data-threshold-out]")
+      .forEach((each) => { each.textContent = written(state.threshold); });
+    count();
     sonde.charts.mark(data.layers[state.at]);
+  }
+  function count() {
+    root.querySelectorAll("[data-legend]")
+      .forEach((each) => { each.hidden = each.dataset.legend !== state.mode; });
+    if (!modes.length) return;
+    const there = items.filter(({ item }) => state.text === "all" || item.dataset.text === state.text);
+    const counts = sonde.confusion.tally(there.flatMap(({ text }) => text.truth.map((_, at) => kind(text, at))));
+    root.querySelectorAll("[data-count]").forEach((each) => { each.textContent = counts[each.dataset.count]; });
+    root.querySelector("[data-rates]").textContent = sonde.confusion.rates(counts);
   }
   function read(item, text, number) {
     const score = value(text.outcome[state.at]);
-    const above = score !== null && score >= data.threshold;
+    const above = score !== null && score >= state.threshold;
     const verdict = score === null || text.positive === null ? ""
       : above === text.positive ? "right" : "wrong";
     const mark = { right: "✓", wrong: "✗", "": "" }[verdict];
     const reading = item.querySelector(".reading");
     reading.className = `reading ${verdict}`;
     reading.querySelector(".mark").textContent = mark;
+    const known = text.truth.some((one) => one !== null);
     reading.querySelector(".said").textContent =
-      score === null ? "" : `read as ${data.classes[above ? 1 : 0]}, ${written(score)}`;
+      score === null && known ? sonde.confusion.found(sonde.confusion.tally(text.truth.map((_, at) => kind(text, at))))
+        : score === null ? "" : `read as ${data.classes[above ? 1 : 0]}, ${written(score)}`;
     const listed = buttons[number + 1].querySelector(".mark");
     listed.className = `mark ${verdict}`;
     listed.textContent = mark;
@@ -62,6 +90,18 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
     state.text = text;
     items.forEach(({ item }) => item.classList.toggle("away", text !== "all" && item.dataset.text !== text));
     buttons.forEach((each) => each.setAttribute("aria-pressed", String(each.dataset.choose === text)));
+    count();
+  }
+  function toThreshold(threshold) {
+    state.threshold = Math.max(data.low, Math.min(data.high, threshold));
+    cutter.value = state.threshold;
+    paint();
+  }
+  function toMode(mode) {
+    if (!modes.some((each) => each.value === mode)) return;
+    modes.forEach((each) => { each.checked = each.value === mode; });
+    state.mode = mode;
+    paint();
   }
   function goTo(at) {
     state.at = Math.max(0, Math.min(at, data.layers.length - 1));
@@ -76,7 +116,10 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
   }
   function remember() {
     // A file opened in a sandboxed frame may not change its address; the view itself still works.
-    try { history.replaceState(null, "", `#layer=${data.layers[state.at]}&text=${state.text}`); }
+    const cut = state.threshold === data.threshold ? "" : `&threshold=${state.threshold}`;
+    const colours = state.mode === "score" ? "" : `&colours=${state.mode}`;
+    const view = `#layer=${data.layers[state.at]}&text=${state.text}${cut}${colours}`;
+    try { history.replaceState(null, "", view); }
     catch { /* nothing to remember it in */ }
   }
   function recall() {
@@ -84,6 +127,9 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
     const layer = given.get("layer"), text = given.get("text");
     if (layer !== null && layer !== "" && Number.isFinite(Number(layer))) toLayer(Number(layer));
     if (buttons.some((each) => each.dataset.choose === text)) choose(text);
+    const cut = given.get("threshold");
+    if (cut !== null && cut !== "" && Number.isFinite(Number(cut))) toThreshold(Number(cut));
+    toMode(given.get("colours"));
   }
 
   function spark(scores) {
@@ -99,7 +145,7 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
     svg.setAttribute("preserveAspectRatio", "none");
     const x = (index) => 4 + (192 * index) / Math.max(1, scores.length - 1);
     const y = (score) => 40 - 36 * Math.max(0, Math.min(1, (score - data.low) / (data.high - data.low)));
-    make("line", { x1: 0, x2: 200, y1: y(data.threshold), y2: y(data.threshold) });
+    make("line", { x1: 0, x2: 200, y1: y(state.threshold), y2: y(state.threshold) });
     let path = "", pen = "M";
     scores.forEach((score, index) => {
       if (score === null) { pen = "M"; return; }
@@ -114,8 +160,11 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
     const token = entry.tokens[index], box = token.getClientRects()[0];
     if (!box) return;
     const byLayer = entry.text.scores.map((row) => value(row[index]));
+    const found = kind(entry.text, index);
     const rows = [
       [data.score, written(byLayer[state.at]), "s0"],
+      ...(found === null ? [] : [[data.says || "truth", entry.text.truth[index] ? "yes" : "no", ""],
+        ["read as", sonde.confusion.NAMES[found], ""]]),
       ["token id", String(entry.text.ids[index]), ""],
       ["token", `${index + 1} of ${entry.tokens.length}`, ""],
       ["layer", `block ${data.layers[state.at]}`, ""],
@@ -168,6 +217,9 @@ sonde.viewers = [...document.querySelectorAll("[data-viewer]")].map((root) => {
   });
   range.addEventListener("input", () => { stop(); goTo(Number(range.value)); });
   range.addEventListener("change", remember);
+  cutter.addEventListener("input", () => toThreshold(Number(cutter.value)));
+  cutter.addEventListener("change", remember);
+  modes.forEach((each) => each.addEventListener("change", () => { toMode(each.value); remember(); }));
   buttons.forEach((each) => each.addEventListener("click", () => { choose(each.dataset.choose); remember(); }));
   document.addEventListener("sonde:layer", (event) => { stop(); toLayer(event.detail); remember(); });
   addEventListener("hashchange", recall);

@@ -11,7 +11,7 @@ from sonde.report import svg
 from sonde.report.colours import STEPS, bin_of
 from sonde.report.sections.token_view_data import hundredths, quality_bars, script_data
 from sonde.report.visible import visible
-from sonde.report.wording import figure
+from sonde.report.wording import counted, figure
 
 SNIPPET = 60
 
@@ -24,7 +24,8 @@ class TokenText:
     fitted on. ``outcome`` is the score of the whole text, an entry a layer, best from the fold that
     left the text out; without it the score at ``read_at`` stands. ``template`` lists the tokens
     that the chat template added. ``shades``, ``[layer][token]`` from -1 to 1, are what the colours
-    show where the scores themselves would all lie at one end.
+    show where the scores themselves would all lie at one end. ``truth`` is what each token was to
+    be read as, True above the threshold; None where it is not known.
     """
 
     tokens: tuple[str, ...]
@@ -37,6 +38,7 @@ class TokenText:
     template: tuple[int, ...] = ()
     name: str = ""
     shades: tuple[tuple[float | None, ...], ...] = ()
+    truth: tuple[bool | None, ...] = ()
 
     def outcome_at(self, layer: int) -> float | None:
         """Return the score of the whole text at the ``layer``-th layer shown."""
@@ -51,7 +53,9 @@ class TokenView:
 
     ``classes`` names what lies below and above the threshold; ``quality`` is the probe's score by
     layer, drawn above the slider; ``start`` is the layer shown first. ``shade`` says what the
-    colours show where texts have shades.
+    colours show where texts have shades, ``truth_says`` what is true of a token whose truth is
+    True, ``left_out`` what there was no room for. Where the view is ``one_sided`` the colours
+    begin at ``low``, not at the threshold, so that of rare tokens only the finds stand out.
     """
 
     layers: tuple[int, ...]
@@ -66,6 +70,9 @@ class TokenView:
     metric: str = "AUROC"
     note: str = ""
     shade: str = ""
+    truth_says: str = ""
+    left_out: str = ""
+    one_sided: bool = False
     title: str = "Token by token"
     kind: ClassVar[str] = "token_view"
 
@@ -109,6 +116,8 @@ def _check(number: int, text: TokenText, layers: int) -> None:
         )
     if text.shades and (len(text.shades), {len(row) for row in text.shades}) != (layers, {wanted}):
         raise SondeError(f"The shades of text {number} do not have the shape of its scores.")
+    if text.truth and len(text.truth) != wanted:
+        raise SondeError(f"Text {number} has {len(text.truth)} truths for {wanted} tokens.")
     if text.outcome and len(text.outcome) != layers:
         raise SondeError(f"Text {number} has {len(text.outcome)} outcomes for {layers} layers.")
     if text.read_at is not None and not 0 <= text.read_at < wanted:
@@ -123,12 +132,19 @@ def prepare(section: TokenView) -> dict[str, Any]:
         "at": section.start_at,
         "last": len(section.layers) - 1,
         "quality": quality_bars(section),
-        "legend": range(-STEPS, STEPS + 1),
+        "legend": range(0 if section.one_sided else -STEPS, STEPS + 1),
         "ends": [figure(value) for value in (section.low, section.threshold, section.high)],
         "template": any(text.template for text in section.texts),
+        "truth": any(known(text) for text in section.texts),
+        "step": 10**-section.digits,
         "reads": any(text.read_at is not None for text in section.texts),
         "data": script_data(section),
     }
+
+
+def known(text: TokenText) -> bool:
+    """Say whether the truth of any token is known."""
+    return any(one is not None for one in text.truth)
 
 
 def _text(section: TokenView, number: int, text: TokenText) -> dict[str, Any]:
@@ -172,8 +188,12 @@ def _steps(section: TokenView, text: TokenText) -> list[tuple[int | None, bool]]
         shades = [None if value is None else value / 100 for value in whole]
         return [(bin_of(one, -1, 0, 1), one is not None and one >= 0) for one in shades]
     scores = [section.kept(score) for score in text.scores[at]]
-    low, middle, high = section.low, section.threshold, section.high
-    return [(bin_of(one, low, middle, high), one is not None and one >= middle) for one in scores]
+    low, high = section.low, section.high
+    middle = low if section.one_sided else section.threshold
+    return [
+        (bin_of(one, low, middle, high), one is not None and one >= section.threshold)
+        for one in scores
+    ]
 
 
 def _style(text: TokenText, at: int, step: tuple[int | None, bool], template: bool) -> str:
@@ -187,7 +207,8 @@ def reading(section: TokenView, text: TokenText, layer: int) -> dict[str, str]:
     """Return how the whole text is read at a layer: the class, its score, right or wrong."""
     score = section.kept(text.outcome_at(layer))
     if score is None:
-        return {"said": "", "mark": "", "verdict": ""}
+        said = found_in(section, text, layer) if known(text) else ""
+        return {"said": said, "mark": "", "verdict": ""}
     above = score >= section.threshold
     verdict = "" if text.positive is None else "right" if above == text.positive else "wrong"
     return {
@@ -195,3 +216,16 @@ def reading(section: TokenView, text: TokenText, layer: int) -> dict[str, str]:
         "mark": {"right": "✓", "wrong": "✗", "": ""}[verdict],
         "verdict": verdict,
     }
+
+
+def found_in(section: TokenView, text: TokenText, layer: int) -> str:
+    """Count a text's tokens that were found and false alarms: ``3 of 4 found, 2 false alarms``."""
+    pairs = [
+        (true, score >= section.threshold)
+        for true, one in zip(text.truth, text.scores[layer], strict=True)
+        if true is not None and (score := section.kept(one)) is not None
+    ]
+    found = sum(true and said for true, said in pairs)
+    alarms = sum(said and not true for true, said in pairs)
+    there = sum(true for true, _ in pairs)
+    return f"{found} of {there} found, {counted(alarms, 'false alarm')}"

@@ -66,7 +66,9 @@ def script_data(section: "TokenView") -> Markup:
         "threshold": section.threshold,
         "high": section.high,
         "classes": list(section.classes),
+        "sided": 1 if section.one_sided else 2,
         "score": section.score,
+        "says": section.truth_says,
         "texts": [
             {
                 "tokens": list(text.tokens),
@@ -75,6 +77,7 @@ def script_data(section: "TokenView") -> Markup:
                 "shades": [[hundredths(value) for value in row] for row in text.shades],
                 "outcome": [whole(text.outcome_at(at)) for at in range(len(section.layers))],
                 "positive": text.positive,
+                "truth": list(text.truth),
             }
             for text in section.texts
         ],
