@@ -9,7 +9,8 @@ from sonde.cli.console import console, heading, say, seconds_in_words, table
 from sonde.cli.results import print_results
 from sonde.cli.run import took
 from sonde.core.files import write_text
-from sonde.experiments.runner import Options, VariantReport, run
+from sonde.experiments.reports import VariantReport
+from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import Specification, read_specification
 
 FILE = "demo.yaml"

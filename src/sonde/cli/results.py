@@ -6,7 +6,7 @@ from typing import Any
 from sonde.cli.claims import print_claims
 from sonde.cli.console import heading, say, table
 from sonde.core.words import in_words
-from sonde.experiments.runner import VariantReport
+from sonde.experiments.reports import VariantReport
 from sonde.probes.names import in_order
 
 TOP = 5

@@ -6,7 +6,8 @@ from pathlib import Path
 from sonde.cli.console import heading, say
 from sonde.cli.results import print_results
 from sonde.experiments.cost import took_in_words, total_cost, total_expected
-from sonde.experiments.runner import Options, VariantReport, run
+from sonde.experiments.reports import VariantReport
+from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
 
 

@@ -1,6 +1,7 @@
 """Keys: what a result is made of, as one hash. Equal keys mean that nothing need be done again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,22 @@ def all_keys(planned: Planned) -> dict[str, str]:
     for name in planned.order:
         keys[name] = key_of(made_of(planned.experiment.stages[name], planned, name, keys))
     return keys
+
+
+def known_contents(planned: Planned) -> dict[str, dict[str, Any]]:
+    """Return what a variant's stages are made of, as far as it is known without running it.
+
+    What cannot be known now (a missing file, a model out of reach) has no result either.
+    """
+    contents: dict[str, dict[str, Any]] = {}
+    keys: dict[str, str] = {}
+    for name in planned.order:
+        stage = planned.experiment.stages[name]
+        if all(one.optional or one.stage in keys for one in stage.inputs()):
+            with suppress(SondeError):
+                contents[name] = made_of(stage, planned, name, keys)
+                keys[name] = key_of(contents[name])
+    return contents
 
 
 def _content(path: Path, name: str, setting: str) -> str:

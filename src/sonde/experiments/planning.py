@@ -13,6 +13,7 @@ from sonde.experiments.folder import ResultFolder
 from sonde.experiments.gates import judge_stage, parse_gate, stages_in
 from sonde.experiments.hardware import Hardware
 from sonde.experiments.keys import key_of, made_of
+from sonde.experiments.places import claim_problems
 from sonde.experiments.sizes import Sizes, sizes_of
 from sonde.experiments.spec import Planned, Specification
 from sonde.experiments.stage import Estimate, Finished
@@ -47,16 +48,21 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """The stages of one variant in the order in which they run, and the models they load."""
+    """The stages of one variant in the order in which they run, and the models they load.
+
+    ``claims`` are what stands in the way of claims, which the first variant has for all.
+    """
 
     label: str
     stages: tuple[StagePlan, ...]
     models: Mapping[str, Sizes]
+    claims: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Everything that stands in the way, once each."""
-        return tuple(dict.fromkeys(text for stage in self.stages for text in stage.problems))
+        of_stages = (text for stage in self.stages for text in stage.problems)
+        return tuple(dict.fromkeys((*of_stages, *self.claims)))
 
 
 def plan(
@@ -87,7 +93,8 @@ def plan(
         from sonde.ledger.ledger import default_ledger
 
         judged = _verdicts(spec, root, ledger or default_ledger(out), known)
-    return tuple(_variant(one, spec, judged) for one in known)
+    first, *others = (_variant(one, spec, judged) for one in known)
+    return (replace(first, claims=tuple(map(str, claim_problems(spec)))), *others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
 from sonde.experiments.folder import Done, ResultFolder
-from sonde.experiments.runner import VARIANTS
+from sonde.experiments.reports import VARIANTS
 from sonde.experiments.stage import DONE, Stage
 from sonde.experiments.stages import AnyStage
 

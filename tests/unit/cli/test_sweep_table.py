@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from sonde.cli.results import headline, print_summary, print_sweep
-from sonde.experiments.runner import StageReport, VariantReport
+from sonde.experiments.reports import StageReport, VariantReport
 from sonde.experiments.stage import Finished
 from sonde.experiments.stages.data import DataStage
 

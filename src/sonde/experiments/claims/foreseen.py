@@ -1,14 +1,12 @@
 """Which results a run will have, before it runs, and whether such results exist."""
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sonde.core.errors import SondeError
-from sonde.experiments.keys import key_of, made_of
-from sonde.experiments.spec import Planned, Specification
+from sonde.experiments.keys import key_of, known_contents
+from sonde.experiments.spec import Specification
 from sonde.experiments.stage import DONE as MARKER
 from sonde.ledger.questions import question_of
 
@@ -57,19 +55,3 @@ class Foreseen:
             return ()
         questions = frozenset[str]().union(*self.questions.values())
         return ledger.runs_with_results({key for _, key in self.places}, questions)
-
-
-def known_contents(planned: Planned) -> dict[str, dict[str, Any]]:
-    """Return what a variant's stages are made of, as far as it is known without running it.
-
-    What cannot be known now (a missing file, a model out of reach) has no result either.
-    """
-    contents: dict[str, dict[str, Any]] = {}
-    keys: dict[str, str] = {}
-    for name in planned.order:
-        stage = planned.experiment.stages[name]
-        if all(one.optional or one.stage in keys for one in stage.inputs()):
-            with suppress(SondeError):
-                contents[name] = made_of(stage, planned, name, keys)
-                keys[name] = key_of(contents[name])
-    return contents

@@ -218,6 +218,18 @@ def test_a_sweep_is_judged_as_a_whole_before_its_pages_are_written(lab):
     assert [len(lab.ledger.verdicts(run=row.id)) for row in rows] == [3, 1]
 
 
+def test_a_variant_that_fails_leaves_the_others_their_reports(lab):
+    sweep = "sweep: {sentences.columns.label: [label, id]}\n"
+    with pytest.raises(SondeError, match="class"):
+        lab.run(EXPERIMENT + CLAIMS + sweep)
+    failed, done = lab.ledger.list()
+    assert (done.state, failed.state) == ("done", "failed")
+    (page,) = [stage for stage in lab.ledger.show(done.id).stages if stage["name"] == "page"]
+    assert page["state"] == "done"
+    assert "A variant failed: the others get their reports without its verdicts." in lab.said
+    assert lab.ledger.verdicts() == ()
+
+
 TWO_FILES = """\
 name: small
 model: {name: "random:llama", check: false}
