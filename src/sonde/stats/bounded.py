@@ -6,7 +6,7 @@ from functools import partial
 from math import inf
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from sonde.stats.delong import auroc_influence, auroc_limits
 from sonde.stats.limits import Fixed, Limits, Profile
@@ -16,6 +16,8 @@ from sonde.stats.scores import Scores
 from sonde.stats.units import RowUnits, Shared
 
 Rows = Float[np.ndarray, " row"]
+
+BOUNDED = ("accuracy", "balanced_accuracy", "class_accuracy", "macro_recall", "auroc")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +39,7 @@ def is_bounded(scores: Scores) -> bool:
     """Whether the metric is made of such estimates; a mean is where all values are 0 or 1."""
     if scores.metric == "mean":
         return is_binary(scores.predicted)
-    return scores.metric in ("accuracy", "balanced_accuracy", "auroc")
+    return scores.metric in BOUNDED
 
 
 def bounded(
@@ -109,6 +111,11 @@ def estimates(scores: Scores, units: RowUnits) -> tuple[Estimate, ...]:
     if scores.metric == "mean":
         return (_share(scores.predicted, np.ones(len(scores), bool), units),)
     assert scores.truth is not None
+    if scores.metric in ("class_accuracy", "macro_recall"):
+        said = (scores.truth == scores.predicted).astype(np.float64)
+        if scores.metric == "class_accuracy":
+            return (_share(said, np.ones(len(scores), bool), units),)
+        return (_mean_share(said, np.unique(scores.truth, return_inverse=True)[1], units),)
     positive = scores.truth > 0.5
     if scores.metric == "auroc":
         return (_auroc(scores.truth, scores.predicted, units),)
@@ -128,6 +135,24 @@ def _share(right: Rows, among: Bool[np.ndarray, " row"], units: RowUnits) -> Est
         binomial = proportion_limits(value, n), inf
         return Estimate(value, influence, lambda _: binomial, 1 / n)
     grouped = partial(_grouped, value, n, n_units, alike)
+    return Estimate(value, influence, grouped, alike / n)
+
+
+def _mean_share(right: Rows, of_class: Int[np.ndarray, " row"], units: RowUnits) -> Estimate:
+    """Return the plain mean of the classes' shares of right rows, as one share.
+
+    n rows in K classes of n_k each tell as much of it as K^2 / sum(1 / n_k) rows of a single share
+    would, were all recalls alike: that many are where it is near 0 or 1 and shows no spread.
+    """
+    rows = np.bincount(of_class)
+    recalls = np.bincount(of_class, weights=right) / rows
+    value, n = float(recalls.mean()), len(right)
+    influence = (right - recalls[of_class]) / (len(rows) * rows[of_class])
+    counts = [units.count((of_class == k).astype(np.float64)) for k in range(len(rows))]
+    influence = influence * np.array([_small_sample(one) for one in counts])[of_class]
+    uneven = n / len(rows) ** 2 * float((1 / rows).sum())
+    alike = uneven * max(units.alike((of_class == k).astype(np.float64)) for k in range(len(rows)))
+    grouped = partial(_grouped, value, n, sum(counts) - len(counts) + 1, alike)
     return Estimate(value, influence, grouped, alike / n)
 
 

@@ -87,9 +87,9 @@ def interval_of(scores: Scores, bootstrap: Bootstrap | None = None) -> Interval:
     """Return the score with its interval over independent units.
 
     Means, R2 and correlations: bootstrap-t, on the scales -log(1 - R2) and Fisher's z. Accuracy,
-    balanced accuracy and means of 0 and 1: Wilson's score interval, with effective rows where they
-    come in groups. AUROC: a score interval with DeLong's variance. The bounds are NaN where the
-    score is undefined or there are fewer than two units.
+    balanced accuracy, their likes of several classes and means of 0 and 1: Wilson's score interval,
+    with effective rows where they come in groups. AUROC: a score interval with DeLong's variance.
+    The bounds are NaN where the score is undefined or there are fewer than two units.
     """
     return combination([scores], [1.0], bootstrap).interval
 
@@ -150,9 +150,11 @@ def _interval(value: float, limits: Limits, n: int, level: float) -> Interval:
 
 
 def _is_defined(part: Scores) -> bool:
-    """Whether there are rows, no NaN, and both classes where the metric needs them."""
+    """Whether there are rows, no NaN, and two classes where the metric needs them."""
     if not len(part) or not part.complete:
         return False
+    if part.metric == "macro_recall":
+        return bool(part.truth is not None and np.ptp(part.truth) > 0)
     if part.truth is None or part.metric not in ("auroc", "balanced_accuracy"):
         return True
     positive = part.truth > 0.5

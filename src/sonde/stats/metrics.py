@@ -2,7 +2,8 @@
 
 Every metric takes the truth ``[row]`` and predictions ``[..., row]`` and scores along the last
 axis. Those of a two-class truth (1 is the positive class, 0 the other) take logits or any score
-whose sign decides: above 0 is a prediction of the positive class. An undefined score is NaN.
+whose sign decides: above 0 is a prediction of the positive class. Those of several classes take the
+number of the true class and that of the class that was said. An undefined score is NaN.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from sonde.stats.resampled import resampled_auroc, resampled_sums
 from sonde.stats.sums import (
     ACCURACY,
     BALANCED_ACCURACY,
+    CLASS_ACCURACY,
+    MACRO_RECALL,
     MEAN,
     PEARSON,
     R2,
@@ -83,6 +86,27 @@ def auroc(truth: Truth, predicted: Predicted) -> Score:
     return np.asarray((ranks - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
+def class_accuracy(truth: Truth, predicted: Predicted) -> Score:
+    """Share of rows whose class was said, among any number of classes: sum [p = y] / n.
+
+    In [0, 1]; chance is the largest class's share.
+    """
+    return CLASS_ACCURACY.score(CLASS_ACCURACY.terms(truth, predicted).sum(axis=-2))
+
+
+def macro_recall(truth: Truth, predicted: Predicted) -> Score:
+    """Mean of the classes' recalls, over the K classes that occur: sum_k (n_kk / n_k) / K.
+
+    In [0, 1]; always giving the same answer scores 1 / K. Balanced accuracy, for any number of
+    classes. NaN where fewer than two classes occur.
+    """
+    classes, of_row, rows = np.unique(truth, return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        return np.full(predicted.shape[:-1], np.nan)
+    share = 1 / (len(classes) * rows[of_row.reshape(-1)])
+    return np.asarray((predicted == truth).astype(np.float64) @ share)
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A metric by name, with what an interval and a reader need of it.
@@ -120,6 +144,9 @@ METRICS: dict[str, Metric] = {
         _of_sums("pearson", 0.0, pearson, PEARSON, floor=-1.0),
         _of_sums("accuracy", 0.5, accuracy, ACCURACY, two_classes=True),
         _of_sums("balanced_accuracy", 0.5, balanced_accuracy, BALANCED_ACCURACY, two_classes=True),
+        # Chance depends on how many classes there are, and on their shares.
+        _of_sums("class_accuracy", np.nan, class_accuracy, CLASS_ACCURACY),
+        _of_sums("macro_recall", np.nan, macro_recall, MACRO_RECALL),
         Metric("auroc", 0.5, auroc, resampled_auroc, two_classes=True),
     )
 }

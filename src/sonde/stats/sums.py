@@ -147,6 +147,29 @@ def _balanced_accuracy(sums: Float[np.ndarray, "*batch 4"]) -> Score:
     return (ratio(true_positive, positives) + ratio(true_negative, negatives)) / 2
 
 
+# --- Several classes: sums of right rows and rows, of all or of each class that is true of some.
+
+
+def _class_accuracy_terms(truth: Truth, predicted: Predicted) -> Float[np.ndarray, "*batch row 2"]:
+    right = (predicted == truth).astype(np.float64)
+    return np.stack([right, np.ones_like(right)], axis=-1)
+
+
+def _macro_recall_terms(truth: Truth, predicted: Predicted) -> Float[np.ndarray, "*batch row K"]:
+    of_class = truth[:, None] == np.unique(truth)
+    right = (predicted == truth)[..., None] & of_class
+    both = np.broadcast_arrays(right, of_class)
+    return np.concatenate(both, axis=-1).astype(np.float64)
+
+
+def _macro_recall(sums: Float[np.ndarray, "*batch K"]) -> Score:
+    right, rows = np.split(sums, 2, axis=-1)
+    there = rows > 0
+    recalls = np.where(there, right / np.where(there, rows, 1.0), 0.0)
+    n_classes = there.sum(axis=-1)
+    return np.where(n_classes > 1, recalls.sum(axis=-1) / np.maximum(n_classes, 1), np.nan)
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -176,3 +199,5 @@ PEARSON = SmoothSums(
 )
 ACCURACY = Sums(_confusion_terms, _accuracy)
 BALANCED_ACCURACY = Sums(_confusion_terms, _balanced_accuracy)
+CLASS_ACCURACY = Sums(_class_accuracy_terms, _mean)
+MACRO_RECALL = Sums(_macro_recall_terms, _macro_recall)

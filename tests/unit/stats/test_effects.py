@@ -26,6 +26,9 @@ def scores(metric, seed=0, n=120, *, shift=1.0, of=0, **more):
     truth = (np.arange(n) % 2).astype(float) if metric != "r2" else rng.normal(size=n)
     noise = np.random.default_rng([seed, of, 1]).normal(size=n)
     said = truth * 2 - 1 + noise / shift if metric != "r2" else truth + noise / (2 * shift)
+    if metric in ("class_accuracy", "macro_recall"):
+        truth = (np.arange(n) % 3).astype(float)
+        said = np.where(noise < 0.8 * shift, truth, (truth + 1) % 3)
     return Scores(metric, names(n), said, None if metric == "mean" else truth, **more)
 
 

@@ -3,7 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde.stats.metrics import METRICS, accuracy, auroc, balanced_accuracy, mean, pearson, r2
+from sonde.stats.metrics import (
+    METRICS,
+    accuracy,
+    auroc,
+    balanced_accuracy,
+    class_accuracy,
+    macro_recall,
+    mean,
+    pearson,
+    r2,
+)
 
 
 def data(seed=0, n=50):
@@ -38,6 +48,28 @@ def test_auroc_by_hand_with_a_tie():
     assert auroc(np.array([1.0, 1, 0, 0]), np.array([3.0, 2, 1, 2])) == pytest.approx(3.5 / 4)
 
 
+def test_several_classes_by_hand():
+    # Of class 0 two of three are found, of class 1 one of one, of class 4 none of two.
+    truth, said = np.array([0.0, 0, 0, 1, 4, 4]), np.array([0.0, 0, 4, 1, 1, 0])
+    assert class_accuracy(truth, said) == pytest.approx(3 / 6)
+    assert macro_recall(truth, said) == pytest.approx((2 / 3 + 1 + 0) / 3)
+
+
+@given(seed=st.integers(0, 50), n_classes=st.integers(2, 6))
+def test_the_names_of_classes_do_not_matter(seed, n_classes):
+    rng = np.random.default_rng(seed)
+    truth, said = rng.integers(0, n_classes, (2, 40)).astype(float)
+    truth[:2] = [0, 1]
+    other = rng.permutation(n_classes).astype(float)
+    renamed = other[truth.astype(int)], other[said.astype(int)]
+    assert class_accuracy(*renamed) == pytest.approx(float(class_accuracy(truth, said)))
+    assert macro_recall(*renamed) == pytest.approx(float(macro_recall(truth, said)))
+    # Of classes with as many rows each, both are the same number.
+    even = np.repeat(np.arange(n_classes, dtype=float), 7)
+    guess = rng.integers(0, n_classes, len(even)).astype(float)
+    assert macro_recall(even, guess) == pytest.approx(float(class_accuracy(even, guess)))
+
+
 def test_pearson_by_hand():
     assert pearson(np.array([1.0, 2, 3]), np.array([1.0, 3, 2])) == pytest.approx(0.5)
 
@@ -59,6 +91,7 @@ def test_undefined_is_nan():
     ones, scores = np.ones(4), np.arange(4.0)
     assert np.isnan(auroc(ones, scores))
     assert np.isnan(balanced_accuracy(ones, scores))
+    assert np.isnan(macro_recall(ones, scores))
     assert np.isnan(r2(ones, scores))
     assert np.isnan(pearson(scores, ones))
 
