@@ -45,7 +45,7 @@ def test_ridge_predictions(n, d, side):
     x, y = spread(rng, 2, n, d), torch.from_numpy(rng.normal(5, 2, size=(n, 2)))
     folds = grouped_folds(np.arange(n), 4)
     solver = ridge_solver(Problem.plain(x, y, torch.from_numpy(folds)))
-    assert isinstance(solver, side)
+    assert isinstance(solver.side, side)
     for left_out in [(1,), (0, 3)]:
         got = solver.held_out(left_out, PENALTIES).numpy()
         held = np.isin(folds, left_out)
