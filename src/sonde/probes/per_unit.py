@@ -48,11 +48,15 @@ def _series(results: ProbeResults) -> dict[str, tuple[str, str, Scored]]:
 
 
 def write_table(results: ProbeResults, path: Path) -> None:
-    """Write every series, one row a unit score."""
+    """Write every series of a sweep, one row a unit score."""
+    write_series(_series(results), path)
+
+
+def write_series(series: Mapping[str, tuple[str, str, Scored]], path: Path) -> None:
+    """Write series by name, each with its hook point and position (empty where it has none)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    series = _series(results)
     sizes = [len(scored) for _, _, scored in series.values()]
     joined = Scored.joined([scored for _, _, scored in series.values()])
     places = zip(*((hook, position) for hook, position, _ in series.values()), strict=True)

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from sonde.stats.confusion import Confusion
 
 FOLDER = "probe"
+WITH_LABELS = "activations with labels"  # what a token task gives
 UNITS = f"{FOLDER}/out_of_fold.parquet"
+
+
+def method_of(given: Any) -> Any:
+    """Let a kind of probe be named alone, and be logistic where only settings are given."""
+    if isinstance(given, str):
+        return {"kind": given}
+    if isinstance(given, dict):
+        return {"kind": "logistic", **cast("dict[str, Any]", given)}
+    return given
 
 
 class ProbeStage(Stage):
@@ -29,10 +39,19 @@ class ProbeStage(Stage):
 
     kind: Literal["probe"] = Field(default="probe", description="Fit a probe at every layer.")
     activations: str = Field(description="The stage whose activations are read.")
-    labels: str = Field(description="The stage whose examples carry labels, groups and texts.")
+    labels: str | None = Field(
+        default=None,
+        description="The stage whose examples carry labels, groups and texts; none where the "
+        "activations carry them, as those of a token task do.",
+    )
     method: ProbeSettings = Field(
         default_factory=LogisticSettings,
         description="`logistic`, `ridge` or `mean_difference`, or a mapping with its settings.",
+    )
+    examples_of: tuple[str, ...] = Field(
+        default=(),
+        description="Extract stages that must have an example too for it to be used: so models "
+        "are compared on equal items, and what is left out is listed with its reason.",
     )
     random_weights: str | None = Field(
         default=None,
@@ -44,23 +63,21 @@ class ProbeStage(Stage):
     gives: ClassVar[str] = "probe"
     uses_seed: ClassVar[bool] = True
 
-    @field_validator("method", mode="before")
-    @classmethod
-    def _a_name_is_enough(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            return {"kind": given}
-        if isinstance(given, dict):
-            return {"kind": "logistic", **cast("dict[str, Any]", given)}
-        return given
+    _method = field_validator("method", mode="before")(method_of)
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the activations, those of random weights, and the labels."""
         other = self.random_weights
         return (
-            Reference("activations", self.activations, ("activations",)),
-            *((Reference("random_weights", other, ("activations",)),) if other else ()),
-            Reference("labels", self.labels, ("examples",)),
+            Reference("activations", self.activations, (self._reads,)),
+            *(Reference("examples_of", name, ("activations",)) for name in self.examples_of),
+            *((Reference("random_weights", other, (self._reads,)),) if other else ()),
+            *((Reference("labels", self.labels, ("examples",)),) if self.labels else ()),
         )
+
+    @property
+    def _reads(self) -> str:
+        return "activations" if self.labels else WITH_LABELS
 
     def result_names(self) -> ResultNames:
         """Return the score of the choice and of each place, with what they may be held against."""
@@ -77,14 +94,19 @@ class ProbeStage(Stage):
 
     def run(self, context: Context) -> Outcome:
         """Fit, save, and summarise."""
+        from sonde.activations.subset import in_common
         from sonde.probes import fit
 
         settings = self.method
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
-        found = fit(
+        activations = in_common(
             context.open(self.activations),
-            context.open(self.labels),
+            {name: context.open(name) for name in self.examples_of},
+        )
+        found = fit(
+            activations,
+            context.open(self.labels) if self.labels else activations.labels,
             settings,
             random_weights=context.open(self.random_weights) if self.random_weights else None,
         )

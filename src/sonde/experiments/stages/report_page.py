@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sonde.activations.subset import in_common
 from sonde.core.errors import SondeError
 from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
@@ -18,6 +19,8 @@ from sonde.report import (
     Section,
     Table,
     TokenView,
+    TransferCell,
+    TransferMatrix,
     accounting_from,
     answer_from,
     classes_from,
@@ -26,6 +29,8 @@ from sonde.report import (
     notices_from,
     token_view_from,
 )
+from sonde.stats.interval import Interval
+from sonde.stats.metrics import METRICS
 
 if TYPE_CHECKING:
     from sonde.probes.results import ProbeResults
@@ -103,12 +108,14 @@ def _accounting(shown: Shown, name: str, results: "ProbeResults") -> Accounting:
     activations = shown.there[shown.setting(name, "activations")]
     source = shown.there.get(getattr(activations.stage, "data", shown.setting(name, "labels")))
     store = activations.open()
+    others = {other: shown.there[other].open() for other in shown.setting(name, "examples_of")}
+    used = in_common(store, others)
     plan = getattr(store, "plan", None)
     return accounting_from(
         results.join,
-        read=source.summary["n"] if source else results.join.activations + len(store.skipped),
+        read=source.summary["n"] if source else results.join.activations + len(used.skipped),
         unread=source.summary["skipped"] if source else None,
-        skipped=store.skipped,
+        skipped=used.skipped,
         tokens=plan.tokens if plan else None,
         padding=plan.padding if plan else None,
     )
@@ -140,12 +147,37 @@ def _tokens(tokens: Finished, results: "ProbeResults") -> TokenView:
 
 
 def _tables(shown: Shown) -> list[Section]:
-    """Show the tables of stages that have one, such as comparisons and transfers."""
-    tables = [one.summary["table"] for one in shown.there.values() if "table" in one.summary]
-    return [
-        Table(tuple(it["columns"]), tuple(map(tuple, it["rows"])), it["title"], it["note"])
-        for it in tables
-    ]
+    """Draw transfers, and show the tables of other stages that have one, such as comparisons."""
+    found: list[Section] = []
+    for one in shown.there.values():
+        if one.stage.gives == "transfer":
+            found.append(_transfer(one))
+        elif one.stage.has_table:
+            found.append(_table(one.summary["table"]))
+    return found
+
+
+def _table(it: Mapping[str, Any]) -> Table:
+    rows: list[list[Any]] = it["rows"]
+    return Table(tuple(it["columns"]), tuple(tuple(row) for row in rows), it["title"], it["note"])
+
+
+def _transfer(finished: Finished) -> TransferMatrix:
+    metric = METRICS[finished.summary["metric"]]
+    return TransferMatrix(
+        tuple(
+            TransferCell(
+                cell["train"],
+                cell["test"],
+                None if cell["score"] is None else Interval(**cell["score"]),
+                cell["note"],
+            )
+            for cell in finished.summary["cells"]
+        ),
+        metric=metric.name,
+        chance=metric.chance,
+        ceiling=metric.ceiling,
+    )
 
 
 def _provenance(shown: Shown) -> list[Section]:
