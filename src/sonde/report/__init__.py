@@ -5,7 +5,8 @@ from sonde.report.from_classes import classes_from
 from sonde.report.from_massive import massive_from
 from sonde.report.from_penalties import penalties_from
 from sonde.report.from_results import accounting_from, curves_from
-from sonde.report.from_tokens import token_view_from
+from sonde.report.from_tokens import TokenTruth, token_view_from, token_view_of
+from sonde.report.from_transfer import transfer_from
 from sonde.report.from_warnings import notices_from
 from sonde.report.report import Report, render, write_report
 from sonde.report.sections import Section
@@ -47,6 +48,7 @@ __all__ = [
     "Table",
     "Text",
     "TokenText",
+    "TokenTruth",
     "TokenView",
     "TransferCell",
     "TransferMatrix",
@@ -59,5 +61,7 @@ __all__ = [
     "penalties_from",
     "render",
     "token_view_from",
+    "token_view_of",
+    "transfer_from",
     "write_report",
 ]

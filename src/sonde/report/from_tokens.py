@@ -2,17 +2,26 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import Float
-
 from sonde.core.errors import SondeError
-from sonde.core.positions import parse_position
+from sonde.core.positions import Pool, parse_position
 from sonde.data.examples import Example
 from sonde.report.from_results import METRIC_NAMES
 from sonde.report.sections.token_view import TokenText, TokenView
+from sonde.report.token_budget import bounded
+from sonde.report.token_scores import (
+    TokenScores,
+    by_token,
+    centred,
+    is_bounded,
+    output_of,
+    plain,
+    row_of,
+    scale_of,
+    token_scores,
+)
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.activations.activations import Activations
@@ -20,16 +29,30 @@ if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.probes.probe import Probe
     from sonde.probes.results import LayerResult, ProbeResults
 
-NOTE = (
-    "Each token has the score that the block's probe gives it. The colours come from the probe "
-    "fitted on all rows; how a text is read comes from the fold that left it out."
+NOTE = "Each token has the score that the block’s probe gives it."
+HELD_OUT = (
+    "The colours come from the probe fitted on all rows; how a text is read comes from the fold "
+    "that left it out."
 )
 CENTRED = (
-    " The probe was fitted at one place, and elsewhere all tokens may lie on one side of it, so "
+    "The probe was fitted at one place, and elsewhere all tokens may lie on one side of it, so "
     "colours compare a token with the block’s median token; tooltips have the score itself."
 )
-# A mean difference's scores have no bounds; this share of them stays inside the scale.
-INSIDE = 0.98
+ALONE = (
+    "The probe reads a text’s tokens together; here each token has the score that it would have "
+    "alone."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTruth:
+    """What is true of each token of each example, by id; None where it is not known.
+
+    ``says`` puts it in words: ``the next token is ‘ the’``.
+    """
+
+    says: str
+    of: Mapping[str, Sequence[bool | None]]
 
 
 def token_view_from(
@@ -37,14 +60,20 @@ def token_view_from(
     acts: "Activations",
     rendered: Mapping[str, "Rendered"],
     examples: Sequence[Example],
+    *,
+    truth: TokenTruth | None = None,
+    output: str | None = None,
 ) -> TokenView:
     """Colour some examples by every layer's probe.
 
     ``acts`` holds each token of the examples (position ``all.each``) at the probes' hook points,
-    ``rendered`` the tokens of each example by id.
+    ``rendered`` the tokens of each example by id. ``truth`` is what each token was to be read as;
+    without it tokens that the probe was fitted on have their example's class. Of a probe of several
+    classes or targets ``output`` is shown, the first unless named.
 
     Raises:
-        SondeError: the activations lack tokens of an example, or are another model's.
+        SondeError: the activations lack tokens of an example, or are another model's; there is no
+            such output.
     """
     best = results.best_layer
     layers = [
@@ -52,155 +81,165 @@ def token_view_from(
         for layer in results.layers
         if layer.hook.site == best.hook.site and layer.position == best.position
     ]
-    scores = {
-        layer.hook.layer: _numbers(layer.probe, layer.probe.apply(acts).numpy()) for layer in layers
-    }
-    low, threshold, high = _range(best.probe, [scores[layer.hook.layer] for layer in layers])
-    texts = [
-        _text(example, rendered[example.id], acts, layers, [scores[it.hook.layer] for it in layers])
-        for example in examples
-    ]
-    one_place = parse_position(best.position).index is not None
-    if one_place:
-        raw = [_raw(layer.probe, acts) for layer in layers]
-        texts = centred(
-            texts, [_by_token(acts, text.name, len(text.tokens), raw) for text in texts]
+    view = token_view_of(
+        [layer.probe for layer in layers], acts, rendered, examples, truth=truth, output=output
+    )
+    texts = view.texts
+    if truth is None and _has_outcome(best.probe):
+        texts = tuple(
+            replace(text, outcome=tuple(_outcome(layer, text.name) for layer in layers))
+            for text in texts
         )
-    negative, positive = results.labels or ("below", "above")
-    return TokenView(
-        layers=tuple(layer.hook.layer for layer in layers),
-        texts=tuple(texts),
-        classes=(negative, positive),
+    return replace(
+        view,
+        texts=texts,
         start=best.hook.layer,
-        threshold=threshold,
-        low=low,
-        high=high,
-        score=f"probability of {positive}" if best.probe.kind == "logistic" else "score",
         quality=tuple(layer.score.value for layer in layers),
         metric=METRIC_NAMES.get(results.metric, results.metric),
-        note=NOTE + CENTRED * one_place,
-        shade="middle: the block’s median token" if one_place else "",
+        note=f"{view.note} {HELD_OUT}" if any(text.outcome for text in texts) else view.note,
     )
 
 
-def centred(
-    texts: Sequence[TokenText], raw: Sequence[Float[np.ndarray, "layer token"]]
-) -> list[TokenText]:
-    """Shade each token by its distance from its layer's median token, in units of the spread.
+def token_view_of(
+    probes: Sequence["Probe"],
+    acts: "Activations",
+    rendered: Mapping[str, "Rendered"],
+    examples: Sequence[Example],
+    *,
+    truth: TokenTruth | None = None,
+    output: str | None = None,
+) -> TokenView:
+    """Colour some examples by probes of one kind, site and position, one a layer.
 
-    A probe reads other tokens than those it was fitted on with an offset that says nothing of the
-    text. The median and the spread (the 95th percentile of distances) are those of the texts' own
-    words, without the template's tokens. ``raw`` has what each text's tokens are compared by:
-    log-odds rather than probabilities, which may all be 1.
+    Raises:
+        SondeError: as ``token_view_from``.
     """
-    own = [
-        np.array([token not in set(text.template) for token in range(len(text.tokens))])
+    first = probes[0]
+    shown = output_of(first, output)
+    said = [token_scores(probe, acts, shown) for probe in probes]
+    low, threshold, high = scale_of(first, [one.shown for one in said])
+    texts = [_text(example, rendered[example.id], acts, first, said) for example in examples]
+    texts = [
+        replace(
+            text,
+            positive=_is_positive(first, text.label, shown),
+            truth=_truth(first, text, rendered[text.name], shown, truth),
+        )
         for text in texts
     ]
-    words = np.concatenate([one[:, mine] for one, mine in zip(raw, own, strict=True)], axis=1)
-    found = [_shade_unit(row) for row in words]
-    middle = np.array([one for one, _ in found])[:, None]
-    unit = np.array([one for _, one in found])[:, None]
-    return [
-        replace(text, shades=_plain(np.clip((scores - middle) / unit, -1.0, 1.0)))
-        for text, scores in zip(texts, raw, strict=True)
-    ]
-
-
-def _raw(probe: "Probe", acts: "Activations") -> Float[np.ndarray, " row"]:
-    if probe.kind == "logistic":
-        return probe.logit(acts.tensor(probe.hook)).numpy()
-    return probe.score(acts.tensor(probe.hook)).numpy()
-
-
-def _by_token(
-    acts: "Activations",
-    example: str,
-    tokens: int,
-    values: Sequence[Float[np.ndarray, " row"]],
-) -> Float[np.ndarray, "layer token"]:
-    """Bring the rows of one example into the order of its tokens; NaN where there is none."""
-    row_of = _row_of(acts, example)
-    found = np.full((len(values), tokens), np.nan)
-    for token, row in row_of.items():
-        found[:, token] = [layer[row] for layer in values]
-    return found
-
-
-def _row_of(acts: "Activations", example: str) -> dict[int, int]:
-    """Return the row of each token of an example."""
-    rows = acts.rows
-    here = np.flatnonzero(rows.example == example)
-    return {int(rows.token[row]): int(row) for row in here if rows.n_tokens[row] == 1}
-
-
-def _shade_unit(row: Float[np.ndarray, " token"]) -> tuple[float, float]:
-    finite = row[np.isfinite(row)]
-    if not len(finite):
-        return 0.0, 1.0
-    middle = float(np.median(finite))
-    return middle, float(np.quantile(np.abs(finite - middle), 0.95)) or 1.0
-
-
-def _plain(rows: Float[np.ndarray, "layer token"]) -> tuple[tuple[float | None, ...], ...]:
-    return tuple(
-        tuple(float(value) if math.isfinite(value) else None for value in row) for row in rows
+    one_place = truth is None and parse_position(first.position).index is not None
+    if one_place:
+        raw = [one.raw for one in said]
+        texts = centred(texts, [by_token(acts, text.name, len(text.tokens), raw) for text in texts])
+    negative, positive = _classes(first, shown, truth)
+    return bounded(
+        TokenView(
+            layers=tuple(probe.hook.layer for probe in probes),
+            texts=tuple(texts),
+            classes=(negative, positive),
+            threshold=threshold,
+            low=low,
+            high=high,
+            score=f"probability of {positive}" if is_bounded(first) else "score",
+            note=" ".join(_notes(first, one_place, truth)),
+            shade="middle: the block’s median token" if one_place else "",
+            one_sided=truth is not None and is_bounded(first),
+            truth_says=truth.says if truth else "",
+        )
     )
 
 
-def _numbers(probe: "Probe", scores: Float[np.ndarray, " row"]) -> Float[np.ndarray, " row"]:
-    """Bring mean differences, whose size grows with the norm by layer, to one scale."""
-    if probe.kind != "mean_difference":
-        return scores
-    size = np.quantile(np.abs(scores[np.isfinite(scores)]), INSIDE) if len(scores) else 1.0
-    return scores / (size or 1.0)
+def _notes(probe: "Probe", one_place: bool, truth: TokenTruth | None) -> list[str]:
+    notes = [NOTE]
+    if truth is not None:
+        name = _classes(probe, 0, truth)[1]
+        notes.append(f"A token is to be read as {name!r} where {truth.says}.")
+    return notes + [ALONE] * probe.reader.pools + [CENTRED] * one_place
 
 
-def _range(
-    probe: "Probe", scores: Sequence[Float[np.ndarray, " row"]]
-) -> tuple[float, float, float]:
-    if probe.kind == "logistic" or probe.labels:
-        return (-1.0, 0.0, 1.0) if probe.kind == "mean_difference" else (0.0, 0.5, 1.0)
-    every = np.concatenate(list(scores))
-    low, middle, high = np.quantile(every[np.isfinite(every)], (0.01, 0.5, 0.99)).tolist()
-    return (low, middle, high) if low < middle < high else (middle - 1.0, middle, middle + 1.0)
+def _classes(probe: "Probe", output: int, truth: TokenTruth | None) -> tuple[str, str]:
+    """Name what lies below and above the threshold."""
+    if probe.says == "logits":
+        name = probe.labels[output]
+        return f"not {name}", name
+    if probe.says == "number" and len(probe.labels) > 1:
+        return f"lower {probe.labels[output]}", f"higher {probe.labels[output]}"
+    if len(probe.labels) == 2:
+        return probe.labels[0], probe.labels[1]
+    return ("no", "yes") if truth else ("below", "above")
 
 
 def _text(
     example: Example,
     rendered: "Rendered",
     acts: "Activations",
-    layers: Sequence["LayerResult"],
-    scores: Sequence[Float[np.ndarray, " row"]],
+    probe: "Probe",
+    said: Sequence[TokenScores],
 ) -> TokenText:
-    if not _row_of(acts, example.id):
+    if not row_of(acts, example.id):
         raise SondeError(
             f"There are no token activations of example {example.id!r}.",
             fix="Extract these examples with positions='all.each'.",
         )
-    labels = layers[0].probe.labels
-    known = len(labels) == 2 and str(example.label) in labels
     text = rendered.text
     return TokenText(
         tokens=tuple(text[start:end] for start, end in rendered.offsets.tolist()),
         ids=tuple(int(token) for token in rendered.ids),
-        scores=_plain(_by_token(acts, example.id, len(rendered.ids), scores)),
+        scores=plain(by_token(acts, example.id, len(rendered.ids), [one.shown for one in said])),
         label="" if example.label is None else str(example.label),
-        positive=str(example.label) == labels[1] if known else None,
-        read_at=_read_at(layers[0].position, rendered),
-        outcome=tuple(_outcome(layer, example.id) for layer in layers),
+        read_at=_read_at(probe.position, rendered),
         template=_template(rendered),
         name=example.id,
     )
 
 
+def _is_positive(probe: "Probe", label: str, output: int) -> bool | None:
+    """Say whether a text's class is the one that is shown; None where that is not known."""
+    if probe.says == "number" or label not in probe.labels:
+        return None
+    if probe.says == "logits":
+        return probe.labels.index(label) == output
+    return label == probe.labels[1] if len(probe.labels) == 2 else None
+
+
+def _truth(
+    probe: "Probe", text: TokenText, rendered: "Rendered", output: int, given: TokenTruth | None
+) -> tuple[bool | None, ...]:
+    """Return what is true of each token; by default its text's class where it was fitted on."""
+    if given is not None:
+        found = tuple(given.of.get(text.name, ()))
+        if found and len(found) != len(text.tokens):
+            raise SondeError(
+                f"There are {len(found)} truths for the {len(text.tokens)} tokens of {text.name!r}."
+            )
+        return found
+    positive = _is_positive(probe, text.label, output)
+    position = parse_position(probe.position)
+    if positive is None or (position.pool is not Pool.EACH and not probe.reader.pools):
+        return ()
+    if position.index is not None:
+        return ()
+    try:
+        fitted = set(position.tokens(rendered.spans))
+    except SondeError:
+        return ()
+    return tuple(positive if at in fitted else None for at in range(len(text.tokens)))
+
+
+def _has_outcome(probe: "Probe") -> bool:
+    """Say whether each line of the scores is one number of one row."""
+    return probe.says in ("logit", "score") or (probe.says == "number" and len(probe.labels) < 2)
+
+
 def _outcome(layer: "LayerResult", example: str) -> float | None:
     """Return the out-of-fold score of an example; the mean where it has several rows."""
-    found = layer.scored.predicted[layer.scored.example == example]
+    import numpy as np
+
+    found = layer.scored.said[layer.scored.example == example]
     if not len(found) or not np.isfinite(found).all():
         return None
     mean = float(found.mean())
-    return 1 / (1 + math.exp(-max(-700.0, mean))) if layer.probe.kind == "logistic" else mean
+    return 1 / (1 + math.exp(-max(-700.0, mean))) if is_bounded(layer.probe) else mean
 
 
 def _read_at(position: str, rendered: "Rendered") -> int | None:

@@ -82,14 +82,14 @@ def _drawing(grid: Grid, box: Box) -> Markup:
         grid = _without_apart(grid)
     columns = len(grid.columns)
     width = min(box.most, (box.width - box.left) / columns)
-    numbered = columns > NUMBERED or box is NARROW
+    numbered = columns > NUMBERED or (box is NARROW and columns > 2)
     heads = [
         _head(name, number if numbered and number <= columns - grid.apart else None, width)
         for number, name in enumerate(grid.columns, 1)
     ]
     top = 24.0 + 16 * max(map(len, heads))
     height = box.height if width >= 80 or box is NARROW else NARROW.height
-    parts: list[Markup] = [svg.text(box.left, 14, grid.across, "axis")]
+    parts: list[Markup] = [svg.text(box.left, 14, grid.across, "axis")] if grid.across else []
     parts.append(svg.text(0, top - 8, grid.down, "axis"))
     for column, lines in enumerate(heads):
         middle = box.left + (column + 0.5) * width

@@ -222,7 +222,7 @@ def test_tokens_have_the_probes_own_probabilities(results, every_token, rendered
 
 def test_a_text_is_read_by_the_fold_that_left_it_out(results, every_token, rendered, examples):
     text = token_view_from(results, every_token, rendered, examples[:3]).texts[2]
-    logit = results.layers[1].scored.predicted[results.layers[1].scored.example == "s2"][0]
+    logit = results.layers[1].scored.said[results.layers[1].scored.example == "s2"][0]
     assert text.outcome[1] == pytest.approx(1 / (1 + math.exp(-logit)))
 
 

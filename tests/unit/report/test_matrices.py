@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from sonde.report import (
     TransferCell,
     TransferMatrix,
     render,
+    transfer_from,
 )
 from sonde.report.colours import STEPS
 from sonde.report.matrix import step_of
@@ -174,3 +176,35 @@ def test_colours_are_bounded_and_rise_with_the_value(value, low, high):
     assert step_of(high, low, 0.0, high) == STEPS and step_of(low, low, 0.0, high) == -STEPS
     assert step <= (step_of(value + 0.01, low, 0.0, high) or 0) or value >= high
     assert step_of(math.nan, low, 0.0, high) is None
+
+
+def test_parts_held_out_in_turn_stand_under_each_other():
+    held = TransferMatrix(
+        (
+            TransferCell("all but a", "a", interval(0.8)),
+            TransferCell("all but b", "b", interval(0.6)),
+        )
+    )
+    drawn = transfer.prepare(held)["drawings"]
+    assert "not tried" not in drawn and "all but a → a: .80" in drawn
+    assert transfer.sentence(held).startswith("2 of 2 transfers lie above chance")
+
+
+def test_transfers_of_fitted_probes_keep_their_numbers():
+    from sonde.probes.scored import Scored
+    from sonde.probes.transfer import Transfer
+    from sonde.probes.transfer import TransferCell as Measured
+
+    n = 10
+    names, ones = np.array([f"e{at}" for at in range(n)]), np.ones(n)
+    truth = np.array([0.0] * 7 + [1.0] * 3)
+    scored = Scored(names, ones, names, ones, truth, ones, ones)
+    cells = (
+        Measured("x", "y", interval(0.7), scored),
+        Measured("x", "x", None, note="too few"),
+    )
+    shown = transfer_from(Transfer("logistic", "accuracy", cells))
+    assert shown.chance == pytest.approx(0.7), "the larger class's share"
+    assert shown.cells[0].score == interval(0.7)
+    assert shown.cells[1].note == "too few"
+    assert transfer_from(Transfer("ridge", "r2", cells[:1])).chance == 0.0

@@ -65,20 +65,7 @@ class TransferMatrix:
 
 def prepare(section: TransferMatrix) -> dict[str, Any]:
     """Return what the template shows."""
-    by_pair = {(cell.train, cell.test): cell for cell in section.cells}
-    missing = {pair: TransferCell(*pair, None, "not tried") for pair in _pairs(section)}
-    found = {**missing, **by_pair}
-    grid = Grid(
-        section.rows,
-        section.columns,
-        tuple(
-            tuple(_cell(section, found[row, column]) for column in section.columns)
-            for row in section.rows
-        ),
-        "trained on",
-        "tested on",
-        f"{section.metric} of every pair. {sentence(section)}",
-    )
+    grid = _grid(section) if len(section.cells) > len(section.rows) else _column(section)
     return {
         "sentence": sentence(section),
         "drawings": drawings(grid),
@@ -94,6 +81,36 @@ def prepare(section: TransferMatrix) -> dict[str, Any]:
             for cell in section.cells
         ],
     }
+
+
+def _grid(section: TransferMatrix) -> Grid:
+    """Lay every pair out; what was not tried is hatched."""
+    missing = {pair: TransferCell(*pair, None, "not tried") for pair in _pairs(section)}
+    found = {**missing, **{(cell.train, cell.test): cell for cell in section.cells}}
+    return Grid(
+        section.rows,
+        section.columns,
+        tuple(
+            tuple(_cell(section, found[row, column]) for column in section.columns)
+            for row in section.rows
+        ),
+        "trained on",
+        "tested on",
+        f"{section.metric} of every pair. {sentence(section)}",
+    )
+
+
+def _column(section: TransferMatrix) -> Grid:
+    """Lay out one test for each training, such as parts held out in turn, under each other."""
+    return Grid(
+        tuple(_named(cell) for cell in section.cells),
+        (section.metric,),
+        tuple((_cell(section, cell),) for cell in section.cells),
+        "trained on → tested on",
+        "",
+        f"{section.metric}. {sentence(section)}",
+        apart=0,
+    )
 
 
 def _pairs(section: TransferMatrix) -> list[tuple[str, str]]:
