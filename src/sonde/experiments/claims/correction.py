@@ -19,21 +19,23 @@ def corrected(
 ) -> dict[Key, Finding]:
     """Adjust the p-values of a family, and take back what does not stand the correction.
 
-    Findings without a p-value were not tested, so they are no members of the family. A verdict
-    stands where its adjusted p-value is below 1 − level.
+    A finding without a p-value could not be tested, because its result is missing or its baseline
+    leaves no room. It counts as p = 1: what came out must not make the family smaller than it was
+    when it was registered. A verdict stands where its adjusted p-value is below 1 − level.
     """
-    family = [key for key, finding in findings.items() if finding.p is not None]
-    if correction == "none" or not family:
+    tested = [key for key, finding in findings.items() if finding.p is not None]
+    if correction == "none" or not tested:
         return dict(findings)
     import numpy as np
 
     from sonde.stats.multiplicity import benjamini_hochberg, holm
 
     adjust = holm if correction == "holm" else benjamini_hochberg
-    adjusted = adjust(np.array([findings[key].p for key in family], np.float64))
+    values = [1.0 if finding.p is None else finding.p for finding in findings.values()]
+    adjusted = dict(zip(findings, adjust(np.array(values, np.float64)).tolist(), strict=True))
     changed = {
-        key: _with_adjusted(findings[key], float(p), levels[key], (correction, len(family)))
-        for key, p in zip(family, adjusted, strict=True)
+        key: _with_adjusted(findings[key], adjusted[key], levels[key], (correction, len(findings)))
+        for key in tested
     }
     return {key: changed.get(key, finding) for key, finding in findings.items()}
 

@@ -49,10 +49,13 @@ def test_one_question_is_a_family_of_its_own():
     assert [one.verdict for one in family(0.049)] == ["confirmed"]
 
 
-def test_what_was_not_tested_is_no_member():
-    made = family(0.04, None)
-    assert [one.verdict for one in made] == ["confirmed", "inconclusive"]
-    assert made[1].p_adjusted is None
+def test_what_could_not_be_tested_counts_as_a_question_all_the_same():
+    made = family(0.04, None, 0.01)
+    assert [one.verdict for one in made] == ["inconclusive", "inconclusive", "confirmed"]
+    assert [one.p_adjusted for one in made] == pytest.approx([0.08, None, 0.03])
+    assert "correction over 3 questions" in made[0].why
+    assert made[1] == found(None)
+    assert family(None, None) == [found(None), found(None)]
 
 
 @given(
