@@ -81,6 +81,8 @@ class Recorder:
     def run_recorded(self) -> Generator[None]:
         """Record how the run ends, whatever ends it. A run may go on in a second block."""
         began = time.perf_counter()
+        if self.run is not None:
+            self.opened().resume_run(self.run)
         try:
             yield
         except KeyboardInterrupt:

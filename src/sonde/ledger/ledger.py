@@ -63,7 +63,11 @@ class Ledger:
             return runs.begin_run(connection, start)
 
     def beat(self, run: int) -> None:
-        """Record that the process of a run is still there; call it at least every few minutes."""
+        """Record that the process of a run is still there; call it at least every few minutes.
+
+        Raises:
+            SondeError: there is no such run, or it has ended.
+        """
         with writing(self.engine) as connection:
             runs.beat(connection, run)
 
@@ -76,9 +80,22 @@ class Ledger:
         seconds: float = 0.0,
         cost: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record how a run ended, and what it cost."""
+        """Record how a run ended, and what it cost.
+
+        Raises:
+            SondeError: there is no such run, it has ended already, or there is no such way to end.
+        """
         with writing(self.engine) as connection:
             runs.end_run(connection, run, runs.Ending(state, reason, seconds, cost or {}))
+
+    def resume_run(self, run: int) -> None:
+        """Record that a run which was done goes on, for what waited for other runs.
+
+        Raises:
+            SondeError: there is no such run, it is not done, or another process began it.
+        """
+        with writing(self.engine) as connection:
+            runs.resume_run(connection, run)
 
     def begin_stage(self, run: int, start: StageStart) -> int:
         """Record that a stage's turn has come; return its number."""

@@ -69,7 +69,12 @@ def insert_run(connection: Connection, columns: Mapping[str, Any]) -> int:
 
 
 def beat(connection: Connection, run: int) -> None:
-    """Note that the process of a run is still there."""
+    """Note that the process of a run is still there.
+
+    Raises:
+        SondeError: there is no such run, or it has ended.
+    """
+    _running(connection, run)
     connection.execute(update(runs).where(runs.c.id == run).values(beat=now()))
 
 
@@ -77,9 +82,9 @@ def end_run(connection: Connection, run: int, end: Ending) -> None:
     """Note how a run ended and what it cost.
 
     Raises:
-        SondeError: there is no such run, or no such way to end.
+        SondeError: there is no such run, it has ended already, or there is no such way to end.
     """
-    known_run(connection, run)
+    _running(connection, run)
     if end.state not in ENDED:
         raise SondeError(
             f"Run {run} cannot end as {end.state!r}.{nearest(end.state, ENDED)}",
@@ -90,6 +95,31 @@ def end_run(connection: Connection, run: int, end: Ending) -> None:
     cost = update(run_details).where(run_details.c.run_id == run).values(cost=end.cost)
     connection.execute(cost)
     add_text(connection, run, end.reason)
+
+
+def resume_run(connection: Connection, run: int) -> None:
+    """Note that a run which was done goes on in the process that began it.
+
+    Raises:
+        SondeError: there is no such run, it is not done, or another process began it.
+    """
+    row = known_run(connection, run)
+    if row["state"] != DONE or row["process"] != this_process():
+        why = "another process began it" if row["state"] == DONE else f"it is {row['state']}"
+        raise SondeError(
+            f"Run {run} cannot go on: {why}.", fix="Begin a run of its own; it may supersede this."
+        )
+    change = update(runs).where(runs.c.id == run)
+    connection.execute(change.values(state=RUNNING, ended=None, beat=now()))
+
+
+def _running(connection: Connection, run: int) -> None:
+    row = known_run(connection, run)
+    if row["state"] != RUNNING:
+        raise SondeError(
+            f"Run {run} has ended already: it is {row['state']}.",
+            fix="What a run ended as is never changed; another run may supersede it.",
+        )
 
 
 def add_text(connection: Connection, run: int, *parts: str) -> None:

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import update
@@ -203,7 +204,8 @@ def test_a_run_of_another_machine_is_interrupted_once_it_is_silent(ledger):
 
 
 def test_a_number_that_nobody_has_is_refused(ledger):
-    for ask in (ledger.show, lambda run: ledger.end_run(run, "done")):
+    end = partial(ledger.end_run, state="done")
+    for ask in (ledger.show, ledger.beat, ledger.resume_run, end):
         with pytest.raises(SondeError, match="no run 7"):
             ask(7)
     with pytest.raises(SondeError, match="no run 7"):
@@ -259,3 +261,27 @@ def test_a_run_ends_in_a_state_that_there_is(ledger):
     with pytest.raises(SondeError, match="cannot end as 'superseded'"):
         ledger.end_run(run, "superseded")
     assert ledger.show(run).run["state"] == "running"
+
+
+def test_what_a_run_ended_as_is_not_changed(ledger):
+    run = ledger.begin_run(START)
+    ledger.end_run(run, "failed", reason="it broke")
+    for change in (partial(ledger.end_run, state="done"), ledger.beat):
+        with pytest.raises(SondeError, match=f"Run {run} has ended already: it is failed"):
+            change(run)
+    with pytest.raises(SondeError, match="cannot go on: it is failed"):
+        ledger.resume_run(run)
+    assert ledger.show(run).run["reason"] == "it broke"
+
+
+def test_a_done_run_goes_on_in_its_own_process(ledger):
+    run = recorded(ledger)
+    ledger.resume_run(run)
+    assert ledger.show(run).run["state"] == "running"
+    assert ledger.show(run).run["ended"] is None
+    ledger.end_run(run, "done", seconds=9.0)
+    assert ledger.show(run).run["seconds"] == 9.0
+    with ledger.engine.begin() as connection:
+        connection.execute(update(runs).values(process={"host": "elsewhere"}))
+    with pytest.raises(SondeError, match="another process began it"):
+        ledger.resume_run(run)

@@ -197,6 +197,7 @@ def test_a_run_of_sondes_own_fills_the_cells(ledger):
 def test_verdicts_statuses_and_costs_stand_in_the_table(ledger):
     (claim,) = ledger.register([CLAIM])
     run = recorded(ledger, purpose="smoke")
+    ledger.resume_run(run)
     ledger.end_run(run, "done", seconds=4000.0, cost={"dollars": 0.33, "joules": 7200.0})
     other = recorded(ledger)
     ledger.record_verdicts(other, [verdict(claim.id)])
