@@ -100,9 +100,9 @@ class TokenActivations:
             self._held = self._again()
         return self._held[point]
 
-    def hold(self, found: ActivationsInMemory) -> "TokenActivations":
-        """Keep activations that were computed already."""
-        self._held = found.tensors
+    def hold(self, tensors: Mapping[HookPoint, Tensor]) -> "TokenActivations":
+        """Keep activations that were computed already, ``[row, d_model]`` at every hook point."""
+        self._held = tensors
         return self
 
     def _again(self) -> Mapping[HookPoint, Tensor]:
@@ -136,7 +136,7 @@ def read_rows(rows: TokenRows, facts: TokenTaskFacts, source: Source) -> TokenAc
         rows = rows.keeping(np.array(kept))
         facts = facts.model_copy(update={"rows": len(rows), "rows_positive": int(rows.label.sum())})
     origin = found.origin.model_copy(update={"data_fingerprint": rows.fingerprint})
-    return TokenActivations(rows, facts, origin, source, found.skipped).hold(found)
+    return TokenActivations(rows, facts, origin, source, found.skipped).hold(found.tensors)
 
 
 def _run(model: Model, rows: TokenRows, source: Source) -> ActivationsInMemory:

@@ -19,6 +19,7 @@ from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
+from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.models.spec import ModelSpec
 from sonde.probes.settings import LogisticSettings, ProbeSettings, RidgeSettings
 
@@ -99,12 +100,16 @@ class Facts:
         ``fit_flops``.
         """
         stage = self.planned.experiment.stages[activations]
-        if not isinstance(stage, ExtractStage):
+        if not isinstance(stage, ExtractStage | TokenTaskStage):
             return Estimate(unknown=f"{activations} is imported, and its rows are not counted yet")
         sizes = sizes_of(self._model(stage.model), self.dtype)
-        _, n_hooks = reach(stage, sizes.n_layers)
-        lengths = self._count(stage.data, self._model(stage.model), stage.template).lengths
-        rows = sum(rows_of(position, lengths) for position in stage.wanted)
+        if isinstance(stage, TokenTaskStage):
+            _, n_hooks = reach(stage.reading(), sizes.n_layers)
+            rows = stage.rows  # at most
+        else:
+            _, n_hooks = reach(stage, sizes.n_layers)
+            lengths = self._count(stage.data, self._model(stage.model), stage.template).lengths
+            rows = sum(rows_of(position, lengths) for position in stage.wanted)
         splits = method.folds * (method.folds + 1) // 2
         flops = n_hooks * splits * fit_flops(rows, sizes.d_model, method)
         words = WORDS_SECONDS * WORDS_PENALTIES * splits if method.baseline else 0.0

@@ -1,7 +1,7 @@
 """Run an experiment: what is done already is taken, the rest is run, everything is recorded."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import write_json
@@ -68,6 +68,8 @@ class _Pass:
         if self.planned.label:
             self.turns.options.say(f"[{self.planned.label}]")
         self._run(name for name in self.planned.order if name not in self.shows_claims)
+        for name, report in self.reports.items():  # other variants need the memory
+            self.reports[name] = replace(report, finished=replace(report.finished, held=None))
         record_statuses(self.recorder, self.finished, self.turns.options.say)
 
     def last(self) -> None:

@@ -44,11 +44,14 @@ class Reference:
 class Outcome:
     """What a stage found: values that gates and tables can read, and results for the ledger.
 
-    The summary holds JSON values only, and is the same whenever the stage is run again.
+    The summary holds JSON values only, and is the same whenever the stage is run again. ``held`` is
+    what ``open`` would give, where making it again is dear and it is not stored: later stages of
+    the same run are given that.
     """
 
     summary: Mapping[str, Any]
     results: tuple[Measured, ...] = ()
+    held: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,11 @@ class Finished:
     key: str
     summary: Mapping[str, Any]
     skipped: str = ""  # why there is no result; empty where there is one
+    held: Any = None  # the result itself, where it is in memory
 
     def open(self) -> Any:
         """Read the stage's result."""
-        return self.stage.open(self.folder)
+        return self.stage.open(self.folder) if self.held is None else self.held
 
 
 def _track_nothing(values: Mapping[str, float], step: int | None = None) -> None:
@@ -98,11 +102,12 @@ class Context:
     base: Path  # the folder of the experiment file: relative paths start here
     seed: int
     inputs: Mapping[str, Finished]  # by the name of the stage
-    load_model: Callable[[], "Model"]
+    load_model: Callable[[], "Model"]  # of ``model``
     say: Callable[[str], None]
     experiment: Mapping[str, Any] = field(default_factory=dict[str, Any])
     claims: "tuple[Judged, ...]" = ()  # for stages that show them
     progress: bool = True
+    model: "ModelSpec | None" = None
     # Numbers to follow while the stage runs, and the step they belong to: ``track(values, step)``.
     track: Callable[[Mapping[str, float], int | None], None] = _track_nothing
 

@@ -98,7 +98,7 @@ class Turns:
             done = _finish(task, outcome, seconds)
             cost = end(done, outcome, seconds)
         self.options.say(f"{task.name}: done in {seconds:.1f} s")
-        finished = Finished(task.name, stage, folder.path, key, done.summary)
+        finished = Finished(task.name, stage, folder.path, key, done.summary, held=outcome.held)
         return StageReport(task.name, DONE, finished, seconds, cost, expected)
 
     def _watched(self, task: "_Task", context: Context, recorder: Recorder) -> Outcome:
@@ -119,6 +119,7 @@ class Turns:
             seed=task.planned.experiment.seed,
             inputs={name: report.finished for name, report in task.reports.items()},
             load_model=load_model,
+            model=model_spec,
             say=self.options.say,
             experiment={
                 "name": self.spec.name,

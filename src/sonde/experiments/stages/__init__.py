@@ -12,6 +12,8 @@ from sonde.experiments.stages.massive_dimensions import MassiveStage
 from sonde.experiments.stages.moments import MomentsStage
 from sonde.experiments.stages.probe import ProbeStage
 from sonde.experiments.stages.report import ReportStage
+from sonde.experiments.stages.token_task import TokenTaskStage
+from sonde.experiments.stages.transfer import TransferStage
 
 AnyStage: TypeAlias = Annotated[
     CompareStage  # two probe stages side by side
@@ -21,6 +23,8 @@ AnyStage: TypeAlias = Annotated[
     | MassiveStage  # massive dimensions, attention sinks, typical norms
     | MomentsStage  # mean and spread of each class, mean differences
     | ProbeStage  # fit a probe at every layer
-    | ReportStage,  # write an HTML page about the others
+    | ReportStage  # write an HTML page about the others
+    | TokenTaskStage  # is the next token " the"?
+    | TransferStage,  # score probes where they were not fitted
     Field(discriminator="kind"),
 ]

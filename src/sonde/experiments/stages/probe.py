@@ -100,13 +100,11 @@ class ProbeStage(Stage):
         settings = self.method
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
-        activations = in_common(
-            context.open(self.activations),
-            {name: context.open(name) for name in self.examples_of},
-        )
+        activations = context.open(self.activations)
+        labels = context.open(self.labels) if self.labels else activations.labels
         found = fit(
-            activations,
-            context.open(self.labels) if self.labels else activations.labels,
+            in_common(activations, {name: context.open(name) for name in self.examples_of}),
+            labels,
             settings,
             random_weights=context.open(self.random_weights) if self.random_weights else None,
         )

@@ -1,0 +1,60 @@
+"""What a token task will cost: one pass over its chunks, and the rows held in memory."""
+
+from sonde.activations.token_task_settings import TokenTaskSettings
+from sonde.data.text_folders import TextFolder
+from sonde.experiments.facts import BATCH_TOKENS, Facts, reach
+from sonde.experiments.identity import with_path
+from sonde.experiments.sizes import BYTES, CHARACTERS_A_TOKEN, sizes_of, tokenizer_at_hand
+from sonde.experiments.stage import Estimate
+from sonde.models.spec import ModelSpec
+
+ESTIMATED = f"(estimated: {CHARACTERS_A_TOKEN} characters each)"
+
+
+def token_estimate(
+    facts: Facts, settings: TokenTaskSettings, own_model: ModelSpec | None, texts: TextFolder
+) -> Estimate:
+    """Count the tokens that the model reads, with its tokenizer where that needs no download.
+
+    Raises:
+        SondeError: a target is not one token, a chunk is longer than the model's context, the texts
+            have too few of the target, or the model or a hook point is not there.
+    """
+    spec = own_model or facts.planned.experiment.model
+    if spec is None:
+        return Estimate(unknown="the experiment names no model")
+    spec = with_path(spec, facts.planned.base)
+    sizes = sizes_of(spec, facts.dtype)
+    depth, n_hooks = reach(settings.reading(), sizes.n_layers)
+    tokens, rows, basis = _counted(facts, settings, spec, texts)
+    held = rows * n_hooks * sizes.d_model * BYTES[sizes.dtype]
+    n_batches = -(-tokens // BATCH_TOKENS)
+    return Estimate(
+        flops=tokens / settings.context * sizes.flops(settings.context, depth),
+        traffic=float(n_batches * sizes.block_bytes * depth),
+        memory=sizes.pass_bytes(min(tokens, BATCH_TOKENS), n_hooks) + held,
+        basis=f"{tokens:,} tokens {basis} through {depth} blocks; {rows:,} rows at {n_hooks} hook "
+        "points, held in memory",
+    )
+
+
+def _counted(
+    facts: Facts, settings: TokenTaskSettings, spec: ModelSpec, texts: TextFolder
+) -> tuple[int, int, str]:
+    """Return how many tokens are read and how many become rows, and how that was found."""
+    tokenizer = tokenizer_at_hand(spec)
+    if tokenizer is None:
+        there = round(sum(len(one.text) for one in texts.documents) / CHARACTERS_A_TOKEN)
+        tokens = min(there, settings.max_tokens or there)
+        return (
+            tokens,
+            min(settings.rows, tokens),
+            ESTIMATED,
+        )
+    from sonde.activations.token_picking import pick_rows
+    from sonde.models.memory import config_of
+
+    context = config_of(spec).get_text_config().max_position_embeddings
+    seed = facts.planned.experiment.seed
+    rows, found = pick_rows(tokenizer, context, texts, settings, seed=seed)
+    return found.tokens_run, len(rows), "(counted)"

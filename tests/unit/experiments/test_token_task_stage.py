@@ -1,0 +1,102 @@
+"""The token task stage: from a folder of text to a probe, and again from what it stored."""
+
+import numpy as np
+import pytest
+
+from sonde.core.errors import SondeError
+from sonde.experiments.facts import Facts
+from sonde.experiments.runner import Options, run
+from sonde.experiments.spec import read_specification
+
+EXPERIMENT = """\
+name: letters
+model: {name: "random:llama", check: false}
+stages:
+  tokens:
+    kind: token_task
+    texts: texts
+    tokens: c
+    context: 16
+    rows: 60
+    layers: [0, 1]
+  next:
+    kind: probe
+    activations: tokens
+    method: {kind: mean_difference, metric: balanced_accuracy, folds: 4, resamples: 20}
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SONDE_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    (tmp_path / "texts").mkdir()
+    for number in range(12):
+        text = "".join(rng.choice(list("aaabbcd e"), 60 + number))
+        (tmp_path / "texts" / f"f{number}.txt").write_text(text)
+    path = tmp_path / "letters.yaml"
+    path.write_text(EXPERIMENT)
+    return path
+
+
+def ran(experiment, *overrides):
+    said: list[str] = []
+    options = Options(out=experiment.parent / "runs", say=said.append, progress=False)
+    (report,) = run(read_specification(experiment, overrides), options)
+    return report.finished, said
+
+
+def test_a_folder_becomes_a_probe_with_the_baseline_that_fits(experiment):
+    finished, said = ran(experiment)
+    task, probe = finished["tokens"].summary, finished["next"].summary
+    assert (task["rows"], task["rows_positive"], task["files"]) == (60, 30, 12)
+    assert task["always_no"]["accuracy_in_the_texts"] == 1 - task["natural_rate"]
+    assert set(probe["baselines"]) == {"current token"}
+    assert probe["baseline"] == probe["baselines"]["current token"]
+    assert probe["confusion"]["labels"] == ["other", "target 'c'"]
+    assert sum(map(sum, probe["confusion"]["counts"])) == 60
+    assert len(probe["layers"]) == 2
+    assert any("always saying no would be right for" in line for line in said)
+    assert not list(finished["tokens"].folder.rglob("*.parquet"))
+    stored = sum(one.stat().st_size for one in finished["tokens"].folder.iterdir())
+    assert stored < 20_000
+
+
+def test_another_probe_reads_the_model_again_and_finds_the_same(experiment, monkeypatch):
+    first, _ = ran(experiment)
+    again, said = ran(experiment, "next.method.resamples=21")
+    assert "tokens: done already" in said
+    here, there = (one["next"].summary["layers"] for one in (first, again))
+    assert [one["value"] for one in here.values()] == [one["value"] for one in there.values()]
+    opened = again["tokens"].open()
+    assert opened.facts.rows == len(opened) == 60
+
+
+def test_the_rows_are_in_memory_only_while_later_stages_need_them(experiment):
+    finished, _ = ran(experiment)
+    assert finished["tokens"].held is None
+
+
+def test_plan_counts_the_pass_and_names_what_cannot_be_asked(experiment):
+    def planned(*overrides):
+        (variant,) = read_specification(experiment, overrides).variants
+        return variant.experiment.stages, Facts(variant, "float32")
+
+    stages, facts = planned()
+    estimate = stages["tokens"].estimate(facts)
+    assert "60 rows at 2 hook points, held in memory" in estimate.basis
+    assert estimate.flops > 0
+    assert stages["next"].estimate(facts).seconds > 0
+    stages, facts = planned("tokens.tokens=cd")
+    with pytest.raises(SondeError, match="'cd' is 2 tokens"):
+        stages["tokens"].estimate(facts)
+    stages, facts = planned("tokens.texts=nowhere")
+    assert "nowhere does not exist" in stages["tokens"].problems(experiment.parent)[0]
+
+
+def test_labels_are_left_out_for_a_token_task_alone(experiment):
+    extra = "stages.acts={kind: extract, data: rows}", "stages.rows={kind: data, path: x.csv}"
+    with pytest.raises(SondeError, match=r"gives activations, not activations with labels"):
+        read_specification(experiment, (*extra, "next.activations=acts"))
+    with pytest.raises(SondeError, match=r"gives activations with labels, not activations"):
+        read_specification(experiment, (*extra, "next.labels=rows"))
