@@ -22,12 +22,13 @@ from sonde.core.hooks import parse_hook_point
 from sonde.probes.probe import Probe
 from sonde.probes.reader import Reader
 from sonde.probes.readers import READERS
-from sonde.probes.settings import SETTINGS
+from sonde.probes.settings import SETTINGS, Says
 from sonde.stats.interval import Interval
 
 KEY = "sonde"
 FORMAT = 2  # 1 knew linear probes of one output alone; it is read as well
 FIRST = 1
+OF_FIRST: dict[str, Says] = {"ridge": "number", "logistic": "logit", "mean_difference": "score"}
 _ALTERED = "The file was altered; fit the probe again."
 
 
@@ -59,6 +60,7 @@ class ProbeHeader(Config):
     sonde_version: str
     kind: str
     reader: str = "linear"
+    says: Says | None = None  # in format 1 the kind tells
     model: str
     revision: str
     model_fingerprint: str
@@ -85,6 +87,7 @@ def header_of(probe: Probe) -> ProbeHeader:
         sonde_version=__version__,
         kind=probe.kind,
         reader=probe.reader.name,
+        says=probe.says,
         model=origin.model,
         revision=origin.revision,
         model_fingerprint=origin.model_fingerprint,
@@ -127,6 +130,7 @@ def load_probe(path: Path) -> Probe:
         hook=parse_hook_point(header.hook),
         position=header.position,
         reader=_reader(path, header, tensors),
+        says=header.says or OF_FIRST[header.kind],
         labels=header.labels,
         penalty=header.penalty,
         origin=header.origin,

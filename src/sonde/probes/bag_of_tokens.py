@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from sonde.probes.settings import Says
+
 WORD = r"(?u)\w+|[^\w\s]"  # a word, or one mark of punctuation
 
 
@@ -22,7 +24,8 @@ class BagOfTokens:
     texts: Sequence[str]
     truth: Float[np.ndarray, "row target"]
     folds: Int[np.ndarray, " row"]
-    n_classes: int  # 0 for numbers
+    says: Says
+    n_classes: int
 
     def held_out(self, left_out: Sequence[int], penalties: Sequence[float]) -> Any:
         """Fit without the folds ``left_out`` and predict their rows."""
@@ -34,8 +37,9 @@ class BagOfTokens:
         try:
             train = counter.fit_transform(self._texts(~held))
         except ValueError:  # no word at all: nothing but the mean to go by
-            outputs = self.n_classes if self.n_classes > 2 else 1
-            mean = np.zeros(outputs) if self.n_classes else self.truth[~held].mean(axis=0)
+            numbers = self.says == "number"
+            outputs = self.n_classes if self.says == "logits" else 1
+            mean = self.truth[~held].mean(axis=0) if numbers else np.zeros(outputs)
             said = np.broadcast_to(mean, (len(penalties), int(held.sum()), len(mean))).copy()
         else:
             test = counter.transform(self._texts(held))
@@ -52,10 +56,10 @@ class BagOfTokens:
     ) -> Float[np.ndarray, "held output"]:
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        if not self.n_classes:
+        if self.says == "number":
             said = Ridge(alpha=penalty).fit(train, truth).predict(test)
             return said.reshape(len(said), -1)
-        several = self.n_classes > 2
+        several = self.says == "logits"
         there = np.unique(truth)
         if len(there) == 1:
             said = np.zeros((test.shape[0], self.n_classes if several else 1))

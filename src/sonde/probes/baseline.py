@@ -18,7 +18,7 @@ from sonde.probes.nested import nested
 from sonde.probes.problem import Problem
 from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.scored import Scored, intervals
-from sonde.probes.settings import AnyProbeSettings
+from sonde.probes.settings import AnyProbeSettings, Says
 from sonde.probes.solver import Predictor
 from sonde.probes.targets import Targets
 from sonde.probes.token_lookup import TokenLookup
@@ -49,7 +49,8 @@ class Examples:
     tokens: Int[np.ndarray, " row"]
     truth: Float[np.ndarray, "row target"]
     folds: Int[np.ndarray, " row"]
-    n_classes: int  # 0 for numbers
+    says: Says
+    n_classes: int
     token_ids: Int[np.ndarray, " row"] | None = None
 
 
@@ -57,7 +58,9 @@ def bag_of_tokens(examples: Examples) -> Predictor | str:
     """Return the bag-of-tokens model, or why there is none."""
     if examples.texts is None:
         return NO_TEXTS
-    return BagOfTokens(examples.texts, examples.truth, examples.folds, examples.n_classes)
+    return BagOfTokens(
+        examples.texts, examples.truth, examples.folds, examples.says, examples.n_classes
+    )
 
 
 def length(examples: Examples) -> Predictor | str:
@@ -65,7 +68,9 @@ def length(examples: Examples) -> Predictor | str:
     features = length_features(examples.texts, examples.tokens)
     if not features.shape[1]:
         return NO_TEXTS if examples.texts is None else "all texts have the same length"
-    prepare = logistic_solver if examples.n_classes else ridge_solver
+    if examples.says == "logits":
+        return "the length is compared for numbers and two classes"
+    prepare = ridge_solver if examples.says == "number" else logistic_solver
     folds = torch.from_numpy(examples.folds)
     return prepare(
         Problem(
@@ -79,10 +84,10 @@ def length(examples: Examples) -> Predictor | str:
 
 def current_token(examples: Examples) -> Predictor | str:
     """Return the look-up of the current token, or why there is none."""
-    if examples.truth.shape[1] > 1 or examples.n_classes > 2:
+    if examples.truth.shape[1] > 1 or examples.says == "logits":
         return "a token is looked up for one number or two classes"
     assert examples.token_ids is not None
-    truth, classes = examples.truth[:, 0], examples.n_classes > 0
+    truth, classes = examples.truth[:, 0], examples.says != "number"
     return TokenLookup(examples.token_ids, truth, examples.folds, classes)
 
 
@@ -108,9 +113,14 @@ def baselines(
     tokens = np.zeros(len(first), np.int64)
     np.maximum.at(tokens, number.reshape(-1), targets.token + 1)
     texts = [targets.texts[name] for name in names.tolist()] if targets.texts else None
-    n_classes = 0 if settings.says == "number" else len(targets.classes)
     examples = Examples(
-        texts, tokens, targets.values[first], folds[first], n_classes, targets.token_ids
+        texts,
+        tokens,
+        targets.values[first],
+        folds[first],
+        settings.says,
+        len(targets.classes),
+        targets.token_ids,
     )
     found: dict[str, Baseline] = {}
     missing: dict[str, str] = {}
@@ -131,7 +141,7 @@ def _scored(
     settings: AnyProbeSettings,
 ) -> Baseline:
     metric = METRICS[settings.metric]
-    lines = KINDS[settings.kind].lines(targets, first, folds)
+    lines = KINDS[settings.kind].lines(settings, targets, first, folds)
     scoring = Scoring.of(lines, folds[first], targets.values[first][:, None])
     found = nested(predictor, scoring, PENALTIES, metric)
     rows, fold = first[lines.rows], scoring.fold

@@ -169,7 +169,8 @@ class Fitted:
         by: tuple[Int[np.ndarray, " here"], Float[np.ndarray, " here"], int],
     ) -> Scored:
         reader_of, scale, every = by
-        lines = KINDS[self.settings.kind].lines(targets, rows, np.zeros(len(targets.unit), int))
+        kind, folds = KINDS[self.settings.kind], np.zeros(len(targets.unit), int)
+        lines = kind.lines(self.settings, targets, rows, folds)
         truth = lines.truth(targets.values[rows][:, None])[:, 0]
         at = rows[lines.rows]
         return Scored(

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sonde.probes.control import Shuffle, shuffled_rows
-from sonde.probes.lines import Lines, RowLines, TargetLines
+from sonde.probes.lines import ClassLines, Lines, RowLines, TargetLines, first_rows
 from sonde.probes.logistic_solver import logistic_solver
 from sonde.probes.mean_solver import mean_solver
 from sonde.probes.problem import Problem
@@ -30,8 +30,18 @@ AlongDirections: TypeAlias = Callable[[Problem, Float[Tensor, "layer d_model k"]
 
 
 def _directions(settings: AnyProbeSettings, targets: Targets, rows: Rows) -> AlongDirections:
-    n_classes = 0 if settings.says == "number" else len(targets.classes)
-    return partial(RandomDirections, n_classes=n_classes)
+    return partial(RandomDirections, says=settings.says, n_classes=len(targets.classes))
+
+
+def _lines(settings: AnyProbeSettings, targets: Targets, rows: Rows, folds: np.ndarray) -> Lines:
+    """Score every row, or every example where its rows are read together."""
+    pools = KINDS[settings.kind].pools
+    scored = first_rows(targets.example[rows]) if pools else np.arange(len(rows))
+    if settings.says == "logits":
+        return ClassLines(scored)
+    if targets.values.shape[1] > 1:
+        return TargetLines.of(targets.values[rows], scored)
+    return RowLines(scored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +50,15 @@ class ProbeKind:
 
     ``targets(acts, y, settings, comparisons)`` joins the labels with the rows. Of the rows of one
     position ``prepare(settings, targets, rows)`` gives what makes the solver of a problem,
-    ``lines(targets, rows, folds)`` what is scored, ``directions(settings, targets, rows)`` the
-    random-direction control. ``shuffle`` deals the labels out for the shuffled-label control.
-    Where it ``pools``, an example's rows are read together.
+    ``lines(settings, targets, rows, folds)`` what is scored, ``directions(settings, targets,
+    rows)`` the random-direction control. ``shuffle`` deals the labels out for the shuffled-label
+    control. Where it ``pools``, an example's rows are read together.
     """
 
     settings: type[AnyProbeSettings]
     targets: Callable[..., Targets]
     prepare: Callable[[Any, Targets, Rows], Prepare]
-    lines: Callable[[Targets, Rows, np.ndarray], Lines]
+    lines: Callable[[Any, Targets, Rows, np.ndarray], Lines] = _lines
     shuffle: Shuffle = shuffled_rows
     directions: Callable[[Any, Targets, Rows], AlongDirections] = _directions
     pools: bool = False
@@ -62,24 +72,13 @@ def _numbers(acts: Any, y: Any, settings: Any, comparisons: None) -> Targets:
     return number_targets(acts, y)
 
 
-def _row_lines(targets: Targets, rows: Rows, folds: np.ndarray) -> Lines:
-    return RowLines(np.arange(len(rows)))
-
-
-def _target_lines(targets: Targets, rows: Rows, folds: np.ndarray) -> Lines:
-    values = targets.values[rows]
-    return TargetLines.of(values) if values.shape[1] > 1 else RowLines(np.arange(len(rows)))
-
-
 def _plain(solver: Prepare) -> Callable[[Any, Targets, Rows], Prepare]:
     """Prepare a solver that needs nothing of the settings."""
     return lambda settings, targets, rows: solver
 
 
 KINDS: dict[str, ProbeKind] = {
-    "ridge": ProbeKind(RidgeSettings, _numbers, _plain(ridge_solver), _target_lines),
-    "logistic": ProbeKind(LogisticSettings, _two_classes, _plain(logistic_solver), _row_lines),
-    "mean_difference": ProbeKind(
-        MeanDifferenceSettings, _two_classes, _plain(mean_solver), _row_lines
-    ),
+    "ridge": ProbeKind(RidgeSettings, _numbers, _plain(ridge_solver)),
+    "logistic": ProbeKind(LogisticSettings, _two_classes, _plain(logistic_solver)),
+    "mean_difference": ProbeKind(MeanDifferenceSettings, _two_classes, _plain(mean_solver)),
 }

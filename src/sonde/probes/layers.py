@@ -92,6 +92,7 @@ def _probe(
         hook=one.place.hook,
         position=one.place.position,
         reader=one.reader,
+        says=settings.says,
         labels=targets.labels,
         penalty=settings.penalties[one.final],
         origin=acts.origin,

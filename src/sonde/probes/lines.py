@@ -41,7 +41,7 @@ class Lines(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowLines:
-    """A line a row: its one number, or its one logit."""
+    """A line a row, or one for each of some rows: its one number, or its one logit."""
 
     rows: Int[np.ndarray, " line"]
     other: None = None
@@ -86,10 +86,13 @@ class TargetLines:
     other: None = None
 
     @classmethod
-    def of(cls, values: Float[np.ndarray, "row target"]) -> "TargetLines":
-        """Lay the targets of each row one after another."""
-        rows, targets = np.indices(values.shape)
-        return cls(rows.ravel(), targets.ravel(), values.mean(axis=0), values.std(axis=0))
+    def of(
+        cls, values: Float[np.ndarray, "row target"], rows: Int[np.ndarray, " scored"]
+    ) -> "TargetLines":
+        """Lay the targets of each of ``rows`` one after another."""
+        there = values[rows]
+        line, target = np.indices(there.shape)
+        return cls(rows[line.ravel()], target.ravel(), there.mean(axis=0), there.std(axis=0))
 
     def truth(self, y: Y) -> Truth:
         """Return the standardised labels."""
@@ -102,6 +105,11 @@ class TargetLines:
     def _standardised(self, values: np.ndarray) -> Any:
         there = np.moveaxis(values, -1, -2)[..., self.rows, self.target, :]
         return (there - self.mean[self.target, None]) / self.spread[self.target, None]
+
+
+def first_rows(example: np.ndarray) -> Int[np.ndarray, " line"]:
+    """Return the first row of each example: its line, where its rows are read together."""
+    return np.sort(np.unique(example, return_index=True)[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

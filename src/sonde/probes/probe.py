@@ -14,7 +14,7 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.models.model import ModelInfo
 from sonde.probes.reader import Linear, Reader, read_rows
-from sonde.probes.settings import SETTINGS, Says
+from sonde.probes.settings import Says
 from sonde.stats.interval import Interval
 
 _OTHER = "Use the model that the probe was fitted on, or pass allow_other_model=True to try it."
@@ -25,16 +25,18 @@ class Probe:
     """A fitted map from the activations at one hook point and position to labels or numbers.
 
     ``reader`` takes raw activations: the standardisation of the training rows is folded in.
-    ``labels`` are the classes, (negative, positive) where there are two, or the names of several
-    targets. ``penalty`` is ridge's alpha or logistic's 1/C; 0 where there is none.
-    ``training_data`` is the fingerprint of the data and labels it was fitted on, ``metrics`` the
-    cross-validated scores, the controls and the baselines.
+    ``says`` is what its outputs are: numbers, the log-odds of the positive class, a logit a class,
+    a distance, a utility. ``labels`` are the classes, (negative, positive) where there are two, or
+    the names of several targets. ``penalty`` is ridge's alpha or logistic's 1/C; 0 where there is
+    none. ``training_data`` is the fingerprint of the data and labels it was fitted on, ``metrics``
+    the cross-validated scores, the controls and the baselines.
     """
 
     kind: str
     hook: HookPoint
     position: str
     reader: Reader
+    says: Says
     labels: tuple[str, ...]
     penalty: float
     origin: Origin
@@ -45,11 +47,6 @@ class Probe:
     def __str__(self) -> str:
         scores = ", ".join(f"{name} {value}" for name, value in sorted(self.metrics.items()))
         return f"{self.kind} probe of {self.hook} at {self.position}: {scores or 'not scored'}"
-
-    @property
-    def says(self) -> Says:
-        """What its outputs are: numbers, the log-odds of a class, a logit a class, a distance."""
-        return SETTINGS[self.kind].says
 
     @property
     def mean(self) -> Float[Tensor, " d_model"]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sonde.probes.problem import Problem
+from sonde.probes.settings import Says
 from sonde.probes.solver import moments
 
 
@@ -33,7 +34,8 @@ class RandomDirections:
 
     problem: Problem
     directions: Float[Tensor, "layer d_model k"]
-    n_classes: int  # 0 for numbers
+    says: Says
+    n_classes: int = 0
 
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
@@ -44,12 +46,12 @@ class RandomDirections:
         unit = self.directions / scale[..., None]
         p = self.problem.x @ unit - torch.einsum("ld,ldk->lk", mean, unit)[:, None]
         y = self.problem.y[train, 0]
-        if self.n_classes > 2:
+        if self.says == "logits":
             said = _nearest(p[:, train], y[:, 0], p[:, ~train], self.n_classes)
-        elif self.n_classes:
-            said = _sign(p[:, train], y[:, 0], p[:, ~train])
-        else:
+        elif self.says == "number":
             said = _line(p[:, train], y, p[:, ~train])
+        else:
+            said = _sign(p[:, train], y[:, 0], p[:, ~train])
         return said[:, None].expand(-1, len(penalties), -1, -1, -1)
 
 

@@ -15,7 +15,7 @@ from sonde.probes.control import Control
 from sonde.probes.names import BAG, BASELINES, CURRENT, SHUFFLED
 from sonde.probes.probe import Probe
 from sonde.probes.scored import Scored
-from sonde.probes.settings import SETTINGS, AnyProbeSettings
+from sonde.probes.settings import AnyProbeSettings, Says
 from sonde.probes.swept import FailedLayer
 from sonde.stats.confusion import Confusion, confusion
 from sonde.stats.interval import Interval
@@ -50,7 +50,7 @@ class LayerResult:
     @property
     def confusion(self) -> Confusion | None:
         """The rows by true and predicted class; None where numbers were fitted."""
-        return _confusion(self.scored, self.probe.kind, self.probe.labels)
+        return _confusion(self.scored, self.probe.says, self.probe.labels)
 
     @property
     def out_of_fold(self) -> np.ndarray:
@@ -120,7 +120,7 @@ class ProbeResults:
     @property
     def confusion(self) -> Confusion | None:
         """The rows of ``selection`` by true and predicted class; None where numbers were fitted."""
-        return _confusion(self.selection.scored, self.kind, self.labels)
+        return _confusion(self.selection.scored, self.settings.says, self.labels)
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
@@ -224,9 +224,8 @@ class ProbeResults:
         return load_results(Path(folder))
 
 
-def _confusion(scored: Scored, kind: str, labels: tuple[str, ...]) -> Confusion | None:
+def _confusion(scored: Scored, says: Says, labels: tuple[str, ...]) -> Confusion | None:
     """Count rows by class; of two, a prediction above 0 is one of the second class."""
-    says = SETTINGS[kind].says
     if says == "logits":
         names = np.array(labels)
         return confusion(names[_whole(scored.truth)], names[_whole(scored.predicted)], labels)

@@ -155,7 +155,7 @@ class Job:
             y=np.stack([values, *(values[order] for order in orders)], axis=1),
             folds=folds[rows],
             example=np.unique(targets.example[rows], return_inverse=True)[1].reshape(-1),
-            lines=kind.lines(targets, rows, folds),
+            lines=kind.lines(settings, targets, rows, folds),
             prepare=kind.prepare(settings, targets, rows),
             directions=kind.directions(settings, targets, rows),
             settings=settings,

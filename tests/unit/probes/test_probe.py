@@ -36,6 +36,7 @@ def by_hand(**changes):
         "hook": parse_hook_point("blocks.1.resid_post"),
         "position": "prompt[-1]",
         "reader": linear([[3.0, 4.0]], [-1.0]),
+        "says": "logit",
         "labels": ("no", "yes"),
         "penalty": 10.0,
         "origin": ORIGIN,
@@ -61,12 +62,12 @@ def test_scores_by_hand():
     assert probe.logit(x).tolist() == [2.0, 0.0]
     assert probe.score(x).tolist() == pytest.approx([1 / (1 + np.exp(-2)), 0.5])
     assert probe.direction.tolist() == [0.6, 0.8]
-    assert by_hand(kind="ridge").score(x).tolist() == [2.0, 0.0]
+    assert by_hand(kind="ridge", says="number").score(x).tolist() == [2.0, 0.0]
 
 
 def test_only_a_logistic_probe_has_logits():
     with pytest.raises(SondeError, match="mean_difference probe has no logits"):
-        by_hand(kind="mean_difference").logit(torch.zeros(1, 2))
+        by_hand(kind="mean_difference", says="score").logit(torch.zeros(1, 2))
 
 
 def test_another_width_is_refused():

@@ -25,7 +25,7 @@ def reader(classes, seed=0, x=None):
     folds = grouped_folds(np.arange(ROWS), 4)
     drawn = torch.stack([draw_directions(f"layer {layer}", 0, WIDTH, 3) for layer in range(2)])
     problem = Problem.plain(*map(torch.from_numpy, (x, y, folds)))
-    made = RandomDirections(problem, drawn, n_classes=2 if classes else 0)
+    made = RandomDirections(problem, drawn, says="logit" if classes else "number")
     return made, x, y, folds
 
 
