@@ -1,9 +1,9 @@
 """``transfer``: fit on one data set, model, variant or layer, and score on every other."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sonde.core.base import Config
 from sonde.core.files import read_json, write_json
@@ -66,6 +66,16 @@ class TransferStage(Stage):
             raise ValueError("name two sources at least, one to train on and one to test on")
         return given
 
+    @model_validator(mode="after")
+    def _names_are_sources(self) -> Self:
+        for field in ("train", "test"):
+            for name in getattr(self, field) or ():
+                if name not in self.sources:
+                    raise ValueError(
+                        f"{field} names {name!r}; sources are {', '.join(self.sources)}"
+                    )
+        return self
+
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """What is trained on, and what is tested on."""
@@ -83,16 +93,6 @@ class TransferStage(Stage):
     def result_names(self) -> ResultNames:
         """Return a name for each pair: ``base to instruct``."""
         return ResultNames(tuple(f"{one} to {other}" for one, other in self.pairs))
-
-    def problems(self, base: Path) -> tuple[str, ...]:
-        """Return names of ``train`` and ``test`` that are no sources."""
-        named = {"train": self.train or (), "test": self.test or ()}
-        return tuple(
-            f"{field} names {name!r}; sources are {', '.join(self.sources)}."
-            for field, names in named.items()
-            for name in names
-            if name not in self.sources
-        )
 
     def run(self, context: Context) -> Outcome:
         """Fit and score every pair."""
