@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import sonde
@@ -69,6 +69,21 @@ class ActivationStream:
                 self._dropped += batch.dropped
                 yield batch
                 advance(batch.tokens)
+
+    def only(self, hooks: Sequence[HookPoint]) -> "ActivationStream":
+        """Return the stream of some of the hook points; its passes end at the deepest of them.
+
+        Raises:
+            SondeError: a hook point is not one of the stream's.
+        """
+        absent = [str(hook) for hook in hooks if hook not in self.hooks]
+        if absent or not hooks:
+            raise SondeError(
+                f"The stream does not read {', '.join(absent) or 'no hook point at all'}.",
+                fix=f"It reads {', '.join(map(str, self.hooks))}.",
+            )
+        job = replace(self._job, hooks=tuple(hook for hook in self.hooks if hook in hooks))
+        return ActivationStream(job, self._plan, self.origin, self._progress)
 
     def _keep(self, plan: BatchPlan) -> None:
         self._plan = plan

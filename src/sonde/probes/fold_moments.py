@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float32, Float64, Int
 from torch import Tensor
 
-from sonde.probes.products import lower_gram, mirrored
+from sonde.activations.gram import lower_gram, mirrored
+from sonde.activations.running_moments import RunningMoments
 from sonde.probes.shifted import solve_shifted
 from sonde.probes.solver import scale_of
 
@@ -112,7 +113,7 @@ class FoldMoments:
     """
 
     spread: Spread
-    scatter: Float64[Tensor, "fold d_model d_model"]
+    scatter: tuple[Float64[Tensor, "d_model d_model"], ...]  # apart, to take turns in memory
     y_mean: Float64[Tensor, "fold column"]
     cross: Float64[Tensor, "fold column d_model"]
     y_square: Float64[Tensor, "fold column"]
@@ -126,15 +127,29 @@ class FoldMoments:
     ) -> "FoldMoments":
         """Take them from rows, one fold after another."""
         spread, about = Spread.of_rows(x, folds), Spread.of_rows(y, folds)
-        width = x.shape[1]
-        scatter = x.new_empty(len(spread.n), width, width)
-        cross = x.new_empty(len(spread.n), y.shape[1], width)
-        for fold in range(len(spread.n)):
+        scatter: list[Tensor] = []
+        cross: list[Tensor] = []
+        for fold, (mean, y_mean) in enumerate(zip(spread.mean, about.mean, strict=True)):
             rows = folds == fold
-            deviation = x[rows] - spread.mean[fold]
-            scatter[fold] = mirrored(lower_gram(deviation))
-            cross[fold] = (y[rows] - about.mean[fold]).T @ deviation
-        return cls(spread, scatter, about.mean, cross, about.square)
+            deviation = x[rows] - mean
+            scatter.append(mirrored(lower_gram(deviation)))
+            cross.append((y[rows] - y_mean).T @ deviation)
+        return cls(spread, tuple(scatter), about.mean, torch.stack(cross), about.square)
+
+    @classmethod
+    def of_running(cls, folds: Sequence[RunningMoments]) -> "FoldMoments":
+        """Take those of each fold as they were summed up; the scatters are not copied."""
+        scatter = tuple(fold.scatter for fold in folds)
+        mean = torch.stack([fold.mean for fold in folds])
+        square = torch.stack([one.diagonal() for one in scatter])
+        n = torch.tensor([fold.count for fold in folds]).to(mean)
+        return cls(
+            Spread(n, mean, square),
+            scatter,
+            y_mean=torch.stack([fold.target_mean for fold in folds]),
+            cross=torch.stack([fold.cross for fold in folds]),
+            y_square=torch.stack([fold.target_square for fold in folds]),
+        )
 
     def over(self, kept: Sequence[int]) -> GramFit:
         """Merge some folds and standardise by them."""

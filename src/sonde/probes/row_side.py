@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
+from sonde.activations.gram import lower_gram
 from sonde.probes.fold_moments import Spread, Standards
 from sonde.probes.linear_fits import columns
 from sonde.probes.problem import Problem
-from sonde.probes.products import lower_gram
 from sonde.probes.shifted import solve_shifted
 
 
