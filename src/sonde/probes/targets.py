@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from sonde.core.errors import SondeError, nearest
 from sonde.core.files import fingerprint
 from sonde.data.accounting import NAN, Joined, JoinReport, join
 from sonde.data.examples import Example
+
+if TYPE_CHECKING:
+    from sonde.probes.comparison_lines import Compared
 
 # Examples, a mapping from example id to label, or one label (or several numbers) for each row.
 Labels: TypeAlias = Sequence[Example] | Mapping[str, Any] | np.ndarray | Sequence[float | str]
@@ -39,6 +42,7 @@ class Targets:
     notes: tuple[str, ...]
     texts: Mapping[str, str]
     token_ids: np.ndarray | None = None  # int32
+    compared: "Compared | None" = None  # comparisons of the items, where values are their numbers
 
     @property
     def fingerprint(self) -> str:

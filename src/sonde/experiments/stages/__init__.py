@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from sonde.experiments.stages.compare import CompareStage
+from sonde.experiments.stages.comparisons import ComparisonsStage
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.experiments.stages.import_activations import ImportStage
@@ -17,6 +18,7 @@ from sonde.experiments.stages.transfer import TransferStage
 
 AnyStage: TypeAlias = Annotated[
     CompareStage  # two probe stages side by side
+    | ComparisonsStage  # which of two items was preferred
     | DataStage  # read examples from a file
     | ExtractStage  # keep activations on disk
     | ImportStage  # take existing activations with their ids
