@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from sonde.cli.options import Filter, Format, LedgerOption, Out, with_filter
+from sonde.cli.options import (
+    Filter,
+    Format,
+    LedgerOption,
+    Out,
+    how_many,
+    run_number,
+    with_filter,
+)
 
 ledger_app = typer.Typer(
     help="See what was run and what came out; compare, export, import and check it.",
@@ -24,7 +32,9 @@ def list_runs(
     reverse: Annotated[
         bool, typer.Option("--reverse", help="The other way round: oldest or lowest first.")
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="NUMBER", parser=how_many, help="How many.")
+    ] = 20,
     out: Out = Path("runs"),
     ledger: LedgerOption = None,
 ) -> None:
@@ -37,7 +47,8 @@ def list_runs(
 @ledger_app.command("show")
 def show_run(
     number: Annotated[
-        int, typer.Argument(metavar="ID", help="A run's number.", show_default=False)
+        int,
+        typer.Argument(metavar="ID", parser=run_number, help="A run's number.", show_default=False),
     ],
     out: Out = Path("runs"),
     ledger: LedgerOption = None,
@@ -50,9 +61,15 @@ def show_run(
 
 @ledger_app.command("compare")
 def compare_runs(
-    a: Annotated[int, typer.Argument(metavar="A", help="A run's number.", show_default=False)],
+    a: Annotated[
+        int,
+        typer.Argument(metavar="A", parser=run_number, help="A run's number.", show_default=False),
+    ],
     b: Annotated[
-        int, typer.Argument(metavar="B", help="The number of another.", show_default=False)
+        int,
+        typer.Argument(
+            metavar="B", parser=run_number, help="The number of another.", show_default=False
+        ),
     ],
     out: Out = Path("runs"),
     ledger: LedgerOption = None,
@@ -66,10 +83,16 @@ def compare_runs(
 @ledger_app.command("supersede")
 def supersede_run(
     old: Annotated[
-        int, typer.Argument(metavar="OLD", help="The run that is wrong.", show_default=False)
+        int,
+        typer.Argument(
+            metavar="OLD", parser=run_number, help="The run that is wrong.", show_default=False
+        ),
     ],
     new: Annotated[
-        int, typer.Argument(metavar="NEW", help="The run to believe.", show_default=False)
+        int,
+        typer.Argument(
+            metavar="NEW", parser=run_number, help="The run to believe.", show_default=False
+        ),
     ],
     why: Annotated[
         str, typer.Option("--why", help="What was wrong, in a sentence.", show_default=False)
@@ -98,7 +121,9 @@ def export(  # noqa: PLR0913 - a parameter is an option
     format_: Format = None,
     run: Annotated[
         list[int] | None,
-        typer.Option("--run", metavar="ID", help="Only this run; may be repeated."),
+        typer.Option(
+            "--run", metavar="ID", parser=run_number, help="Only this run; may be repeated."
+        ),
     ] = None,
     units: Annotated[
         bool, typer.Option("--units", help="With the scores of every unit (jsonl only).")
@@ -135,7 +160,9 @@ def import_from(
 def verify_artifacts(
     numbers: Annotated[
         list[int] | None,
-        typer.Argument(metavar="[ID]...", help="Only these runs.", show_default=False),
+        typer.Argument(
+            metavar="[ID]...", parser=run_number, help="Only these runs.", show_default=False
+        ),
     ] = None,
     out: Out = Path("runs"),
     ledger: LedgerOption = None,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from sonde.core.errors import SondeError
+
 Out = Annotated[Path, typer.Option("--out", help="The folder of all results.")]
 LedgerOption = Annotated[
     str | None,
@@ -24,6 +26,36 @@ Format = Annotated[
         show_default=False,
     ),
 ]
+
+
+def run_number(text: str) -> int:
+    """Read the number of a run.
+
+    Raises:
+        SondeError: it is none.
+    """
+    return _whole_number(
+        text,
+        f"{text!r} is not the number of a run.",
+        "`sonde ledger list` shows them in its first column: 1, 2, 3 ….",
+    )
+
+
+def how_many(text: str | int) -> int:
+    """Read how many runs to list; a default comes as a number.
+
+    Raises:
+        SondeError: it is no whole number from 1 up.
+    """
+    said = f"--limit {text} is not a number of runs."
+    return _whole_number(str(text), said, "Write a whole number from 1 up: --limit 50.")
+
+
+def _whole_number(text: str, what: str, fix: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise SondeError(what, fix=fix)
+    return int(text)
+
 
 # The fields of ledger.records.RunFilter: what makes a run one of those that are wanted.
 Filter: TypeAlias = dict[str, str | None]

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sonde.core.errors import SondeError, nearest
+from sonde.core.wrong_values import wrong_value
 
 
 class Config(BaseModel):
@@ -52,8 +53,7 @@ def _readable(item: Any, kind: type[BaseModel], place: Place) -> str:
         given, tags = item["ctx"]["tag"], item["ctx"]["expected_tags"].replace("'", "")
         hint = nearest(given, tags.split(", ")) or f" Kinds are {tags}."
         return f"{path}: there is no kind {given!r}.{hint}"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{path}: {message} (given: {item['input']!r})."
+    return f"{path}{wrong_value(item)}"
 
 
 def _keys_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

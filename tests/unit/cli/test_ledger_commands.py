@@ -272,3 +272,19 @@ def test_texts_are_cut_and_made_visible():
     assert cut("a  b\nc", 9) == "a b c"
     assert cut("abcdef", 4) == "abc…"
     assert visible("a\x07\u202eb\tc\nd") == "a‹07›‹202e›b c\nd"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--limit", "-1"), "--limit -1 is not a number of runs. Write a whole number"),
+        (("list", "--limit", "many"), "--limit many is not a number of runs. Write a whole number"),
+        (("show", "small"), "'small' is not the number of a run. `sonde ledger list` shows them"),
+        (("compare", "1", "0"), "'0' is not the number of a run."),
+        (("export", "--run", "1.5"), "'1.5' is not the number of a run."),
+    ],
+)
+def test_what_is_no_number_is_repeated_with_how_to_mend_it(ledger, run, arguments, said):
+    code, words = run(*arguments)
+    assert code == 2
+    assert said in words

@@ -59,8 +59,11 @@ def test_settings_do_not_change():
         ({"name": "x", "nested": {"layer": [1]}}, "layer is not a key here. Did you mean 'layers'"),
         ({"name": "x", "zzz": 1}, "zzz is not a key here. Keys are name, nested, stages."),
         ({}, "name is missing."),
-        ({"name": "x", "nested": {"layers": ["a"]}}, "nested.layers.0: Input should be a valid"),
-        ({"name": 3}, "(given: 3)"),
+        (
+            {"name": "x", "nested": {"layers": ["a"]}},
+            "nested.layers.0 is 'a', which is no whole number",
+        ),
+        ({"name": 3}, "name is 3, which is no text: write it in quotes, '3'."),
     ],
 )
 def test_mistakes_are_named_with_their_place(given, message):

@@ -56,7 +56,7 @@ def test_the_variable_comes_before_the_usual_place(tmp_path, monkeypatch):
         ("device: {h100: 2}\n", r"device \(line 1\) is not a key here. Did you mean 'devices'"),
         ("devices: {h10: 2}\n", "there is no device 'h10'. Did you mean 'h100'"),
         ("devices:\n  h100: cheap\n", r"devices.h100 \(line 2\)"),
-        ("devices: {h100: -1}\n", "greater than or equal to 0"),
+        ("devices: {h100: -1}\n", "is -1, which is too low: write 0 or more"),
         ("cpu: .nan\n", "finite"),
         ("- 3\n", "is not a file of prices"),
     ],
