@@ -45,6 +45,12 @@ class TokenTaskSettings(Config):
         default="balanced",
         description="`balanced`: as many rows with the label as without; `natural`: as they come.",
     )
+    shown: int = Field(
+        default=6,
+        ge=0,
+        description="How many documents a report may colour; they give no rows, and are a tenth of "
+        "all at most.",
+    )
     hooks: str | tuple[str, ...] = Field(
         default="resid_post", description="Sites, or whole hook points."
     )

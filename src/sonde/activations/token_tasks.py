@@ -6,7 +6,6 @@ hook points times ``d_model``; they are computed once, and again where another p
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from sonde.activations.passes import Job
 from sonde.activations.plan import plan_batches
 from sonde.activations.settings import ExtractSettings
 from sonde.activations.streaming import ActivationStream, token_budget
-from sonde.activations.token_picking import pick_rows
+from sonde.activations.token_picking import asked_of, pick_rows
 from sonde.activations.token_rows import OTHER, TokenRows, TokenTaskFacts
 from sonde.activations.token_task_settings import TokenTaskSettings
 from sonde.core.base import validated
@@ -55,7 +54,8 @@ class TokenActivations:
         self.facts = facts
         self.origin = origin
         self.skipped = skipped
-        self._source = source
+        self.source = source
+        self._rows = rows.prepared().table(np.arange(len(rows)))
         self._held: Mapping[HookPoint, Tensor] | None = None
 
     def __len__(self) -> int:
@@ -69,10 +69,10 @@ class TokenActivations:
         """The hook points, in the order of the forward pass."""
         return tuple(parse_hook_point(text) for text in self.origin.hooks)
 
-    @cached_property
+    @property
     def rows(self) -> RowTable:
         """The row table: examples are chunks, groups are documents."""
-        return self.picked.prepared().table(np.arange(len(self)))
+        return self._rows
 
     @property
     def labels(self) -> np.ndarray:
@@ -106,8 +106,8 @@ class TokenActivations:
         return self
 
     def _again(self) -> Mapping[HookPoint, Tensor]:
-        model = self._source.load()
-        found = _run(model, self.picked, self._source)
+        model = self.source.load()
+        found = _run(model, self.picked, self.source)
         if found.origin.model_copy(update={"sonde_version": ""}) != self.origin.model_copy(
             update={"sonde_version": ""}
         ) or len(found) != len(self):
@@ -174,11 +174,13 @@ def token_task(
     returns activations whose ``labels`` a probe fits: ``probes.logistic(acts, acts.labels)``.
 
     Raises:
-        SondeError: a setting is wrong, the folder has no text, or as ``pick_rows`` and
-            ``read_rows``.
+        SondeError: a setting is wrong, the folder has no text, or as ``asked_of``,
+            ``pick_rows`` and ``read_rows``.
     """
     base = settings.model_dump() if settings else {}
     chosen = validated(TokenTaskSettings, base | given, where="The token task's settings")
     texts = read_texts_of(chosen.texts)
-    picked = pick_rows(model.tokenizer, model.info.context, texts, chosen, seed=seed)
-    return read_rows(*picked, Source(lambda: model, chosen.reading(), progress))
+    asked = asked_of(model.tokenizer, model.info.context, texts, chosen, seed=seed)
+    return read_rows(
+        *pick_rows(asked, chosen, seed=seed), Source(lambda: model, chosen.reading(), progress)
+    )

@@ -96,6 +96,21 @@ def cut(
     return Chunks(*columns, repeated=int((~new).sum()))
 
 
+def reserved(chunks: Chunks, number: int, *, seed: int = 0) -> Bool[np.ndarray, " chunk"]:
+    """Mark the chunks of ``number`` documents, a tenth of them at most, of the longer half.
+
+    They are kept for showing what a probe makes of text that taught it nothing.
+    """
+    documents, tokens = (
+        np.unique(chunks.document),
+        np.bincount(chunks.document, weights=chunks.stop - chunks.start),
+    )
+    longer = documents[tokens[documents] >= np.median(tokens[documents])] if len(documents) else []
+    rng = np.random.default_rng([seed, 0x5E])
+    chosen = rng.permutation(longer)[: min(number, len(documents) // 10)]
+    return np.isin(chunks.document, chosen)
+
+
 def candidates(
     ids: Int[np.ndarray, " token"],
     chunks: Chunks,

@@ -51,10 +51,11 @@ def _counted(
             min(settings.rows, tokens),
             ESTIMATED,
         )
-    from sonde.activations.token_picking import pick_rows
+    from sonde.activations.token_picking import asked_of, pick_rows
     from sonde.models.memory import config_of
 
     context = config_of(spec).get_text_config().max_position_embeddings
     seed = facts.planned.experiment.seed
-    rows, found = pick_rows(tokenizer, context, texts, settings, seed=seed)
+    asked = asked_of(tokenizer, context, texts, settings, seed=seed)
+    rows, found = pick_rows(asked, settings, seed=seed)
     return found.tokens_run, len(rows), "(counted)"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_runs import break_rows
 
-from sonde.activations.token_picking import pick_rows
+from sonde.activations.token_picking import asked_of, pick_rows
 from sonde.activations.token_rows import load_rows, save_rows
 from sonde.activations.token_task_settings import TokenTaskSettings
 from sonde.activations.token_tasks import Source, TokenActivations, read_rows, token_task
@@ -29,7 +29,9 @@ def settings(**given):
 
 
 def picked(model, texts, **given):
-    return pick_rows(model.tokenizer, model.info.context, texts, settings(**given))
+    chosen = settings(**given)
+    asked = asked_of(model.tokenizer, model.info.context, texts, chosen)
+    return pick_rows(asked, chosen)
 
 
 @pytest.mark.parametrize("task", ["next", "current"])

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from sonde.activations.token_shown import activations_of
 from sonde.core.errors import SondeError
 from sonde.experiments.facts import Facts
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
+from sonde.experiments.stages.token_texts import read_shown, token_task_view
 
 EXPERIMENT = """\
 name: letters
@@ -75,6 +77,26 @@ def test_another_probe_reads_the_model_again_and_finds_the_same(experiment, monk
 def test_the_rows_are_in_memory_only_while_later_stages_need_them(experiment):
     finished, _ = ran(experiment)
     assert finished["tokens"].held is None
+
+
+def test_the_report_colours_documents_that_gave_no_row(experiment):
+    finished, _ = ran(experiment, "stages.page={kind: report, tokens: tokens}")
+    (chunk,) = read_shown(finished["tokens"].folder)  # a tenth of twelve files
+    rows = finished["tokens"].open()
+    assert chunk.name.removesuffix("#0") not in rows.picked.documents
+    words = [chunk.text[start:end] for start, end in chunk.offsets.tolist()]
+    assert "".join(words) == chunk.text
+    # The first token is not asked; of the last one the next is known, as the document goes on.
+    assert chunk.truth[0] is None
+    assert list(chunk.truth[1:-1]) == [word == "c" for word in words[2:]]
+    view = token_task_view(finished["tokens"], finished["next"].open())
+    assert view.truth_says == "the next token is 'c'"
+    assert view.layers == (0, 1)
+    acts = activations_of((chunk,), rows, rows.source)
+    raw = finished["next"].open().layers[1].probe.apply(acts).numpy()
+    (text,) = view.texts
+    assert np.argsort(text.scores[1]).tolist() == np.argsort(raw).tolist()
+    assert "the next token is" in finished["page"].open().read_text()
 
 
 def test_plan_counts_the_pass_and_names_what_cannot_be_asked(experiment):

@@ -7,8 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from sonde.experiments.stage import Context, Outcome, Reference, Stage
+from sonde.experiments.stages.probe import WITH_LABELS
 
 PAGE = "report.html"
+TOKENS = ("activations", WITH_LABELS)  # what texts can be coloured by
 SHOWN = ("probe", "massive", "examples", "activations")
 
 
@@ -25,7 +27,8 @@ class ReportStage(Stage):
     )
     tokens: str | None = Field(
         default=None,
-        description="An extract stage with `positions: all` whose texts are coloured by the probe.",
+        description="An extract stage with `positions: all` whose texts are coloured by the probe, "
+        "or a token task, which colours documents that it kept apart.",
     )
 
     version: ClassVar[int] = 2
@@ -39,7 +42,7 @@ class ReportStage(Stage):
         if self.massive is not None:
             named.append(Reference("massive", self.massive, ("massive",), optional=True))
         if self.tokens is not None:
-            named.append(Reference("tokens", self.tokens, ("activations",), optional=True))
+            named.append(Reference("tokens", self.tokens, TOKENS, optional=True))
         return tuple(named)
 
     def optional_inputs(self, names: Mapping[str, Stage]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
 from sonde.experiments.stages.texts import read_texts
+from sonde.experiments.stages.token_task import TokenTaskStage
+from sonde.experiments.stages.token_texts import token_task_view
 from sonde.report import (
     Accounting,
     LayerCurves,
@@ -68,7 +70,7 @@ def report_of(shown: Shown, title: str) -> Report:
     if shown.massive is not None:
         sections.append(_massive(shown, shown.massive, first))
     if shown.tokens is not None and first is not None:
-        sections.append(_tokens(shown.there[shown.tokens], first))
+        sections.append(_tokens(shown, shown.tokens, found, first))
     sections += _tables(shown)
     sections += _provenance(shown)
     experiment = shown.context.experiment
@@ -131,12 +133,18 @@ def _massive(shown: Shown, name: str, probe: "ProbeResults | None") -> MassiveVi
     )
 
 
-def _tokens(tokens: Finished, results: "ProbeResults") -> TokenView:
-    """Colour the texts of an extraction of every token by the probes of a result.
+def _tokens(
+    shown: Shown, name: str, found: "Mapping[str, ProbeResults]", first: "ProbeResults"
+) -> TokenView:
+    """Colour the texts of a token task by its own probe, those of an extraction by the first.
 
     Raises:
-        SondeError: the extraction did not keep each token.
+        SondeError: the extraction did not keep each token, or no document was kept apart.
     """
+    tokens, results = shown.there[name], first
+    if isinstance(tokens.stage, TokenTaskStage):
+        own = [probe for probe in found if shown.setting(probe, "activations") == name]
+        return token_task_view(tokens, found[own[0]] if own else first)
     examples, rendered = read_texts(tokens.folder)
     if not examples:
         raise SondeError(

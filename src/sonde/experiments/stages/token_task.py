@@ -15,6 +15,7 @@ from sonde.data.text_folders import STANDARD_LIBRARY, TextFolder, read_texts_of
 from sonde.experiments.stage import Context, Estimate, Outcome, resolved_path
 from sonde.experiments.stages.extract import activations_summary
 from sonde.experiments.stages.probe import WITH_LABELS
+from sonde.experiments.stages.token_texts import write_shown
 from sonde.experiments.stages.with_model import ModelStage
 from sonde.models.spec import ModelSpec
 
@@ -73,19 +74,21 @@ class TokenTaskStage(ModelStage, TokenTaskSettings):
 
     def run(self, context: Context) -> Outcome:
         """Pick rows, read them, and keep which they are."""
-        from sonde.activations.token_picking import pick_rows
+        from sonde.activations.token_picking import asked_of, pick_rows
         from sonde.activations.token_rows import save_rows
+        from sonde.activations.token_shown import shown_chunks
         from sonde.activations.token_tasks import Source, read_rows
 
         model, texts = context.load_model(), _texts(self._source(context.base))
         context.say(f"{context.name}: {texts}")
-        rows, facts = pick_rows(
-            model.tokenizer, model.info.context, texts, self.settings(), seed=context.seed
-        )
+        settings, tokenizer = self.settings(), model.tokenizer
+        asked = asked_of(tokenizer, model.info.context, texts, settings, seed=context.seed)
+        rows, facts = pick_rows(asked, settings, seed=context.seed)
         context.say(f"{context.name}: {facts}")
         source = Source(lambda: model, self.reading(), context.progress)
         found = read_rows(rows, facts, source)
         save_rows(found.picked, found.facts, context.folder)
+        write_shown(shown_chunks(tokenizer, asked, self.task), context.folder)
         spec = context.model
         write_json(
             context.folder / READ,
