@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from sonde import probes
     from sonde.activations import extract
     from sonde.models import load
+    from sonde.notebook import display
 
-__all__ = ["SondeError", "__version__", "extract", "load", "probes"]
+__all__ = ["SondeError", "__version__", "display", "extract", "load", "probes"]
 
 __version__ = "0.1.0"
 
 # torch and transformers take seconds to import, so a name is imported when it is first used.
 __getattr__, __dir__ = lazily(
-    __name__, {"extract": "activations", "load": "models", "probes": "probes"}
+    __name__,
+    {"display": "notebook", "extract": "activations", "load": "models", "probes": "probes"},
 )

@@ -10,9 +10,9 @@ if TYPE_CHECKING:  # a report is read and written without torch
 
 
 def massive_from(
-    found: "MassiveDimensions", *, examples: int, use_layer: int | None = None
+    found: "MassiveDimensions", *, examples: int | None = None, use_layer: int | None = None
 ) -> MassiveView:
-    """Show the massive dimensions that were measured on a number of examples.
+    """Show the massive dimensions that were measured on a number of examples, where it is known.
 
     ``use_layer`` is the layer that the advice speaks about, the middle one unless given.
     """
@@ -28,7 +28,12 @@ def massive_from(
             for norm in found.norms
         ),
         sinks=tuple(
-            Sink(one.text, one.position, min(1.0, one.count / examples), one.ratio)
+            Sink(
+                one.text,
+                one.position,
+                min(1.0, one.count / examples) if examples else None,
+                one.ratio,
+            )
             for one in found.sinks
         ),
         ratio=found.settings.ratio,

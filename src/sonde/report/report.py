@@ -19,8 +19,16 @@ from sonde.report.colours import css_rules
 from sonde.report.sections import SECTIONS, Section
 from sonde.report.visible import readable
 
-STYLES = ("page.css", "claims.css", "charts.css", "matrices.css", "tokens.css", "print.css")
-SCRIPTS = ("charts.js", "confusion.js", "tokens.js", "print.js")
+STYLES = (
+    "page.css",
+    "claims.css",
+    "charts.css",
+    "matrices.css",
+    "tokens.css",
+    "print.css",
+    "frame.css",
+)
+SCRIPTS = ("charts.js", "confusion.js", "tokens.js", "print.js", "frame.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,8 @@ def write_report(report: Report, path: Path | str) -> Path:
     return target
 
 
-def render(report: Report) -> str:
-    """Return the page.
+def render(report: Report, *, inside: bool = False) -> str:
+    """Return the page; ``inside`` is closer set, without head and foot, for a frame.
 
     Every text is escaped. The page's own style and script are allowed by their hashes and nothing
     else is: no other script runs, and nothing is loaded.
@@ -74,6 +82,7 @@ def render(report: Report) -> str:
     style, script = _style(), _script()
     return environment.get_template("page.html").render(
         report=report,
+        inside=inside,
         forest=forest(report.answer) if report.answer else "",
         parts=parts,
         style=Markup(style),  # noqa: S704  (this package's own files)

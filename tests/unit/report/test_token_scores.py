@@ -50,7 +50,8 @@ def linear(outputs: int) -> Linear:
 
 
 def probe(kind: str, reader, labels: tuple[str, ...], position: str = "all.each") -> Probe:
-    return Probe(kind, HOOK, position, reader, labels, 1.0, ORIGIN)
+    says = {"ridge": "number", "logistic": "logit", "multinomial": "logits"}[kind]
+    return Probe(kind, HOOK, position, reader, says, labels, 1.0, ORIGIN)
 
 
 def acts() -> ActivationsInMemory:
@@ -113,12 +114,8 @@ def test_one_output_of_several_is_shown_by_name():
         view(probe("logistic", linear(1), ("cat", "dog")), output="cat")
 
 
-def test_the_probability_of_one_class_of_several(monkeypatch):
-    from sonde.probes.settings import SETTINGS
-
-    several = type("Several", (), {"says": "logits"})
-    monkeypatch.setitem(SETTINGS, "several", several)
-    many = probe("several", linear(3), ("cat", "dog", "owl"))
+def test_the_probability_of_one_class_of_several():
+    many = probe("multinomial", linear(3), ("cat", "dog", "owl"))
     found = view(many, output="dog")
     wanted = torch.softmax(X[:TOKENS].double() @ linear(3).weight.T, dim=1)[:, 1]
     assert found.texts[0].scores[0] == pytest.approx(tuple(wanted.tolist()))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sonde.core.errors import SondeError
 from sonde.report.sections.massive_view_charts import norm_lines, norms_chart, small_chart
 from sonde.report.visible import visible
-from sonde.report.wording import count, counted, listed, magnitude, share
+from sonde.report.wording import MISSING, count, counted, listed, magnitude, share
 
 DRAWN = 12  # small charts; the table names every dimension
 
@@ -35,12 +35,13 @@ class Coordinate:
 class Sink:
     """A token that attention parks on: its text, its place, and the share of examples with it.
 
-    ``ratio`` is the largest ratio at any layer of its norm to the median norm.
+    The share is None where the number of examples is not known. ``ratio`` is the largest ratio at
+    any layer of its norm to the median norm.
     """
 
     token: str
     position: int
-    share: float
+    share: float | None
     ratio: float
 
 
@@ -159,7 +160,7 @@ def _sink(sink: Sink) -> dict[str, str]:
     return {
         "token": "".join(piece.text for piece in visible(sink.token)).strip(),
         "position": str(sink.position),
-        "share": share(sink.share),
+        "share": MISSING if sink.share is None else share(sink.share),
         "ratio": f"{magnitude(sink.ratio)}×",
     }
 
