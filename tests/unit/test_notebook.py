@@ -48,7 +48,7 @@ def test_a_probe_colours_texts_and_results_do_so_at_every_layer(results, model):
     one = sonde.display(results.best, "no yes no", model=model)
     (view,) = one.report.sections
     assert view.layers == (results.best.hook.layer,)
-    assert "".join(view.texts[0].tokens).endswith("no yes no")
+    assert "no yes no" in "".join(view.texts[0].tokens)
     whole = sonde.display(results, EXAMPLES[:3], model=model)
     (view,) = whole.report.sections
     assert len(view.layers) == len(results.layers) and len(view.texts) == 3
