@@ -1,14 +1,18 @@
-"""Penalised logistic regression, many at once, by Newton's method with conjugate gradients.
+"""Penalised likelihoods, many at once, by Newton's method.
 
-Minimises, for each layer and column (a pair of a penalty and a target),
+Minimises, for each layer and column (a pair of a penalty and a repetition of the labels),
 
-    F = sum_rows [log(1 + exp(f)) - y f] + penalty / 2 |theta|^2,   f = q theta + b, b free,
+    F = loss(f) + penalty / 2 |theta|^2,   f = z theta + b, b free,
 
-which is scikit-learn's objective divided by its C = 1 / penalty. The inputs ``q`` are rotated so
-that ``q'q`` is diagonal. The Hessian ``q'Sq + penalty I`` is then nearly diagonal too, and few
-conjugate gradient steps, preconditioned by that diagonal, solve it (Komarek and Moore 2005). A fit
-ends when half the Newton decrement, which near the optimum is the distance to it, is below a share
-``tolerance`` of F; the step is still taken.
+which is scikit-learn's objective divided by its C = 1 / penalty. Objectives and gradients are in
+float64, so that the end is exact; Newton's equations are solved in float32, no closer than the
+step deserves, which costs digits of a step but not of the optimum. Where float32 yields no
+descent, the rest is done in float64. The equations are preconditioned by an inverse Hessian of
+the mean curvature of the columns of a group (those of one penalty), formed anew when it has grown
+too old to serve.
+
+A fit ends when half the Newton decrement, which near the optimum is the distance to it, is below a
+share ``tolerance`` of F; the step is still taken.
 
 Columns come before rows in memory: a product of few columns is then three times as fast.
 """
@@ -16,155 +20,159 @@ Columns come before rows in memory: a product of few columns is then three times
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from sonde.probes.likelihood import Likelihood
+from sonde.probes.newton_equations import Axes, Equations, inverse, runs, times
+
 NEWTON_STEPS = 100
-CONJUGATE_STEPS = 500
 HALVINGS = 40
+OLD = 0.03  # products for each coordinate, beyond which a new inverse is the cheaper way
+NEAR = 1e-9  # share of F; a fit that rounding keeps from its tolerance has still converged
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Coefficients ``theta`` and intercepts, and whether all fits reached the tolerance."""
+    """Coefficients, the last the intercept, and which fits reached their optimum."""
 
-    theta: Float[Tensor, "layer column rotated"]
-    bias: Float[Tensor, "layer column"]
-    converged: bool
+    theta: Float[Tensor, "layer column output coordinate"]
+    converged: Bool[Tensor, "layer column"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Fits to make: every layer with every column."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Fits:
+    """Fits to make: every layer with every column.
 
-    q: Float[Tensor, "layer row rotated"]
-    spectrum: Float[Tensor, "layer rotated"]  # the diagonal of q'q
-    y: Float[Tensor, "column row"]
+    The last coordinate of ``z`` is 1. Columns of one ``group`` follow one another and share a
+    penalty.
+    """
+
+    z: Float[Tensor, "layer row coordinate"]
+    likelihood: Likelihood
     penalty: Float[Tensor, "layer column"]
+    group: Int[Tensor, " column"]
+    tolerance: Float[Tensor, " column"]
+    axes: Axes
 
-    def part(self, layers: Tensor, columns: Tensor) -> "Problem":
-        """Keep some layers and some columns."""
-        every = len(layers) == len(self.q)
-        return Problem(
-            self.q if every else self.q[layers],
-            self.spectrum if every else self.spectrum[layers],
-            self.y[columns],
-            self.penalty[layers][:, columns],
+    def part(self, columns: Tensor) -> "Fits":
+        """Keep some columns."""
+        return Fits(
+            self.z,
+            self.likelihood.part(columns),
+            self.penalty[:, columns],
+            self.group[columns],
+            self.tolerance[columns],
+            self.axes,
         )
 
+    @property
+    def pull(self) -> Float[Tensor, "layer column one coordinate"]:
+        """The penalty of each coordinate: none of the intercept."""
+        pull = self.penalty[..., None, None].repeat(1, 1, 1, self.z.shape[2])
+        pull[..., -1] = 0
+        return pull
 
-def fit_logistic(problem: Problem, tolerance: Float[Tensor, " column"]) -> Fit:
+
+def fit(fits: Fits) -> Fit:
     """Fit every layer and column; see the module for the objective and the tolerance.
 
-    A column with one class only (a shuffled control may have one) gets no coefficients and the
-    intercept of half a row of the other class.
+    A column whose rows are all of one class (a shuffled control's may be) gets no coefficients and
+    the intercept of half a row of another.
     """
-    y, q = problem.y, problem.q
-    n = y.shape[1]
-    share = y.mean(dim=1).clamp(0.5 / (n + 1), 1 - 0.5 / (n + 1))
-    bias = torch.logit(share).expand(len(q), -1).clone()
-    theta = q.new_zeros(len(q), len(y), q.shape[2])
-    active = (y.amax(dim=1) > y.amin(dim=1)).expand(len(q), -1).clone()
+    start, z = fits.likelihood.start, fits.z
+    theta = z.new_zeros(len(z), *start.shape, z.shape[2])
+    theta[..., -1] = start
+    f = theta[..., -1:].repeat(1, 1, 1, z.shape[1])
+    active = fits.likelihood.varies.expand(len(z), -1).clone()
+    gap = torch.where(active, torch.inf, 0.0).to(z)
+    newton = Newton(fits.z.to(torch.float32))
     for _ in range(NEWTON_STEPS):
-        if not active.any():
+        columns = active.any(dim=0).nonzero()[:, 0]
+        if not len(columns):
             break
-        layers, columns = active.any(dim=1).nonzero()[:, 0], active.any(dim=0).nonzero()[:, 0]
-        grid = layers[:, None], columns[None]
-        part = problem.part(layers, columns)
-        theta[grid], bias[grid], done = _step(part, theta[grid], bias[grid], tolerance[columns])
-        active[grid] &= ~done
-    return Fit(theta, bias, converged=not bool(active.any()))
+        part = fits.part(columns)
+        step, along, gap[:, columns] = newton.step(part, theta[:, columns], f[:, columns])
+        theta[:, columns] += step
+        f[:, columns] += along
+        active[:, columns] &= ~(gap[:, columns] <= part.tolerance)
+        if newton.lost:
+            break
+    return Fit(theta, gap <= fits.tolerance.clamp(min=NEAR))
 
 
-def _step(
-    problem: Problem, theta: Tensor, bias: Tensor, tolerance: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Move every fit by one Newton step; say which were at their optimum."""
-    q, penalty = problem.q, problem.penalty
-    linear = theta @ q.mT + bias[..., None]
-    chance = torch.sigmoid(linear)
-    residual = chance - problem.y
-    slope = torch.cat(
-        [residual @ q + penalty[..., None] * theta, residual.sum(dim=-1, keepdim=True)], dim=-1
-    )
-    before = _loss(linear, problem.y) + penalty / 2 * theta.square().sum(dim=-1)
-    # The floor keeps the direction finite where every row is certain.
-    curvature = (chance * (1 - chance)).clamp(min=1e-12)
-    step = _conjugate_gradients(problem, curvature, -slope, before)
-    decrement = -(slope * step).sum(dim=-1)
-    length = _line_search(problem, (theta, linear), step, before, decrement)
-    theta = theta + length[..., None] * step[..., :-1]
-    return theta, bias + length * step[..., -1], decrement <= 2 * tolerance * before
+class Newton:
+    """The state that steps share: the precision, and the inverse Hessians that are still good."""
+
+    def __init__(self, z: Float[Tensor, "layer row coordinate"]) -> None:
+        self.z = z
+        self.inverses: dict[int, Tensor] = {}
+        self.old: set[int] = set()  # the groups that need an inverse, or a new one
+        self.lost = False  # whether float64 too yields no descent
+
+    def step(self, fits: Fits, theta: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a step of every fit, what it adds to the logits, and how far off it was before."""
+        likelihood, pull = fits.likelihood, fits.pull
+        chance = likelihood.chance(f)
+        slope = times(likelihood.residual(chance), fits.z) + pull * theta
+        before = likelihood.loss(f) + (pull * theta.square()).sum(dim=(2, 3)) / 2
+        step = self._direction(fits, chance, -slope, before)
+        decrement = -(slope * step).sum(dim=(2, 3))
+        along = times(step, fits.z.mT)
+        length = _line_search(fits, (theta, f), (step, along), before, decrement)
+        gap = decrement.abs() / (2 * before.clamp(min=1e-300))
+        sound = (decrement >= 0) & (length > 0)
+        gap = torch.where(sound, gap, torch.where(gap <= NEAR, 0.0, torch.inf))
+        if bool(gap.isinf().any()):
+            self._retreat(fits)
+        length = torch.where(sound, length, 0.0)[..., None, None]
+        return length * step.nan_to_num(), length * along.nan_to_num(), gap
+
+    def _direction(
+        self, fits: Fits, chance: Tensor, right: Tensor, objective: Tensor
+    ) -> Float[Tensor, "layer column output coordinate"]:
+        """Solve Newton's equations; note which groups took too many products."""
+        low, pull = chance.to(self.z), fits.pull[:, :, 0].to(self.z)
+        groups = runs(fits.group)
+        for group, here in groups:
+            if group in self.old:
+                curvature = fits.likelihood.part(here).curvature(low[:, here]).mean(dim=1)
+                self.inverses[group] = inverse(self.z, curvature, pull[:, here].mean(dim=1))
+        equations = Equations(
+            self.z, fits.likelihood, low, pull, fits.group, fits.axes.to(self.z), self.inverses
+        )
+        step, products = equations.solve(right, objective)
+        few = OLD * self.z.shape[2]
+        self.old = {group for group, here in groups if int(products[here].sum()) > few}
+        return step
+
+    def _retreat(self, fits: Fits) -> None:
+        """Go on in float64; where that was it already, give up."""
+        self.lost = self.z.dtype == fits.z.dtype
+        self.z, self.inverses = fits.z, {}
 
 
 def _line_search(
-    problem: Problem,
+    fits: Fits,
     point: tuple[Tensor, Tensor],
-    step: Tensor,
-    before: Tensor,
-    decrement: Tensor,
+    move: tuple[Tensor, Tensor],
+    before: Float[Tensor, "layer column"],
+    decrement: Float[Tensor, "layer column"],
 ) -> Float[Tensor, "layer column"]:
-    """Halve each fit's step until the objective falls enough (Armijo's rule)."""
-    theta, linear = point
-    along = step[..., :-1] @ problem.q.mT + step[..., -1:]
-    squares = theta.square().sum(dim=-1), step[..., :-1].square().sum(dim=-1)
-    cross = (theta * step[..., :-1]).sum(dim=-1)
+    """Halve each fit's step until the objective falls enough (Armijo's rule), or take 0."""
+    (theta, f), (step, along) = point, move
+    own, cross, square = (
+        (fits.pull * a * b).sum(dim=(2, 3))
+        for a, b in ((theta, theta), (theta, step), (step, step))
+    )
     length = torch.ones_like(before)
+    enough = torch.zeros_like(before, dtype=torch.bool)
     for _ in range(HALVINGS):
-        norm = squares[0] + 2 * length * cross + length.square() * squares[1]
-        now = _loss(linear + length[..., None] * along, problem.y) + problem.penalty / 2 * norm
+        norm = own + 2 * length * cross + length.square() * square
+        now = fits.likelihood.loss(f + length[..., None, None] * along) + norm / 2
         # Near the optimum the fall is smaller than the rounding of the objective.
         enough = now <= before - 1e-4 * length * decrement + 1e-13 * before.abs()
         if bool(enough.all()):
             break
         length = torch.where(enough, length, length / 2)
-    return length
-
-
-def _loss(linear: Tensor, y: Tensor) -> Tensor:
-    # softplus(-f) for a 1, softplus(f) for a 0: no digits are lost where a row is certain.
-    return torch.nn.functional.softplus(linear * (1 - 2 * y), threshold=40).sum(dim=-1)
-
-
-def _conjugate_gradients(
-    problem: Problem, curvature: Tensor, right: Tensor, objective: Tensor
-) -> Float[Tensor, "layer column rotated_and_bias"]:
-    """Solve the Newton equations; the closer to the optimum, the more exactly."""
-    mean = curvature.mean(dim=-1, keepdim=True)
-    diagonal = torch.cat(
-        [
-            problem.spectrum[:, None] * mean + problem.penalty[..., None],
-            mean * problem.q.shape[1],
-        ],
-        dim=-1,
-    )
-    solution, residual = torch.zeros_like(right), right
-    search = residual / diagonal
-    size = (residual * search).sum(dim=-1)
-    goal = size * (size / objective).clamp(1e-12, 0.03)
-    for _ in range(CONJUGATE_STEPS):
-        image = _hessian(problem, curvature, search)
-        going = size > goal
-        bend = torch.where(going, (search * image).sum(dim=-1), 1.0)
-        length = torch.where(going, size / bend, 0.0)[..., None]
-        solution = solution + length * search
-        residual = residual - length * image
-        scaled = residual / diagonal
-        new_size = (residual * scaled).sum(dim=-1)
-        if not bool((going & (new_size > goal)).any()):
-            break
-        search = scaled + torch.where(going, new_size / size, 0.0)[..., None] * search
-        size = torch.where(going, new_size, size)
-    return solution
-
-
-def _hessian(problem: Problem, curvature: Tensor, vector: Tensor) -> Tensor:
-    theta = vector[..., :-1]
-    weighted = curvature * (theta @ problem.q.mT + vector[..., -1:])
-    return torch.cat(
-        [
-            weighted @ problem.q + problem.penalty[..., None] * theta,
-            weighted.sum(dim=-1, keepdim=True),
-        ],
-        dim=-1,
-    )
+    return torch.where(enough, length, 0.0)

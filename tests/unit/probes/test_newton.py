@@ -1,29 +1,49 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sonde.probes.newton import Problem, fit_logistic
+from sonde.probes.likelihood import Classes, TwoClasses
+from sonde.probes.newton import Fits, fit
+from sonde.probes.newton_equations import Axes
 
 
-def problem(y, penalty, n=30, d=4, layers=2):
-    q = torch.from_numpy(np.random.default_rng(0).normal(size=(layers, n, d)))
+def inputs(n=30, layers=2):
+    q = torch.from_numpy(np.random.default_rng(0).normal(size=(layers, n, 4)))
     q, _ = torch.linalg.qr(q)
-    spectrum = torch.tensor([9.0, 4.0, 1.0, 0.25], dtype=torch.float64)
-    columns = torch.as_tensor(np.stack([y, y]), dtype=torch.float64)
-    penalties = torch.tensor([[penalty, 50 * penalty]], dtype=torch.float64).expand(layers, -1)
-    return Problem(q * spectrum.sqrt(), spectrum.expand(layers, -1), columns, penalties)
+    return q * torch.tensor([3.0, 2.0, 1.0, 0.5], dtype=torch.float64)
 
 
-def fitted(given, tolerance):
-    return fit_logistic(given, torch.full((len(given.y),), tolerance, dtype=torch.float64))
+def fits(q, likelihood, penalties, tolerance=1e-16):
+    columns = len(likelihood.weight)
+    penalty = torch.as_tensor(penalties, dtype=torch.float64).expand(len(q), columns)
+    return Fits(
+        torch.cat([q, torch.ones_like(q[..., :1])], dim=-1),
+        likelihood,
+        penalty,
+        torch.arange(columns),
+        torch.full((columns,), tolerance, dtype=torch.float64),
+        Axes(None, q.square().mean(dim=1)),
+    )
+
+
+def two_classes(y, columns=2):
+    y = torch.as_tensor(y, dtype=torch.float64).expand(columns, -1)
+    return TwoClasses(y, torch.ones_like(y))
+
+
+def slopes(given, theta):
+    """The slope of the objective along the coordinates and the intercept: 0 at the optimum."""
+    residual = given.likelihood.residual(given.likelihood.chance(theta @ given.z[:, None].mT))
+    return residual @ given.z[:, None] + given.pull * theta
 
 
 def test_without_inputs_the_intercept_is_the_log_odds():
     y = np.r_[np.ones(10), np.zeros(20)]
-    given = problem(y, 1e12)
-    fit = fitted(given, 1e-12)
-    assert fit.converged
-    np.testing.assert_allclose(fit.bias, np.log(10 / 20), atol=1e-9)
+    found = fit(fits(inputs(), two_classes(y), [1e12, 1e13]))
+    assert found.converged.all()
+    np.testing.assert_allclose(found.theta[..., -1], np.log(10 / 20), atol=1e-9)
 
 
 def test_one_coordinate_by_hand():
@@ -32,35 +52,65 @@ def test_one_coordinate_by_hand():
     With four rows that is 4 / (1 + e^theta) = penalty theta; penalty 4 / (1 + e) gives theta 1.
     """
     q = torch.tensor([[[1.0], [1.0], [-1.0], [-1.0]]], dtype=torch.float64)
-    y = torch.tensor([[1.0, 1.0, 0.0, 0.0]], dtype=torch.float64)
-    penalty = torch.tensor([[4 / (1 + np.e)]], dtype=torch.float64)
-    fit = fitted(Problem(q, torch.full((1, 1), 4.0).double(), y, penalty), 1e-16)
-    assert float(fit.theta) == pytest.approx(1.0, abs=1e-9)
-    assert float(fit.bias) == pytest.approx(0.0, abs=1e-9)
+    likelihood = two_classes([1.0, 1.0, 0.0, 0.0], columns=1)
+    found = fit(fits(q, likelihood, [4 / (1 + np.e)]))
+    assert found.theta.flatten().tolist() == pytest.approx([1.0, 0.0], abs=1e-9)
 
 
-@pytest.mark.parametrize("penalty", [1e-6, 1e-2, 1.0, 1e4])
-def test_the_slope_vanishes_at_any_penalty(penalty):
+def test_a_weight_of_two_is_a_row_twice():
+    q = inputs(layers=1)
     y = np.random.default_rng(1).integers(0, 2, 30).astype(float)
-    given = problem(y, penalty)
-    fit = fitted(given, 1e-20)
-    assert fit.converged
-    chance = torch.sigmoid(fit.theta @ given.q.mT + fit.bias[..., None])
-    slope = (chance - given.y) @ given.q + given.penalty[..., None] * fit.theta
-    assert float(slope.abs().max()) < 1e-8
-    assert float((chance - given.y).sum(dim=-1).abs().max()) < 1e-8
+    weight = torch.ones(1, 30, dtype=torch.float64)
+    weight[0, :7] = 2
+    weighted = TwoClasses(torch.from_numpy(y)[None], weight)
+    twice = torch.cat([q, q[:, :7]], dim=1)
+    found = fit(fits(q, weighted, [1.0])).theta
+    want = fit(fits(twice, two_classes(np.r_[y, y[:7]], columns=1), [1.0])).theta
+    np.testing.assert_allclose(found, want, atol=1e-9)
 
 
-def test_separable_rows_stay_finite():
-    given = problem(np.zeros(30), 1e-4)
-    y = (given.q[0, :, 0] > 0).double().expand(2, -1)
-    fit = fitted(Problem(given.q, given.spectrum, y, given.penalty), 1e-10)
-    assert fit.converged
-    assert fit.theta.isfinite().all()
+@settings(deadline=None, max_examples=25)
+@given(
+    penalty=st.floats(-6, 6).map(lambda power: 10**power),
+    seed=st.integers(0, 2**32 - 1),
+    classes=st.integers(2, 4),
+)
+def test_the_slope_vanishes_at_any_penalty(penalty, seed, classes):
+    y = torch.from_numpy(np.random.default_rng(seed).integers(0, classes, 30)).double()
+    weight = torch.ones(2, 30, dtype=torch.float64)
+    several = Classes.of(y.expand(2, -1), classes, weight)
+    both = [several] if classes > 2 else [several, two_classes(y)]
+    for likelihood in both:
+        given = fits(inputs(), likelihood, [penalty, 50 * penalty])
+        found = fit(given)
+        assert found.converged.all()
+        assert float(slopes(given, found.theta).abs().max()) < 1e-7
+
+
+@pytest.mark.parametrize("penalty", [1e-8, 1e-4, 1.0])
+def test_separable_rows_stay_finite(penalty):
+    q = inputs()
+    y = (q[0, :, 0] > 0).double()
+    given = fits(q, two_classes(y), [penalty, 50 * penalty])
+    found = fit(given)
+    assert found.converged.all()
+    assert found.theta.isfinite().all()
+    assert float(slopes(given, found.theta).abs().max()) < 1e-8
 
 
 def test_one_class_gets_no_coefficients():
-    fit = fitted(problem(np.ones(30), 1.0), 1e-10)
-    assert fit.converged
-    assert not fit.theta.any()
-    np.testing.assert_allclose(fit.bias, np.log(30.5 / 0.5))
+    found = fit(fits(inputs(), two_classes(np.ones(30)), [1.0, 1.0]))
+    assert found.converged.all()
+    assert not found.theta[..., :-1].any()
+    np.testing.assert_allclose(found.theta[..., -1], np.log(30.5 / 0.5))
+
+
+def test_a_class_without_rows_is_never_the_likeliest():
+    y = torch.from_numpy(np.random.default_rng(2).integers(0, 2, 30) * 2).double()
+    likelihood = Classes.of(y[None], 3, torch.ones(1, 30, dtype=torch.float64))
+    given = fits(inputs(layers=1), likelihood, [0.1])
+    found = fit(given)
+    assert found.converged.all()
+    assert not found.theta[0, 0, 1, :-1].any()
+    logits = found.theta[0, 0] @ given.z[0].T
+    assert set(logits.argmax(dim=0).tolist()) == {0, 2}

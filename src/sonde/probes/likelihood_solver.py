@@ -1,0 +1,180 @@
+"""Penalised likelihoods of classes over layers and penalties at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sonde.core.errors import SondeError
+from sonde.probes.likelihood import Likelihood
+from sonde.probes.newton import Fits, fit
+from sonde.probes.newton_equations import Axes
+from sonde.probes.problem import Problem
+from sonde.probes.reader import Linear, folded
+from sonde.probes.solver import EPS, standardised
+from sonde.probes.threads import each
+
+SWEEP_TOLERANCE = 1e-9  # the last step is still taken, which leaves a ten-thousandth of it
+# Shuffled labels are fitted less exactly: the last steps are the dearest, and nobody reads these
+# weights. Scores of controls differ by less than .001.
+CONTROL_TOLERANCE = 1e-3
+FINAL_TOLERANCE = 1e-16
+CACHED = 1 << 22  # bytes of rows that stay near the processor while a fit goes over them
+
+Classified: TypeAlias = Callable[
+    [Float[Tensor, "column row"], Float[Tensor, "column row"]], Likelihood
+]
+RowWeights: TypeAlias = Callable[
+    [Float[Tensor, "repetition row"], Bool[Tensor, " row"]], Float[Tensor, "repetition train"]
+]
+
+
+def unweighted(
+    y: Float[Tensor, "repetition row"], train: Bool[Tensor, " row"]
+) -> Float[Tensor, "repetition train"]:
+    """Let every training row count once."""
+    return torch.ones_like(y[:, train])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """What is fitted to the training rows of each layer: columns of labels, weights and penalty."""
+
+    y: Float[Tensor, "column row"]
+    weight: Float[Tensor, "column row"]
+    penalty: Float[Tensor, "layer column"]
+    group: Tensor  # of columns that share a preconditioner
+    tolerance: Float[Tensor, " column"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LikelihoodSolver:
+    """Activations, classes with their shuffles, and folds, ready for fitting.
+
+    ``likelihood`` makes the loss of labels and their rows' weights, ``weights`` the weights of the
+    training rows, from these alone. ``basis`` are the principal axes of all rows of each layer,
+    where they are more than the coordinates: a first guess at those of any training rows.
+    """
+
+    problem: Problem
+    likelihood: Classified
+    weights: RowWeights
+    basis: Float[Tensor, "layer d_model d_model"] | None
+
+    @classmethod
+    def of(
+        cls, problem: Problem, likelihood: Classified, weights: RowWeights = unweighted
+    ) -> "LikelihoodSolver":
+        """Find the axes."""
+        if problem.x.shape[1] <= problem.x.shape[2]:
+            return cls(problem, likelihood, weights, None)
+
+        def axes(x: Float[Tensor, "few row d_model"]) -> Float[Tensor, "few d_model d_model"]:
+            low = standardised(x)[0].to(torch.float32)
+            return torch.linalg.eigh(low.mT @ low).eigenvectors
+
+        found = each(axes, problem.x.split(_few(problem.x)))
+        return cls(problem, likelihood, weights, torch.cat(found))
+
+    def held_out(
+        self, left_out: Sequence[int], penalties: Sequence[float]
+    ) -> Float[Tensor, "layer penalty held repetition output"]:
+        """Fit without the folds ``left_out`` and predict the logits of their rows."""
+        train = self.problem.outside(left_out)
+        x, y = self.problem.x, self.problem.y[..., 0].T
+        repetitions, count = len(y), len(penalties)
+        # Column by column: the labels at every penalty, then their shuffles at every penalty.
+        which = torch.cat([torch.zeros(count), torch.arange(1, repetitions).repeat(count)]).long()
+        numbers = torch.arange(count)
+        at = torch.cat([numbers, numbers.repeat_interleave(repetitions - 1)])
+        control = which > 0
+        columns = Columns(
+            y[which][:, train],
+            self.weights(y, train)[which],
+            torch.tensor(list(penalties)).to(x)[at].expand(len(x), -1),
+            at + count * control,
+            torch.where(control, CONTROL_TOLERANCE, SWEEP_TOLERANCE).to(x),
+        )
+
+        def logits(few: slice) -> Float[Tensor, "few column output held"]:
+            z, _, _ = standardised(x[few], train)
+            weight, bias = self._fitted(z[:, train], columns, few)
+            return torch.einsum("lcod,lhd->lcoh", weight, z[:, ~train]) + bias[..., None]
+
+        found = torch.cat(each(logits, self._slices()))
+        order = torch.argsort(at * repetitions + which)
+        return found[:, order].unflatten(1, (count, repetitions)).permute(0, 1, 4, 2, 3)
+
+    def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Linear, ...]:
+        """Fit the labels on all rows."""
+        x, y = self.problem.x, self.problem.y[:, :1, 0].T
+        train = torch.ones_like(self.problem.folds, dtype=torch.bool)
+        columns = Columns(
+            y,
+            self.weights(y, train),
+            penalty[:, None].to(x),
+            torch.zeros(1, dtype=torch.long),
+            torch.full((1,), FINAL_TOLERANCE).to(x),
+        )
+
+        def readers(few: slice) -> tuple[Linear, ...]:
+            z, mean, scale = standardised(x[few])
+            weight, bias = self._fitted(z, columns, few)
+            return folded(weight[:, 0], bias[:, 0], mean, scale)
+
+        return tuple(one for some in each(readers, self._slices()) for one in some)
+
+    def _slices(self) -> list[slice]:
+        few = _few(self.problem.x)
+        return [slice(start, start + few) for start in range(0, len(self.problem.x), few)]
+
+    def _fitted(
+        self, z: Float[Tensor, "few row d_model"], columns: Columns, few: slice
+    ) -> tuple[Float[Tensor, "few column output d_model"], Float[Tensor, "few column output"]]:
+        """Fit some layers; return weights of the standardised coordinates, and intercepts.
+
+        The optimum lies in the span of the rows, so nothing is lost by fitting in their own
+        principal axes where they are fewer than the coordinates.
+        """
+        penalty, n = columns.penalty[few], z.shape[1]
+        if n > z.shape[2]:
+            assert self.basis is not None
+            basis = self.basis[few]
+            spectrum = (z.to(basis) @ basis).square().mean(dim=1)
+            theta = self._solved(z, Axes(basis, spectrum), columns, penalty)
+            return theta[..., :-1], theta[..., -1]
+        spectrum, axes = torch.linalg.eigh(z @ z.mT)
+        present = spectrum > spectrum[:, -1:] * n * EPS
+        root = torch.where(present, spectrum.clamp(min=0).sqrt(), 0.0)
+        theta = self._solved(axes * root[:, None], Axes(None, root.square() / n), columns, penalty)
+        dual = (
+            torch.where(present, 1 / root.clamp(min=1e-300), 0.0)[:, None, None] * theta[..., :-1]
+        )
+        return torch.einsum("lcor,lsr,lsd->lcod", dual, axes, z), theta[..., -1]
+
+    def _solved(
+        self,
+        q: Float[Tensor, "few row side"],
+        axes: Axes,
+        columns: Columns,
+        penalty: Float[Tensor, "few column"],
+    ) -> Float[Tensor, "few column output side_and_one"]:
+        likelihood = self.likelihood(columns.y, columns.weight)
+        with_one = torch.cat([q, torch.ones_like(q[..., :1])], dim=-1)
+        found = fit(Fits(with_one, likelihood, penalty, columns.group, columns.tolerance, axes))
+        # What a control lacks in exactness shows in nothing.
+        bad = ~found.converged & (columns.tolerance < CONTROL_TOLERANCE)
+        if bool(bad.any()):
+            raise SondeError(
+                f"A logistic fit did not converge at penalty {float(penalty[bad].min()):g}.",
+                fix="Leave the smallest penalties out.",
+            )
+        return found.theta
+
+
+def _few(x: Float[Tensor, "layer row d_model"]) -> int:
+    """Return how many layers are fitted together: a few take two thirds of the time of all."""
+    return len(x) if x.is_cuda else max(1, CACHED // (x.shape[1] * min(x.shape[1:]) * 8))

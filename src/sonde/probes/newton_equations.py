@@ -1,0 +1,174 @@
+"""Newton's equations of penalised likelihoods, many at once, by conjugate gradients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from sonde.activations.gram import lower_gram
+from sonde.probes.likelihood import Likelihood
+
+CONJUGATE_STEPS = 500
+RIDGE = 1e-6  # of the curvature, added to inverses so that float32 has them
+LEAST, MOST = 1e-4, 0.1  # share of the squared error that a solution may leave
+
+
+def times(
+    columns: Float[Tensor, "layer column output side"], matrix: Float[Tensor, "layer side other"]
+) -> Float[Tensor, "layer column output other"]:
+    """Multiply the columns of each layer by its matrix, in one product."""
+    return (columns.flatten(1, 2) @ matrix).unflatten(1, columns.shape[1:3])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axes:
+    """Where z'z is nearly diagonal: its principal axes, with ``spectrum`` its values for one row.
+
+    ``basis`` None says that the coordinates are the axes. The last coordinate, which is 1 in every
+    row, stays apart.
+    """
+
+    basis: Float[Tensor, "layer d_model d_model"] | None
+    spectrum: Float[Tensor, "layer d_model"]
+
+    def to(self, other: Tensor) -> "Axes":
+        """Take another tensor's type."""
+        basis = None if self.basis is None else self.basis.to(other)
+        return Axes(basis, self.spectrum.to(other))
+
+    def __call__(
+        self,
+        right: Float[Tensor, "layer column output coordinate"],
+        penalty: Float[Tensor, "layer column coordinate"],
+        curvature: Float[Tensor, "layer column"],
+    ) -> Float[Tensor, "layer column output coordinate"]:
+        """Multiply by the inverse of curvature z'z + penalty, ``curvature`` summed over rows."""
+        own = torch.cat([self.spectrum, torch.ones_like(self.spectrum[:, :1])], dim=1)
+        whole = curvature[..., None] * (own[:, None] + RIDGE) + penalty
+        if self.basis is None:
+            return right / whole[:, :, None]
+        turned = times(right[..., :-1], self.basis) / whole[:, :, None, :-1]
+        last = right[..., -1:] / whole[:, :, None, -1:]
+        return torch.cat([times(turned, self.basis.mT), last], dim=-1)
+
+
+def inverse(
+    z: Float[Tensor, "layer row coordinate"],
+    curvature: Float[Tensor, "layer row"],
+    penalty: Float[Tensor, "layer coordinate"],
+) -> Float[Tensor, "layer coordinate coordinate"]:
+    """Return the inverse of z'Sz + penalty; of its diagonal alone where it has none in z's type."""
+    root = z * curvature.sqrt()[..., None]
+    lower = root.mT @ root if z.is_cuda else torch.stack([lower_gram(layer) for layer in root])
+    diagonal = lower.diagonal(dim1=-2, dim2=-1)
+    diagonal += penalty + RIDGE * curvature.sum(dim=-1, keepdim=True)
+    factor, failed = torch.linalg.cholesky_ex(lower)
+    found = torch.cholesky_inverse(factor)
+    sound = (failed == 0) & found.sum(dim=(1, 2)).isfinite()
+    if not bool(sound.all()):
+        found[~sound] = torch.diag_embed(1 / diagonal[~sound])
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equations:
+    """``(z'Bz + penalty) step = right`` for each layer and column, B the loss's curvature.
+
+    ``inverses`` holds those of the groups of columns that have one; others make do with ``axes``.
+    Columns of a group follow one another.
+    """
+
+    z: Float[Tensor, "layer row coordinate"]
+    likelihood: Likelihood
+    chance: Float[Tensor, "layer column output row"]
+    penalty: Float[Tensor, "layer column coordinate"]
+    group: Int[Tensor, " column"]
+    axes: Axes
+    inverses: Mapping[int, Float[Tensor, "layer coordinate coordinate"]]
+
+    def part(self, columns: Int[Tensor, " some"]) -> "Equations":
+        """Keep some columns."""
+        return replace(
+            self,
+            likelihood=self.likelihood.part(columns),
+            chance=self.chance[:, columns],
+            penalty=self.penalty[:, columns],
+            group=self.group[columns],
+        )
+
+    def solve(
+        self,
+        right: Float[Tensor, "layer column output coordinate"],
+        objective: Float[Tensor, "layer column"],
+    ) -> tuple[Float[Tensor, "layer column output coordinate"], Int[Tensor, " column"]]:
+        """Solve, the closer to the optimum the more exactly; count the products of each column."""
+        # In float32 there is no room for right sides of any size.
+        unit = right.abs().amax(dim=(2, 3), keepdim=True).clamp(min=1e-300)
+        system, ask = _System(self), self.likelihood.told((right / unit).to(self.z))
+        solution = torch.zeros_like(ask)
+        residual, search = ask, system.near(ask)
+        size = _dot(residual, search)
+        share = size.to(right) * unit[..., 0, 0].square() / objective.clamp(min=1e-300)
+        goal = size * share.clamp(LEAST, MOST).to(size)
+        products = torch.zeros(right.shape[1], dtype=torch.long)
+        left = torch.arange(right.shape[1], device=right.device)
+        for _ in range(CONJUGATE_STEPS):
+            products[left.cpu()] += 1
+            image = system.image(search)
+            bend = _dot(search, image)
+            going = (size > goal) & (bend > 0)  # rounding may take the last of it
+            length = torch.where(going, size / bend, 0.0)[..., None, None]
+            solution[:, left] += length * search
+            residual = residual - length * image
+            scaled = system.near(residual)
+            new = torch.where(going, _dot(residual, scaled), 0.0)
+            search = scaled + torch.where(going, new / size, 0.0)[..., None, None] * search
+            size = new
+            here = (size > goal).any(dim=0).nonzero()[:, 0]
+            if not len(here):
+                break
+            if len(here) < len(left):
+                left, system = left[here], _System(system.of.part(here))
+                residual, search = residual[:, here], search[:, here]
+                size, goal = size[:, here], goal[:, here]
+        return solution.to(right) * unit, products
+
+
+class _System:
+    """Equations with what their products need again and again."""
+
+    def __init__(self, of: Equations) -> None:
+        self.of = of
+        self.bend = of.likelihood.bend(of.chance)
+        self.curvature = of.likelihood.curvature(of.chance).sum(dim=-1)
+        self.runs = runs(of.group)
+        own = [columns for group, columns in self.runs if group not in of.inverses]
+        self.rest = torch.cat(own) if own else None
+
+    def image(self, step: Tensor) -> Tensor:
+        """Multiply by the Hessian."""
+        of = self.of
+        return times(self.bend(times(step, of.z.mT)), of.z) + of.penalty[:, :, None] * step
+
+    def near(self, right: Tensor) -> Tensor:
+        """Solve roughly."""
+        found, of, rest = torch.empty_like(right), self.of, self.rest
+        if rest is not None:
+            found[:, rest] = of.axes(right[:, rest], of.penalty[:, rest], self.curvature[:, rest])
+        for group, columns in self.runs:
+            if group in of.inverses:
+                found[:, columns] = times(right[:, columns], of.inverses[group])
+        return of.likelihood.told(found)  # rounding would grow along what has no curvature
+
+
+def runs(group: Int[Tensor, " column"]) -> list[tuple[int, Int[Tensor, " some"]]]:
+    """Return each group with its columns."""
+    numbers, sizes = torch.unique_consecutive(group, return_counts=True)
+    columns = torch.arange(len(group), device=group.device).split(sizes.tolist())
+    return list(zip(numbers.tolist(), columns, strict=True))
+
+
+def _dot(a: Tensor, b: Tensor) -> Float[Tensor, "layer column"]:
+    return torch.einsum("lcop,lcop->lc", a, b)
