@@ -29,6 +29,7 @@ from sonde.report import (
     curves_from,
     massive_from,
     notices_from,
+    penalties_from,
     token_view_from,
 )
 from sonde.stats.interval import Interval
@@ -65,7 +66,7 @@ def report_of(shown: Shown, title: str) -> Report:
     sections += [notices_from(found)] if found else []
     for name, results in list(found.items())[:1]:
         sections.append(_accounting(shown, name, results))
-    sections += [*curves, *classes_from(found)]
+    sections += [*curves, *classes_from(found), *penalties_from(found)]
     first = next(iter(found.values()), None)
     if shown.massive is not None:
         sections.append(_massive(shown, shown.massive, first))
