@@ -32,14 +32,22 @@ def _shown(given: Any) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
+def _above(given: Any, context: Context) -> str:
+    return f"which is too low: write more than {_number_in_words(context['gt'])}"
+
+
+def _at_least(given: Any, context: Context) -> str:
+    return f"which is too low: write {_number_in_words(context['ge'])} or more"
+
+
 def _below(given: Any, context: Context) -> str:
     bound = context["lt"]
-    return f"which is too high: write less than {bound:g}{_percent(given, bound)}"
+    return f"which is too high: write less than {_number_in_words(bound)}{_percent(given, bound)}"
 
 
 def _at_most(given: Any, context: Context) -> str:
     bound = context["le"]
-    return f"which is too high: write {bound:g} or less{_percent(given, bound)}"
+    return f"which is too high: write {_number_in_words(bound)} or less{_percent(given, bound)}"
 
 
 def _percent(given: Any, bound: float) -> str:
@@ -81,6 +89,10 @@ def _entries(given: Any) -> str:
     return f"{count} entr{'y' if count == 1 else 'ies'}"
 
 
+def _number_in_words(bound: float) -> str:
+    return str(int(bound)) if float(bound).is_integer() else f"{bound:g}"
+
+
 def _saying(words: str) -> Callable[[Any, Context], str]:
     return lambda given, context: words.format(**context)
 
@@ -92,8 +104,8 @@ _list = _saying("which is no list: write its entries in brackets, [a, b]")
 _mapping = _saying("which is no mapping: write keys with their values, {{key: value}}")
 
 _MISTAKES: Mapping[str, Callable[[Any, Context], str]] = {
-    "greater_than": _saying("which is too low: write more than {gt:g}"),
-    "greater_than_equal": _saying("which is too low: write {ge:g} or more"),
+    "greater_than": _above,
+    "greater_than_equal": _at_least,
     "less_than": _below,
     "less_than_equal": _at_most,
     "finite_number": _saying("which is not finite: write a number"),

@@ -61,6 +61,7 @@ class Estimator:
             disk=estimate.disk,
             joules=None if hardware.watts is None else hardware.watts * seconds,
             dollars=None if hourly is None else hourly * seconds / 3600,
+            tokens=estimate.tokens,
             basis=estimate.basis,
         )
 

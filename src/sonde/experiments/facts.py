@@ -90,6 +90,7 @@ class Facts:
             traffic=float(passes * n_batches * sizes.block_bytes * depth),
             memory=sizes.pass_bytes(min(count.total, BATCH_TOKENS), n_hooks),
             disk=rows * n_hooks * width if kept else 0,
+            tokens=passes * count.total,
             basis=f"{basis}; {rows:,} rows at {n_hooks} hook points" if kept else basis,
         )
 

@@ -41,7 +41,9 @@ class Experiment(Config):
         description="`smoke` only tries whether it runs, and may make no claim; `confirmatory` may "
         "make claims that are.",
     )
-    seed: int = Field(default=0, description="For folds, shuffles and bootstrap samples.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="For folds, shuffles and bootstrap samples."
+    )
     model: ModelSpec | None = Field(
         default=None, description="A model's name, or a mapping with its settings."
     )

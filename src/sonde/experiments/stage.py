@@ -59,8 +59,8 @@ class Estimate:
     """What a stage will cost: floating point operations, bytes moved, bytes kept; 0 is little.
 
     ``seconds`` is for work that the roofline does not describe. ``memory`` is what is held besides
-    the model. ``basis`` says in words what was counted, and what was guessed; ``unknown`` says why
-    nothing could be counted.
+    the model. ``tokens`` are those that a model reads. ``basis`` says in words what was counted,
+    and what was guessed; ``unknown`` says why nothing could be counted.
     """
 
     flops: float = 0.0
@@ -68,6 +68,7 @@ class Estimate:
     memory: int = 0
     disk: int = 0
     seconds: float = 0.0
+    tokens: int = 0
     basis: str = ""
     unknown: str = ""
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, text
+from sqlalchemy import Connection, RowMapping, select, text
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import now
@@ -17,6 +17,7 @@ from sonde.ledger.records import (
     Verdict,
     VerdictRow,
 )
+from sonde.ledger.rows import insert_row
 from sonde.ledger.runs import known_run
 from sonde.ledger.schema import claims, names_of, verdicts
 
@@ -73,7 +74,7 @@ def record_verdicts(connection: Connection, run: int, given: Sequence[Verdict]) 
                 f"Claim {verdict.claim} belongs to the experiment {experiment}, and run {run} to "
                 f"{row['name']}.",
             )
-        connection.execute(insert(verdicts).values(run_id=run, **_verdict_columns(verdict)))
+        insert_row(connection, verdicts, {"run_id": run, **_verdict_columns(verdict)})
 
 
 def verdicts_where(
@@ -127,15 +128,13 @@ def _registered(connection: Connection, start: ClaimStart) -> Registration:
     found = registered_as(known, start.hash)
     if found is not None:
         return found
-    given = {name: getattr(start, name) for name in names_of(claims) if hasattr(start, name)}
     columns = {
-        **given,
+        **{name: getattr(start, name) for name in names_of(claims) if hasattr(start, name)},
         "after_results": int(start.after_results),
         "registered": now(),
         "replaces": known[-1].id if known else None,
     }
-    made = connection.execute(insert(claims).values(**columns)).inserted_primary_key
-    query = select(claims).where(claims.c.id == cast("Any", made)[0])
+    query = select(claims).where(claims.c.id == insert_row(connection, claims, columns))
     return _registration(connection.execute(query).mappings().one())
 
 

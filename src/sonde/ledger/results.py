@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, select
 
 from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import now
 from sonde.ledger.columns import Row
 from sonde.ledger.intervals import against_read, against_stored, interval_read, number
 from sonde.ledger.records import STATUSES, SUPERSEDED, Measured, ResultRow, Status
-from sonde.ledger.rows import rows_for
+from sonde.ledger.rows import insert_row, rows_for
 from sonde.ledger.schema import result_statuses, results
 from sonde.ledger.wording import IN_WORDS, interval_in_words
 
@@ -121,7 +121,7 @@ def insert_status(connection: Connection, result: int, status: Status, run: int 
         "reference": status.reference,
         "recorded": now(),
     }
-    connection.execute(insert(result_statuses).values(**row))
+    insert_row(connection, result_statuses, row)
 
 
 def statuses_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[RowMapping]]:

@@ -10,6 +10,7 @@ from sonde.core.errors import SondeError, nearest
 from sonde.ledger.clock import now
 from sonde.ledger.processes import this_process
 from sonde.ledger.records import DONE, FAILED, INTERRUPTED, PURPOSES, RUNNING, SKIPPED, RunStart
+from sonde.ledger.rows import insert_row
 from sonde.ledger.schema import names_of, run_details, run_texts, runs
 
 ENDED = (DONE, FAILED, SKIPPED, INTERRUPTED)  # other states follow from other rows
@@ -58,13 +59,11 @@ def insert_run(connection: Connection, columns: Mapping[str, Any]) -> int:
             f"{columns['purpose']!r} is not a purpose of a run.",
             fix=f"Purposes are {', '.join(PURPOSES)}.",
         )
-    row = {name: columns[name] for name in names_of(runs) if name in columns and name != "id"}
-    made = connection.execute(insert(runs).values(**row)).inserted_primary_key
-    number = int(cast("Any", made)[0])
+    number = insert_row(connection, runs, columns)
     details = {name: columns[name] for name in names_of(run_details) if name in columns}
-    connection.execute(insert(run_details).values(**{**details, "run_id": number}))
+    connection.execute(insert(run_details), {**details, "run_id": number})
     text = folded(columns["question"], columns["reason"])
-    connection.execute(insert(run_texts).values(run_id=number, text=text))
+    connection.execute(insert(run_texts), {"run_id": number, "text": text})
     return number
 
 

@@ -1,19 +1,20 @@
 """Writing stages: their beginning, and their end with its results."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
+from sonde.ledger.columns import Row
 from sonde.ledger.lineage import Content
 from sonde.ledger.questions import question_of
 from sonde.ledger.records import DONE, REUSED, RUNNING, SMOKE, StageEnd, StageStart
 from sonde.ledger.results import result_columns
-from sonde.ledger.rows import rows_for
+from sonde.ledger.rows import insert_row, rows_for
 from sonde.ledger.runs import add_text, known_run
-from sonde.ledger.schema import names_of, results, runs, stages
+from sonde.ledger.schema import results, runs, stages
 from sonde.ledger.unit_scores import UnitsFile, keep_units
 
 
@@ -27,7 +28,8 @@ def begin_stage(connection: Connection, run: int, start: StageStart) -> int:
     given = {name: getattr(start, name) for name in type(start).__dataclass_fields__}
     begun = {"run_id": run, "state": RUNNING, "reason": "", "started": now()}
     begun["question"] = _question(connection, run, start, purpose)
-    return insert_stage(connection, {**given, **begun, "outputs": {}, "summary": {}, "cost": {}})
+    begun |= {"outputs": {}, "summary": {}, "cost": {}}
+    return insert_row(connection, stages, {**given, **begun})
 
 
 def _question(connection: Connection, run: int, start: StageStart, purpose: str) -> str:
@@ -56,13 +58,6 @@ def known_stage(connection: Connection, stage: int) -> RowMapping:
     return row
 
 
-def insert_stage(connection: Connection, columns: Mapping[str, Any]) -> int:
-    """Insert a stage with the columns of ``stages``; the ledger numbers it. Return the number."""
-    row = {name: columns[name] for name in names_of(stages) if name in columns and name != "id"}
-    made = connection.execute(insert(stages).values(**row)).inserted_primary_key
-    return int(cast("Any", made)[0])
-
-
 def end_stage(
     connection: Connection, stage: int, end: StageEnd, files: Sequence[UnitsFile]
 ) -> None:
@@ -82,35 +77,27 @@ def end_stage(
     connection.execute(update(stages).where(stages.c.id == stage).values(**change))
     keep_units(connection, files)
     hashes = {file.name: file.hash for file in files}
-    insert_results(
-        connection, stage, [result_columns(one, hashes.get(one.units)) for one in end.results]
-    )
+    rows = [result_columns(one, hashes.get(one.units)) for one in end.results]
+    insert_results(connection, known_stage(connection, stage), rows)
 
 
 def insert_results(
-    connection: Connection, stage: int, rows: Sequence[Mapping[str, Any]]
+    connection: Connection, stage: Row, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[int, ...]:
-    """Insert results of a stage with the columns of ``results``; return their numbers.
+    """Insert results of a stage's row with the columns of ``results``; return their numbers.
 
     The run is then found by the words of the stage and of these results, and listed with the first
     that has a score.
-
-    Raises:
-        SondeError: there is no such stage.
     """
-    part = known_stage(connection, stage)
-    numbers: list[int] = []
-    for row in rows:
-        columns = {name: row[name] for name in names_of(results) if name in row and name != "id"}
-        given = insert(results).values(**{**columns, "stage_id": stage})
-        numbers.append(int(cast("Any", connection.execute(given).inserted_primary_key)[0]))
-    _set_headline(connection, part)
+    numbers = [insert_row(connection, results, {**row, "stage_id": stage["id"]}) for row in rows]
+    if rows or stage["state"] == REUSED:
+        _set_headline(connection, stage)
     words = [row[name] for row in rows for name in ("note", "not_applicable")]
-    add_text(connection, part["run_id"], part["reason"], *words)
+    add_text(connection, stage["run_id"], stage["reason"], *words)
     return tuple(numbers)
 
 
-def maker_of(connection: Connection, stage: RowMapping) -> int:
+def maker_of(connection: Connection, stage: Row) -> int:
     """Return the number of the stage that has a stage's results: itself, if it was not reused.
 
     A reused stage has its results itself, too, where the ledger does not know the one that made
@@ -138,7 +125,7 @@ def runs_with_results(
     return tuple(sorted(found))
 
 
-def _made_before(connection: Connection, stage: RowMapping) -> int | None:
+def _made_before(connection: Connection, stage: Row) -> int | None:
     made = (
         select(stages.c.id)
         .where(stages.c.key == stage["key"], stages.c.state == DONE, stages.c.id < stage["id"])
@@ -148,7 +135,7 @@ def _made_before(connection: Connection, stage: RowMapping) -> int | None:
     return connection.execute(made).scalar()
 
 
-def _set_headline(connection: Connection, stage: RowMapping) -> None:
+def _set_headline(connection: Connection, stage: Row) -> None:
     """Let the run be listed with its first result that has a score, or else with its first."""
     columns = (results.c.id, results.c.value, results.c.not_applicable)
     found = connection.execute(

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, or_, select
 
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import now
 from sonde.ledger.processes import Onlooker
 from sonde.ledger.records import DONE, RUNNING, Supersession
-from sonde.ledger.rows import rows_for
+from sonde.ledger.rows import insert_row, rows_for
 from sonde.ledger.runs import known_run
 from sonde.ledger.schema import supersessions
 from sonde.ledger.states import shown_state
@@ -43,7 +43,7 @@ def supersede(connection: Connection, old: int, new: int, why: str) -> None:
             fix="Name a run that is done.",
         )
     row = {"old_run": old, "new_run": new, "why": why, "recorded": now()}
-    connection.execute(insert(supersessions).values(**row))
+    insert_row(connection, supersessions, row)
 
 
 def replaced_by(connection: Connection, ids: Sequence[int]) -> dict[int, int]:

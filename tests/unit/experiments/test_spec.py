@@ -84,3 +84,18 @@ def test_a_sweep_over_the_name_is_refused(experiment):
 def test_a_models_path_starts_at_the_file(experiment):
     spec = read_specification(experiment, ["model=./weights/model"])
     assert spec.variants[0].model_of("acts").name == str(experiment.parent / "weights/model")
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        ("-1", "seed is -1, which is too low: write 0 or more."),
+        ("9223372036854775808", "which is too high: write less than 9223372036854775808."),
+        ("1.5", "which is no whole number"),
+    ],
+)
+def test_a_seed_is_a_number_that_the_ledger_can_hold(experiment, seed, said):
+    with pytest.raises(SondeError) as error:
+        read_specification(experiment, [f"seed={seed}"])
+    assert said in error.value.what
+    read_specification(experiment, ["seed=9223372036854775807"])

@@ -5,15 +5,18 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
+from tests.ledgers import recorded
 
 from sonde.core.errors import SondeError
 from sonde.ledger.clock import age, first_moment, moment_after, now
 from sonde.ledger.columns import dumped, storable
+from sonde.ledger.database import writing
 from sonde.ledger.intervals import against_read, against_stored, interval_read, interval_stored
 from sonde.ledger.records import Against
 from sonde.ledger.rows import AT_ONCE, rows_for
-from sonde.ledger.schema import metadata, runs
+from sonde.ledger.schema import metadata, runs, unit_scores
+from sonde.ledger.unit_scores import UnitsFile, keep_units
 from sonde.stats.interval import Interval
 
 NUMBERS = st.floats(width=64)
@@ -108,3 +111,11 @@ def test_rows_for_many_numbers_are_read_once_each(count):
         wanted = [*range(1, count + 1), *range(1, count + 1)]
         found = [row["id"] for row in rows_for(connection, select(runs), runs.c.id, wanted)]
     assert sorted(found) == list(range(1, count + 1))
+
+
+def test_a_seed_and_a_size_may_have_63_bits(ledger):
+    largest = 2**63 - 1
+    assert ledger.show(recorded(ledger, seed=largest)).run["seed"] == largest
+    with writing(ledger.engine) as connection:
+        keep_units(connection, [UnitsFile("u", "h", largest, None)])
+        assert connection.execute(select(unit_scores.c.size)).scalar() == largest

@@ -43,7 +43,7 @@ class Expected:
     """What a stage, or a run, was expected to take. None is not known; ``unknown`` says why.
 
     ``memory`` is the peak on the device that computes: weights and working memory, and on a CPU
-    the process itself. ``basis`` says what was counted.
+    the process itself. ``tokens`` are those that a model reads. ``basis`` says what was counted.
     """
 
     seconds: float | None = None
@@ -51,6 +51,7 @@ class Expected:
     disk: int | None = None
     joules: float | None = None
     dollars: float | None = None
+    tokens: int = 0
     basis: str = ""
     unknown: str = ""
 
@@ -93,6 +94,7 @@ def total_expected(plans: Iterable[Expected]) -> Expected:
         disk=_whole(_sum(part.disk for part in parts)),
         joules=_sum(part.joules for part in parts),
         dollars=_sum(part.dollars for part in parts),
+        tokens=sum(part.tokens for part in parts),
         unknown="; ".join(dict.fromkeys(part.unknown for part in parts if part.unknown)),
     )
 

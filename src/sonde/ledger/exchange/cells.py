@@ -8,7 +8,7 @@ from typing import Any, cast
 from sonde.core.quantities import dollars_in_words, energy_in_words, seconds_in_words
 from sonde.ledger.exchange.record import RunRecord, VerdictRecord
 from sonde.ledger.intervals import interval_read
-from sonde.ledger.records import SMOKE, SUPERSEDED, ResultRow
+from sonde.ledger.records import DONE, REUSED, SMOKE, SUPERSEDED, ResultRow
 from sonde.ledger.wording import difference_in_words, result_in_words
 
 RESULTS = 6  # that are written out of a stage that chose none
@@ -94,8 +94,14 @@ def _data(run: RunRecord) -> str:
 
 
 def _tokens(run: RunRecord) -> str:
-    counts = [cast("Mapping[str, Any]", stage.summary).get("tokens") for stage in run.stages]
-    found = [count for count in counts if isinstance(count, int)]
+    """Return the tokens that models read, as the stages counted them or, before that, the plan."""
+    counts = [
+        cast("Mapping[str, Any]", where).get("tokens")
+        for stage in run.stages
+        for where in ((stage.summary,) if "tokens" in stage.summary else (stage.planned,))
+        if stage.state in (DONE, REUSED)
+    ]
+    found = [count for count in counts if isinstance(count, int) and count]
     return f"{sum(found):,}" if found else ""
 
 

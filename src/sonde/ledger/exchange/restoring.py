@@ -6,17 +6,17 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, select, text
 
 from sonde.core.errors import SondeError
-from sonde.ledger.clock import now
+from sonde.ledger.columns import Row
 from sonde.ledger.database import writing
-from sonde.ledger.exchange.origins import RUN_ID, imported_origins, known_labels, native_origins
+from sonde.ledger.exchange.linking import link_runs
+from sonde.ledger.exchange.origins import RUN_ID, imported_origins, native_origins
 from sonde.ledger.exchange.record import (
     ClaimRecord,
-    ReplacedRecord,
     ResultRecord,
     RunRecord,
     StageRecord,
@@ -25,18 +25,17 @@ from sonde.ledger.exchange.record import (
 )
 from sonde.ledger.intervals import number
 from sonde.ledger.questions import question_of
-from sonde.ledger.records import RUNNING, SMOKE
+from sonde.ledger.records import REUSED, RUNNING, SMOKE
+from sonde.ledger.rows import insert_row
 from sonde.ledger.runs import insert_run
 from sonde.ledger.schema import (
     claims,
     result_statuses,
     results,
     stages,
-    supersessions,
     verdicts,
 )
-from sonde.ledger.stages import insert_results, insert_stage, maker_of
-from sonde.ledger.supersession import runs_after
+from sonde.ledger.stages import insert_results, maker_of
 from sonde.ledger.unit_scores import UnitsFile, keep_units
 
 PAGE = 100  # runs written in one transaction
@@ -61,7 +60,6 @@ class _Work:
     there: int = 0
     notes: list[str] = field(default_factory=list[str])
     links: list[RunRecord] = field(default_factory=list[RunRecord])
-    labels: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def restore(engine: Engine, records: Iterable[RunRecord]) -> Imported:
@@ -81,15 +79,9 @@ def restore(engine: Engine, records: Iterable[RunRecord]) -> Imported:
             work = _write_page(engine, page, work)
             page = []
     work = _write_page(engine, page, work)
-    if not work.links:
-        return Imported(tuple(work.new), work.there, tuple(work.notes))
-    with writing(engine) as connection:
-        labels = (one.label for record in work.links for one in record.replaced if not one.by)
-        work.labels = known_labels(connection, labels)
-        pairs = ((record, one) for record in work.links for one in record.replaced)
-        # In the order in which it was recorded; what a table says has no time, and comes last.
-        for record, one in sorted(pairs, key=lambda pair: pair[1].recorded or "~"):
-            _link(connection, record, one, work)
+    if work.links:
+        with writing(engine) as connection:
+            work.notes += link_runs(connection, work.links, work.origins)
     return Imported(tuple(work.new), work.there, tuple(work.notes))
 
 
@@ -137,17 +129,20 @@ def _write_run(connection: Connection, record: RunRecord) -> int:
 def _write_stage(connection: Connection, run: int, record: StageRecord, question: str) -> None:
     """Insert a stage. Results that it reused are inserted only where their maker is not here."""
     columns = {**record.model_dump(exclude={"results"}), "run_id": run, "question": question}
-    own = insert_stage(connection, columns)
-    row = connection.execute(select(stages).where(stages.c.id == own)).mappings().one()
-    maker = maker_of(connection, row)
-    query = select(results.c.id).where(results.c.stage_id == maker).order_by(results.c.id)
-    there = list(connection.execute(query).scalars())
+    row = {**columns, "id": insert_row(connection, stages, columns)}
+    there = _results_there(connection, row) if record.state == REUSED else []
     given = [] if there else [_result_columns(result) for result in record.results]
-    there += insert_results(connection, own, given)
+    there += insert_results(connection, row, given)
     # A maker with other results than the file says is a stage of another sonde: its own count.
     for result, written in zip(record.results, there, strict=False):
         for status in result.statuses:
             _write_status(connection, run, written, status)
+
+
+def _results_there(connection: Connection, stage: Row) -> list[int]:
+    """Return the numbers of the results that a reused stage shows, if their maker is here."""
+    query = select(results.c.id).where(results.c.stage_id == maker_of(connection, stage))
+    return list(connection.execute(query.order_by(results.c.id)).scalars())
 
 
 def _result_columns(record: ResultRecord) -> dict[str, Any]:
@@ -170,7 +165,7 @@ def _write_status(connection: Connection, run: int, result: int, record: StatusR
     )
     # What was said by hand of a result comes along with every run that shows the result.
     if not record.by_hand or connection.execute(same).first() is None:
-        connection.execute(insert(result_statuses).values(**row))
+        insert_row(connection, result_statuses, row)
 
 
 def _write_claims(
@@ -196,8 +191,7 @@ def _write_claims(
                 "after_results": int(record.after_results),
                 "replaces": known.get((record.name, record.variant, record.replaces or "")),
             }
-            made = connection.execute(insert(claims).values(**columns)).inserted_primary_key
-            found = int(cast("Any", made)[0])
+            found = insert_row(connection, claims, columns)
         said = (record.name, record.variant, record.hash)
         known[said] = known[*said, record.registered] = found
     return known
@@ -223,7 +217,7 @@ def _write_verdict(
     for name in ("boundary", "p", "p_adjusted"):
         columns[name] = number(columns[name])
     columns["post_hoc"] = int(record.post_hoc)
-    connection.execute(insert(verdicts).values(run_id=run, claim_id=known[key], **columns))
+    insert_row(connection, verdicts, {**columns, "run_id": run, "claim_id": known[key]})
 
 
 def _file(name: str, record: Any) -> UnitsFile:
@@ -240,30 +234,3 @@ def _file(name: str, record: Any) -> UnitsFile:
             fix="The file was changed or cut; export it again.",
         )
     return UnitsFile("", name, record.size, zlib.compress(content))
-
-
-def _link(connection: Connection, record: RunRecord, one: ReplacedRecord, work: _Work) -> None:
-    """Record what replaced a run, where both are here and it is not recorded yet."""
-    old = work.origins.get(record.origin)
-    if old is None:
-        return  # left out
-    new = work.origins.get(one.by) if one.by else work.labels.get(one.label)
-    if new is None:
-        work.notes.append(
-            f"{record.label} was {record.shown} by {one.label or one.by}, which is neither in the "
-            "file nor in this ledger: import it too, then supersede by hand."
-        )
-    elif old in (new, *runs_after(connection, new)):
-        work.notes.append(
-            f"{record.label} and {one.label or one.by} would supersede each other, which is left "
-            "out."
-        )
-    elif not _is_linked(connection, old, new, one.why):
-        row = {"old_run": old, "new_run": new, "why": one.why, "recorded": one.recorded or now()}
-        connection.execute(insert(supersessions).values(**row))
-
-
-def _is_linked(connection: Connection, old: int, new: int, why: str) -> bool:
-    table = supersessions.c
-    same = select(table.id).where(table.old_run == old, table.new_run == new, table.why == why)
-    return connection.execute(same).first() is not None

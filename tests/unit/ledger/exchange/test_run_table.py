@@ -1,14 +1,14 @@
 import io
 
 import pytest
-from tests.ledgers import CLAIM, recorded, verdict
+from tests.ledgers import CLAIM, START, recorded, verdict
 
 from sonde.core.errors import SondeError
 from sonde.ledger.exchange import export_runs, import_runs
 from sonde.ledger.exchange.cells import COLUMNS
 from sonde.ledger.exchange.markdown_table import read_table
 from sonde.ledger.ledger import Ledger
-from sonde.ledger.records import Measured, RunFilter
+from sonde.ledger.records import Measured, RunFilter, StageEnd, StageStart
 from sonde.stats.interval import Interval
 
 HEADER = f"| {' | '.join(COLUMNS)} |\n"
@@ -192,6 +192,22 @@ def test_a_run_of_sondes_own_fills_the_cells(ledger):
         "status": "done",
         "notes": "Why <b>? chosen inside.",
     }
+
+
+def test_tokens_are_those_that_stages_counted_or_the_plan(ledger):
+    run = ledger.begin_run(START)
+    for name, planned, state, summary in (
+        ("acts", {"tokens": 1200}, "done", {}),
+        ("more", {"tokens": 50}, "done", {"tokens": 34}),
+        ("shut", {"tokens": 7000}, "failed", {}),
+        ("truth", {"tokens": 0}, "done", {}),
+    ):
+        start = StageStart(name, "extract", name, "/x", planned=planned)
+        ledger.end_stage(ledger.begin_stage(run, start), StageEnd(state, summary=summary))
+    ledger.end_run(run, "done")
+    recorded(ledger)
+    rows = [dict(zip(COLUMNS, one, strict=True)) for one in cells(exported(ledger))]
+    assert [one["tokens"] for one in rows] == ["1,234", ""]
 
 
 def test_verdicts_statuses_and_costs_stand_in_the_table(ledger):
