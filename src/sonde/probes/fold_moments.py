@@ -5,10 +5,10 @@ where means are large or folds lie far apart; leaving folds out is merging the o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float32, Float64, Int
+from jaxtyping import Bool, Float32, Float64, Int
 from torch import Tensor
 
 from sonde.activations.gram import lower_gram, mirrored
@@ -19,12 +19,20 @@ from sonde.probes.solver import scale_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standards:
-    """What rows are standardised by: their number, mean and scale, and the trace of z'z."""
+    """What rows are standardised by: their number, mean and scale, and the trace of z'z.
+
+    ``varies`` says which coordinates are not constant; the scale of the others is 1.
+    """
 
     n: int
     mean: Float64[Tensor, " d_model"]
     scale: Float64[Tensor, " d_model"]
+    varies: Bool[Tensor, " d_model"]
     trace: float
+
+    def unscaled(self) -> "Standards":
+        """Return what centres rows and leaves them their unit; the trace is no longer known."""
+        return replace(self, scale=torch.ones_like(self.scale), trace=float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +60,17 @@ class Spread:
         middle = n @ mean / total
         square = self.square[where].sum(dim=0) + n @ (mean - middle).square()
         scale = scale_of(square[None] / total, middle[None], int(total))[0]
-        return Standards(int(total), middle, scale, float((square / scale.square()).sum()))
+        relative = square / scale.square()
+        varies = relative > total / 2  # it is n, or rounding where a coordinate is constant
+        return Standards(int(total), middle, scale, varies, float(relative.sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GramFit:
-    """Some folds of a layer as z'z and z'(y - centre), z standardised by them."""
+    """Some folds of a layer as z'z and z'(y - centre), z standardised by them.
+
+    The row of a constant coordinate is that of the identity times n.
+    """
 
     standards: Standards
     centre: Float64[Tensor, " column"]
@@ -87,6 +100,29 @@ class GramFit:
     def weights(self, penalties: Sequence[float]) -> Float64[Tensor, "penalty column d_model"]:
         """(z'z + penalty I)^-1 z'(y - centre)."""
         return solve_shifted(self, penalties, self.cross)
+
+    def square_norm(self) -> float:
+        """Return the square of the Frobenius norm of z'z, without what stands for constants."""
+        constant = int((~self.standards.varies).sum())
+        return float(self.square.square().sum()) - constant * self.n**2
+
+    def scatter(self) -> Float64[Tensor, "d_model d_model"]:
+        """Return z'z in its own memory, zero where a coordinate is constant."""
+        return self.square * self.standards.varies
+
+    def first(self, count: int) -> "GramFit":
+        """Keep the first targets alone."""
+        return replace(self, centre=self.centre[:count], cross=self.cross[:count])
+
+    def unscaled(self) -> "GramFit":
+        """Return the fit on rows that are centred and keep their unit."""
+        scale = self.scale
+        return GramFit(
+            self.standards.unscaled(),
+            self.centre,
+            self.square * scale * scale[:, None],
+            self.cross * scale,
+        )
 
     def __len__(self) -> int:
         return len(self.square)
@@ -164,4 +200,10 @@ class FoldMoments:
             square += self.scatter[fold]
         square.div_(standards.scale).div_(standards.scale[:, None])
         cross = self.cross[where].sum(dim=0) + (self.y_mean[where] - centre).T @ weighted
-        return GramFit(standards, centre, square, cross / standards.scale)
+        cross.div_(standards.scale)
+        # A coordinate that is constant here says nothing. With a diagonal like the others' it gets
+        # no weight and leaves the matrix its inverse.
+        constant = (~standards.varies).nonzero()[:, 0]
+        square[constant], square[:, constant], cross[:, constant] = 0.0, 0.0, 0.0
+        square[constant, constant] = float(standards.n)
+        return GramFit(standards, centre, square, cross)

@@ -52,6 +52,14 @@ class Fit(Protocol):
         """(z'z + penalty I)^-1 z'(y - centre)."""
         ...
 
+    def square_norm(self) -> float:
+        """The square of the Frobenius norm of z'z."""
+        ...
+
+    def first(self, count: int) -> "Fit":
+        """Keep the first targets alone: those of the labels."""
+        ...
+
 
 @runtime_checkable
 class Side(Protocol):

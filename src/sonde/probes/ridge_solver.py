@@ -13,7 +13,7 @@ from sonde.probes.reader import Linear, folded
 from sonde.probes.row_side import RowSide
 
 
-def smaller_side(problem: Problem) -> Side:
+def smaller_side(problem: Problem) -> RowSide | CoordinateSide:
     """Prepare the side with the smaller matrices."""
     rows, width = problem.x.shape[1:]
     return RowSide.of(problem) if rows <= width else CoordinateSide.of(problem)
@@ -47,8 +47,7 @@ class Ridge:
         targets = self.side.problem.y.shape[2]  # those of repetition 0 come first
         readers: list[Linear] = []
         for layer, alpha in enumerate(penalty.tolist()):
-            fit = self.side.fit(layer, ())
-            weight = fit.weights([alpha])[:, :targets]
-            bias = fit.centre[None, :targets]
-            readers += folded(weight, bias, fit.mean[None], fit.scale[None])
+            fit = self.side.fit(layer, ()).first(targets)
+            weight = fit.weights([alpha])
+            readers += folded(weight, fit.centre[None], fit.mean[None], fit.scale[None])
         return tuple(readers)

@@ -1,12 +1,12 @@
 """The ``[row, row]`` side: fewer rows than coordinates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from sonde.activations.gram import lower_gram
+from sonde.activations.gram import lower_gram, mirrored
 from sonde.probes.fold_moments import Spread, Standards
 from sonde.probes.linear_fits import columns
 from sonde.probes.problem import Problem
@@ -83,6 +83,23 @@ class KernelFit:
         """z'(z z' + penalty I)^-1 (y - centre)."""
         dual = solve_shifted(self, penalties, self.y)
         return self.back(dual.flatten(0, 1)).unflatten(0, dual.shape[:2])
+
+    def square_norm(self) -> float:
+        """Return the square of the Frobenius norm of z z', which is that of z'z."""
+        lower = self.double()
+        return float(2 * lower.tril(-1).square().sum() + lower.diagonal().square().sum())
+
+    def scatter(self) -> Float64[Tensor, "row row"]:
+        """Return z z'."""
+        return mirrored(self.double())
+
+    def first(self, count: int) -> "KernelFit":
+        """Keep the first targets alone."""
+        return replace(self, centre=self.centre[:count], y=self.y[:count])
+
+    def unscaled(self) -> "KernelFit":
+        """Return the fit on rows that are centred and keep their unit."""
+        return replace(self, standards=self.standards.unscaled())
 
     def back(self, right: Float64[Tensor, "column row"]) -> Float64[Tensor, "column d_model"]:
         """Multiply columns with z'."""
