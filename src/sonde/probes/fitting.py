@@ -12,7 +12,7 @@ from sonde.probes.baseline import baselines
 from sonde.probes.duplicates import without_duplicates
 from sonde.probes.kinds import KINDS
 from sonde.probes.layers import layer_results
-from sonde.probes.names import DIRECTION, SHUFFLED
+from sonde.probes.names import DIRECTION, SHUFFLED, WEIGHTS
 from sonde.probes.random_weights import with_random_weights
 from sonde.probes.results import ProbeResults
 from sonde.probes.selection import select
@@ -180,8 +180,9 @@ def _edges(swept: Sequence[Swept], settings: AnyProbeSettings) -> list[str]:
 
 def _without_controls(settings: AnyProbeSettings, untrained: Activations | None) -> dict[str, str]:
     off = {SHUFFLED: "shuffles", DIRECTION: "directions"}
-    return {
+    missing = {
         name: f"switched off by {key}: 0"
         for name, key in off.items()
         if getattr(settings, key) == 0
     }
+    return missing if untrained is not None else {**missing, WEIGHTS: NO_WEIGHTS}

@@ -4,7 +4,7 @@ import pytest
 from planted import activations, as_examples, planted_classes, planted_numbers
 from sonde import probes
 from sonde.probes.length import length_features
-from sonde.probes.names import BAG, LENGTH
+from sonde.probes.names import BAG, DIRECTION, LENGTH, WEIGHTS
 
 QUICK = {"resamples": 50, "shuffles": 1, "directions": 0}
 
@@ -41,8 +41,10 @@ def test_tokens_alone_are_a_length_where_no_texts_are_known():
     assert found.baselines[LENGTH].score.value == 1.0
     assert found.missing == {
         BAG: "no texts were given",
-        "random direction": "switched off by directions: 0",
+        DIRECTION: "switched off by directions: 0",
+        WEIGHTS: "no activations of random weights were given",
     }
+    assert "random weights: no control (no activations of random weights were given)" in str(found)
     assert found.baselines[LENGTH].scored.unit.tolist() == sorted(acts.rows.example.tolist())
 
 
