@@ -44,7 +44,7 @@ def test_pooled_auroc_is_no_less_than_within_the_folds(fit, given, sizes):
         found.append([np.mean(within), *pooled])
     within, shared, as_said = np.mean(found, axis=0)
     assert shared == pytest.approx(within, abs=0.02)
-    assert as_said < within - 0.01
+    assert as_said < min(within, shared) - 0.005
 
 
 def test_each_folds_answers_have_a_mean_square_of_one_and_keep_their_sign():
