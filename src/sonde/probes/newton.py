@@ -29,6 +29,7 @@ from sonde.probes.newton_equations import Axes, Equations, inverse, runs, times
 NEWTON_STEPS = 100
 HALVINGS = 40
 OLD = 0.03  # products for each coordinate, beyond which a new inverse is the cheaper way
+PATIENCE = 6  # steps that may pass without halving the distance to the optimum
 NEAR = 1e-9  # share of F; a fit that rounding keeps from its tolerance has still converged
 
 
@@ -86,6 +87,7 @@ def fit(fits: Fits) -> Fit:
     f = theta[..., -1:].repeat(1, 1, 1, z.shape[1])
     active = fits.likelihood.varies.expand(len(z), -1).clone()
     gap = torch.where(active, torch.inf, 0.0).to(z)
+    best, since = gap.clone(), torch.zeros_like(gap)
     newton = Newton(fits.z.to(torch.float32))
     for _ in range(NEWTON_STEPS):
         columns = active.any(dim=0).nonzero()[:, 0]
@@ -95,9 +97,15 @@ def fit(fits: Fits) -> Fit:
         step, along, gap[:, columns] = newton.step(part, theta[:, columns], f[:, columns])
         theta[:, columns] += step
         f[:, columns] += along
-        active[:, columns] &= ~(gap[:, columns] <= part.tolerance)
-        if newton.lost:
-            break
+        active &= ~(gap <= fits.tolerance)
+        since = torch.where(gap < best / 2, 0, since + 1)
+        best = torch.minimum(best, gap)
+        stuck = active & ((since >= PATIENCE) | gap.isinf())
+        if bool(stuck.any()):
+            since.zero_()
+            # In float64 it is rounding that keeps a fit from its tolerance, or no step is left.
+            if newton.exact(z):
+                active &= ~(stuck & ((gap <= NEAR) | gap.isinf()))
     return Fit(theta, gap <= fits.tolerance.clamp(min=NEAR))
 
 
@@ -108,7 +116,13 @@ class Newton:
         self.z = z
         self.inverses: dict[int, Tensor] = {}
         self.old: set[int] = set()  # the groups that need an inverse, or a new one
-        self.lost = False  # whether float64 too yields no descent
+
+    def exact(self, z: Float[Tensor, "layer row coordinate"]) -> bool:
+        """Go on in the type of z; return whether that is nothing new."""
+        already = self.z.dtype == z.dtype
+        if not already:
+            self.z, self.inverses = z, {}
+        return already
 
     def step(self, fits: Fits, theta: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return a step of every fit, what it adds to the logits, and how far off it was before."""
@@ -123,8 +137,6 @@ class Newton:
         gap = decrement.abs() / (2 * before.clamp(min=1e-300))
         sound = (decrement >= 0) & (length > 0)
         gap = torch.where(sound, gap, torch.where(gap <= NEAR, 0.0, torch.inf))
-        if bool(gap.isinf().any()):
-            self._retreat(fits)
         length = torch.where(sound, length, 0.0)[..., None, None]
         return length * step.nan_to_num(), length * along.nan_to_num(), gap
 
@@ -145,11 +157,6 @@ class Newton:
         few = OLD * self.z.shape[2]
         self.old = {group for group, here in groups if int(products[here].sum()) > few}
         return step
-
-    def _retreat(self, fits: Fits) -> None:
-        """Go on in float64; where that was it already, give up."""
-        self.lost = self.z.dtype == fits.z.dtype
-        self.z, self.inverses = fits.z, {}
 
 
 def _line_search(

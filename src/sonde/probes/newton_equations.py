@@ -133,7 +133,7 @@ class Equations:
                 left, system = left[here], _System(system.of.part(here))
                 residual, search = residual[:, here], search[:, here]
                 size, goal = size[:, here], goal[:, here]
-        return solution.to(right) * unit, products
+        return self.likelihood.told(solution.to(right) * unit), products
 
 
 class _System:
