@@ -1,6 +1,5 @@
-"""What the README shows works: its experiment is valid, its Python compiles, its links lead on."""
+"""What the README shows works: its experiment is valid, its Python runs, its links lead on."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -37,9 +36,16 @@ def test_all_yaml_can_be_read(page):
         assert yaml.safe_load(block)
 
 
-def test_the_readmes_python_compiles():
-    for block in blocks("README.md", "python"):
-        ast.parse(block)
+def test_the_readmes_python_runs(capsys):
+    """As it stands, but on a tiny model with random weights."""
+    (block,) = blocks("README.md", "python")
+    assert block.count('"smollm2-135m-instruct"') == 1
+    names = {}
+    exec(block.replace("smollm2-135m-instruct", "random:llama"), names)
+    results = names["results"]
+    assert len(results.layers) == names["model"].info.n_layers
+    shown = f"{results.best_layer.hook} {results.selected} {results.baseline}"
+    assert capsys.readouterr().out.strip() == shown
 
 
 @pytest.mark.parametrize("page", PAGES)
