@@ -17,6 +17,8 @@ from sonde.experiments.stages import AnyStage
 Kind: TypeAlias = Literal["probe", "store", "result", "stage", "experiment", "runs", "file"]
 MANIFEST = "manifest.json"
 FILE_ENDINGS = (".yaml", ".yml")
+TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".md", ".txt")
+LEDGERS = (".sqlite", ".db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,33 @@ def identify(path: Path) -> Found:
             return Found(kind, path)
     if not path.exists():
         raise SondeError(f"{path} does not exist.")
+    if path.is_file():
+        raise _no_result(path)
     raise SondeError(
         f"{path} is nothing that sonde wrote, or is unfinished.",
         fix="Give a probe's .safetensors file, a store of activations, or a folder of results.",
+    )
+
+
+def _no_result(path: Path) -> SondeError:
+    """Return what is wrong with a file: it is part of a result, a table, a ledger, or neither."""
+    for folder in path.resolve().parents:
+        if (folder / DONE).is_file() or (folder / MANIFEST).is_file():
+            return SondeError(
+                f"{path} is one file of the result in {folder}.", fix=f"Give {folder}."
+            )
+    if path.suffix in LEDGERS:
+        return SondeError(
+            f"{path} is a database, not a result.", fix=f"Try sonde ledger list --ledger {path}."
+        )
+    if path.suffix in TABLES:
+        return SondeError(
+            f"{path} is a table, of data or of runs, not a result.",
+            fix="An experiment reads data (`kind: data`), and sonde ledger import reads runs.",
+        )
+    return SondeError(
+        f"{path} is nothing that sonde wrote.",
+        fix="Give a probe's .safetensors file, an experiment file, or a folder of results.",
     )
 
 

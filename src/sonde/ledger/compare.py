@@ -6,7 +6,7 @@ from math import hypot, isnan
 from typing import TYPE_CHECKING, Any, cast
 
 from sonde.core.errors import SondeError
-from sonde.ledger.differences import Different, differing
+from sonde.ledger.differences import Different, differing, differing_claims
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.records import ResultRow, RunDetail
 from sonde.ledger.wording import difference_in_words, number_in_words
@@ -15,6 +15,18 @@ from sonde.stats.interval import Interval
 if TYPE_CHECKING:
     from sonde.stats.effects import Effect
 
+CLAIMS = "claims"  # of the settings
+REST = {
+    "name": "experiment",
+    "variant": "variant",
+    "purpose": "purpose",
+    "seed": "seed",
+    "model": "model",
+    "commit_hash": "commit",
+    "dirty": "uncommitted changes",
+    "spec_path": "experiment file",
+}
+IN_SETTINGS = ("name", "purpose", "seed", "model")
 FROM_INTERVALS = "from the intervals"
 
 
@@ -57,7 +69,8 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison:
     first, second = ledger.details([a, b])
     pairs = list(_matched(first.results, second.results))
     differences = {
-        "Settings": differing(first.run["resolved"], second.run["resolved"]),
+        "Settings": differing(_settings(first), _settings(second)),
+        "Claims": differing_claims(_claims(first), _claims(second)),
         "Changes by --set": differing(_overrides(first), _overrides(second)),
         "Data": differing(_part(first, "files"), _part(second, "files")),
         "Weights": differing(_part(first, "model"), _part(second, "model")),
@@ -94,6 +107,14 @@ def _matched(
         yield left[0], right[0]
 
 
+def _settings(detail: RunDetail) -> dict[str, Any]:
+    return {name: value for name, value in detail.run["resolved"].items() if name != CLAIMS}
+
+
+def _claims(detail: RunDetail) -> Mapping[str, Any]:
+    return detail.run["resolved"].get(CLAIMS) or {}
+
+
 def _overrides(detail: RunDetail) -> dict[str, str]:
     pairs = (str(change).partition("=") for change in detail.run["overrides"])
     return {path: value for path, _, value in pairs}
@@ -113,12 +134,9 @@ def _hashes(detail: RunDetail) -> set[str]:
 
 
 def _rest(detail: RunDetail) -> dict[str, Any]:
-    names = ("name", "variant", "purpose", "seed", "commit_hash", "dirty", "spec_path", "model")
-    rest = {name: detail.run[name] for name in names}
-    # These are in the settings, where there are any.
-    if detail.run["resolved"]:
-        rest = {name: rest[name] for name in names if name not in ("name", "seed", "model")}
-    return rest
+    # Some are in the settings, where there are any.
+    left = [name for name in REST if not (detail.run["resolved"] and name in IN_SETTINGS)]
+    return {REST[name]: detail.run[name] for name in left}
 
 
 def _compared(ledger: Ledger, a: ResultRow, b: ResultRow, same_data: bool) -> ComparedResult:

@@ -37,6 +37,22 @@ def differing(a: Any, b: Any) -> tuple[Different, ...]:
     )
 
 
+def differing_claims(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Different, ...]:
+    """Return one difference a claim: what it says otherwise, or its statement if a side lacks it.
+
+    ``{"by": 0.05}`` beside ``{"by": 0.1}``; claims are as the settings have them, by name.
+    """
+    found: list[Different] = []
+    for name in dict.fromkeys((*a, *b)):
+        if name not in a or name not in b:
+            one, other = (side[name]["statement"] if name in side else ABSENT for side in (a, b))
+            found.append(Different(name, one, other))
+        elif changes := differing(a[name], b[name]):
+            sides = ({one.path: one.a for one in changes}, {one.path: one.b for one in changes})
+            found.append(Different(name, *sides))
+    return tuple(found)
+
+
 def _leaves(value: Any, other: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and (value or (isinstance(other, Mapping) and other)):
         beside: Any = cast("Any", other) if isinstance(other, Mapping) else {}

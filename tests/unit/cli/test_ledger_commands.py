@@ -171,7 +171,7 @@ def test_compare_says_what_differs(ledger, tmp_path, run):
     code, said = run("compare", 1, 2)
     assert code == 0
     assert "Versions A B torch 2 3" in said
-    assert "No difference in settings, changes by --set" in said
+    assert "No difference in settings, claims, changes by --set" in said
     assert "No result is in both runs." in said
     assert "Only in A: news.selected, news.blocks.3, news.bare. Only in B: truth.other." in said
     said = run("compare", 1, 1)[1]
@@ -179,6 +179,17 @@ def test_compare_says_what_differs(ledger, tmp_path, run):
         "news.selected, auroc A 0.912 [0.880, 0.941] B 0.912 [0.880, 0.941] B − A = 0.000" in said
     )
     assert "A – B – One result" in said
+
+
+def test_compare_writes_a_claim_in_one_row_and_no_names_of_columns(ledger, run, screen):
+    screen(160)
+    for by, path in ((0.05, "/x/a.yaml"), (0.1, "/x/b.yaml")):
+        claim = {"statement": "So.", "by": by, "level": 0.9 + by}
+        recorded(ledger, resolved={"claims": {"it": claim}}, spec_path=path)
+    said = run("compare", 1, 2)[1]
+    assert "Claims A B it by 0.05, level 0.95 by 0.1, level 1" in said
+    assert "experiment file /x/a.yaml /x/b.yaml" in said
+    assert "spec_path" not in said
 
 
 def test_supersede_needs_a_reason_and_says_what_became_of_the_run(ledger, run):

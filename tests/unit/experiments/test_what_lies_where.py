@@ -57,6 +57,22 @@ def test_every_level_is_told_from_the_others(runs, experiment):
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("one/news/k1/examples.jsonl", r"is one file of the result in .*k1\. Give .*k1\.$"),
+        ("runs.parquet", "is a table, of data or of runs.* sonde ledger import reads runs"),
+        ("ledger.sqlite", "is a database.* sonde ledger list --ledger .*ledger.sqlite"),
+        ("notes/x.bin", "is nothing that sonde wrote. Give"),
+    ],
+)
+def test_a_file_that_is_no_result_is_refused_with_what_it_is(runs, name, said):
+    if not (runs / name).exists():
+        (runs / name).write_text("x")
+    with pytest.raises(SondeError, match=said):
+        identify(runs / name)
+
+
+@pytest.mark.parametrize(
     ("path", "keys"),
     [
         (".", ["k1", "k2", "k3"]),

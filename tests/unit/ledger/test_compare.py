@@ -161,10 +161,28 @@ def test_what_the_runs_were_made_of_is_compared(ledger):
     )
     assert found["Data"] == (Different("texts.path", "aaa", "bbb"),)
     assert found["Versions"] == (Different("torch", "2", "3"),)
-    assert found["The rest"] == (Different("commit_hash", "abc", "abd"),)
-    for topic in ("Weights", "Inputs of stages", "Hardware", "Facts"):
+    assert found["The rest"] == (Different("commit", "abc", "abd"),)
+    for topic in ("Claims", "Weights", "Inputs of stages", "Hardware", "Facts"):
         assert found[topic] == ()
     assert not any(compare(ledger, a, a).differences.values())
+
+
+def test_claims_are_compared_a_row_each(ledger):
+    it = {"statement": "So.", "by": 0.05, "level": 0.95, "over": 0.5}
+    a, b = (
+        recorded(ledger, resolved={"seed": 1, "claims": claims})
+        for claims in (
+            {"it": it, "same": it, "gone": it},
+            {"it": {**it, "by": 0.1, "over": "t.x"}, "same": it, "new": it},
+        )
+    )
+    found = compare(ledger, a, b).differences
+    assert found["Settings"] == ()
+    assert found["Claims"] == (
+        Different("it", {"by": 0.05, "over": 0.5}, {"by": 0.1, "over": "t.x"}),
+        Different("gone", "So.", ABSENT),
+        Different("new", ABSENT, "So."),
+    )
 
 
 def test_a_run_that_is_not_there_is_refused(ledger):
