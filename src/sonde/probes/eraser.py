@@ -91,9 +91,14 @@ class Eraser:
 
 
 def fit_erasers(
-    acts: Activations, y: Labels, *, method: Method = "leace", numbers: bool = False
+    acts: Activations,
+    y: Labels,
+    *,
+    method: Method = "leace",
+    numbers: bool = False,
+    hooks: Sequence[HookPoint] | None = None,
 ) -> tuple[Eraser, ...]:
-    """Fit an eraser of the labels at every hook point and position.
+    """Fit an eraser of the labels at every hook point (or those named) and position.
 
     Labels are classes, two or more; with ``numbers`` they are numbers, one or several an example.
 
@@ -104,7 +109,7 @@ def fit_erasers(
     return tuple(
         _fitted(acts, hook, position, targets, method)
         for position in dict.fromkeys(targets.position.tolist())
-        for hook in acts.hooks
+        for hook in (acts.hooks if hooks is None else hooks)
     )
 
 

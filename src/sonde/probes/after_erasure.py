@@ -81,6 +81,14 @@ class ErasureCheck:
     failed: tuple[FailedLayer, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def name_of(self, layer: LayerErasure) -> str:
+        """Return the name of a layer's result: its hook point, and position if there are several.
+
+        As in ``ProbeResults``.
+        """
+        several = len({one.position for one in self.layers}) > 1
+        return f"{layer.hook} {layer.position}" if several else str(layer.hook)
+
     def table(self) -> list[dict[str, Any]]:
         """Return one row a layer."""
         return [

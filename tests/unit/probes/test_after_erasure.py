@@ -3,7 +3,7 @@ import pytest
 from tests.planted import activations, planted_classes, planted_numbers
 
 from sonde.core.errors import SondeError
-from sonde.probes.erasure_check import erasure_check
+from sonde.probes.after_erasure import erasure_check
 from sonde.probes.settings import LogisticSettings, RidgeSettings
 
 QUICK = {"resamples": 50, "shuffles": 2, "penalties": (1.0, 100.0)}
