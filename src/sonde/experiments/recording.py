@@ -1,6 +1,5 @@
 """Write what a run does into the ledger, as it does it."""
 
-import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sonde.core.errors import SondeError
-from sonde.core.files import fingerprint
 from sonde.core.progress import Step
 from sonde.experiments.cost import Cost, Expected, total_cost, total_expected
 from sonde.experiments.cost.heartbeat import Heartbeat
 from sonde.experiments.cost.stopwatch import Stopwatch
 from sonde.experiments.folder import Done
-from sonde.experiments.hardware import describe_machine, package_versions
 from sonde.experiments.metering import Metering
+from sonde.experiments.run_start import run_start
 from sonde.experiments.spec import Planned, Specification
 from sonde.experiments.stage import Outcome, Stage
 from sonde.experiments.stage_record import StageRecord
@@ -27,7 +25,6 @@ from sonde.ledger.records import (
     INTERRUPTED,
     REUSED,
     SKIPPED,
-    RunStart,
     StageEnd,
     StageStart,
 )
@@ -198,7 +195,7 @@ class Recorder:
     def _begin(self) -> "tuple[Ledger, int]":
         ledger = self.opened()
         if self.run is None:
-            self.run = ledger.begin_run(self._start())
+            self.run = ledger.begin_run(run_start(self.spec, self.planned, self.root))
             waiting, self._waiting = self._waiting, []
             for start, end in waiting:
                 self._note(start, end)
@@ -223,43 +220,6 @@ class Recorder:
             return {}
         planned = total_expected(expected for _, expected in ended)
         return {**total.to_json(), "planned": planned.to_json()}
-
-    def _start(self) -> RunStart:
-        experiment = self.planned.experiment
-        resolved = experiment.model_dump(mode="json")
-        commit, dirty = commit_of(self.spec.base)
-        return RunStart(
-            name=experiment.name,
-            variant=self.planned.label,
-            question=experiment.question,
-            seed=experiment.seed,
-            spec_path=str(self.spec.path),
-            spec_text=self.spec.text,
-            overrides=self.spec.overrides,
-            resolved=resolved,
-            spec_hash=fingerprint(resolved),
-            folder=str(self.root),
-            commit_hash=commit,
-            dirty=dirty,
-            versions=package_versions(),
-            hardware=describe_machine(),
-            purpose=experiment.purpose,
-        )
-
-
-def commit_of(folder: Path) -> tuple[str | None, bool | None]:
-    """Return the git commit that a folder is at and whether it has changes; None outside git."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit.strip(), bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
-    return done.stdout
 
 
 def _words(error: BaseException) -> str:

@@ -9,7 +9,8 @@ import pytest
 from sonde.core.errors import SondeError
 from sonde.experiments.cost import Expected
 from sonde.experiments.folder import ResultFolder
-from sonde.experiments.recording import Recorder, commit_of
+from sonde.experiments.recording import Recorder
+from sonde.experiments.run_start import commit_of
 from sonde.experiments.runner import Options
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stage import Outcome
