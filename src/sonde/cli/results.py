@@ -5,7 +5,7 @@ from typing import Any
 
 from sonde.cli.claims import print_claims
 from sonde.cli.console import heading, say, table
-from sonde.core.words import in_words
+from sonde.core.words import in_words, true_minus
 from sonde.experiments.reports import VariantReport
 from sonde.probes.names import in_order
 
@@ -126,7 +126,7 @@ def words(interval: Mapping[str, Any] | None) -> str:
     if not interval:
         return "–"
     value, low, high = (
-        "–" if interval[name] is None else f"{interval[name]:.3f}"
+        "–" if interval[name] is None else true_minus(f"{interval[name]:.3f}")
         for name in ("value", "low", "high")
     )
     return f"{value} [{low}, {high}]"

@@ -34,11 +34,9 @@ def show_file(path: Path) -> None:
 
 
 def _probe(path: Path) -> None:
-    from sonde.probes.artifact import header_of, load_probe
+    from sonde.cli.show_probe import show_probe
 
-    probe = load_probe(path)
-    say(str(probe))
-    _facts(header_of(probe).model_dump(mode="json", exclude={"metrics", "origin", "artifact"}))
+    show_probe(path)
 
 
 def _store(path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from sonde.core.words import true_minus
 from sonde.ledger.records import Against, ResultRow
 from sonde.stats.interval import Interval
 
@@ -10,14 +11,14 @@ IN_WORDS = "in words"  # the metric of a result that came as a text, from a tabl
 
 
 def number_in_words(value: float) -> str:
-    """Return ``0.912``, ``1.2e-05`` or ``∞``; what is not a number is a dash."""
+    """Return ``0.912``, ``1.20e−05`` or ``∞``; what is not a number is a dash."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
+        return "∞" if value > 0 else "−∞"
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.3f}"
-    return f"{value:.2e}"
+        return true_minus(f"{value:.3f}")
+    return true_minus(f"{value:.2e}")
 
 
 def interval_in_words(interval: Interval | None) -> str:
@@ -31,7 +32,7 @@ def interval_in_words(interval: Interval | None) -> str:
 def difference_in_words(interval: Interval) -> str:
     """Return ``+0.120 [−0.031, +0.271]``, with signs and a true minus."""
     parts = (interval.value, interval.low, interval.high)
-    words = [number_in_words(part).replace("-", "−") for part in parts]
+    words = [number_in_words(part) for part in parts]
     value, low, high = (
         f"+{word}" if part > 0 else word for part, word in zip(parts, words, strict=True)
     )

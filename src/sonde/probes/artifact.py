@@ -140,6 +140,15 @@ def load_probe(path: Path) -> Probe:
     )
 
 
+def header_in(path: Path) -> ProbeHeader:
+    """Return the header as the file has it: its own format and version, whatever wrote it.
+
+    Raises:
+        SondeError: the file is missing, damaged, not a probe, or of a later format.
+    """
+    return _read(path)[0]
+
+
 def _read(path: Path) -> tuple[ProbeHeader, dict[str, Tensor]]:
     if not path.is_file():
         raise SondeError(f"{path} does not exist.", fix="Give a probe's .safetensors file.")

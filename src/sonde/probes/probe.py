@@ -12,6 +12,7 @@ from torch import Tensor
 from sonde.activations.activations import Activations, Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
+from sonde.core.words import in_words
 from sonde.models.model import ModelInfo
 from sonde.probes.reader import Linear, Reader, read_rows
 from sonde.probes.settings import Says
@@ -178,9 +179,9 @@ class Probe:
             self._same_model(acts.origin.model, acts.origin.revision, acts.origin.model_fingerprint)
         if self.hook not in acts.hooks:
             raise SondeError(
-                f"The probe reads {self.hook}, where there are no activations.",
-                fix=f"Extract with hooks={str(self.hook)!r}; there are "
-                f"{', '.join(map(str, acts.hooks))}.",
+                f"The probe reads {self.hook}; the activations given are of "
+                f"{in_words([str(hook) for hook in acts.hooks])}.",
+                fix=f"Extract with hooks={str(self.hook)!r}.",
             )
         x = acts.tensor(self.hook)
         if not self.reader.pools:
@@ -251,4 +252,4 @@ def _named(name: str, revision: str, fingerprint: str) -> str:
         parts.append(f"revision {revision}")
     if fingerprint:
         parts.append(f"weights {fingerprint[:12]}")
-    return " ".join([parts[0], *(f"({part})" for part in parts[1:])])
+    return f"{parts[0]} ({', '.join(parts[1:])})" if len(parts) > 1 else parts[0]

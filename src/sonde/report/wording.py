@@ -7,7 +7,6 @@ from sonde.probes.names import BASELINES, CONTROLS, in_order
 from sonde.stats.interval import Interval
 
 MISSING = "–"
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def figure(value: float | None, digits: int = 2) -> str:
@@ -49,16 +48,6 @@ def magnitude(value: float | None) -> str:
     digits = 2 if size < 1 else 1 if size < 10 else 0
     text = f"{size:,.{digits}f}"
     return f"−{text}" if value < 0 else text
-
-
-def power(value: float) -> str:
-    """Write a size on a logarithmic grid: ``0.1``, ``300``, ``10⁵``, ``3·10⁻⁴``."""
-    if value == 0 or not math.isfinite(value) or 0.01 <= abs(value) < 10_000:
-        return f"{value:,g}".replace("-", "−") if math.isfinite(value) else MISSING
-    exponent = math.floor(math.log10(abs(value)) + 1e-12)
-    front = f"{value / 10.0**exponent:.3g}".replace("-", "−")
-    raised = str(exponent).translate(_RAISED)
-    return f"10{raised}" if front == "1" else f"{front}·10{raised}"
 
 
 def share(part: float, whole: float = 1.0) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sonde.core.words import true_minus
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -18,4 +20,4 @@ class Interval:
     level: float = 0.95
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return true_minus(f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde.core.words import in_words
+from sonde.core.words import in_words, power, true_minus
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,25 @@ def test_nothing_of_pythons_notation_is_left(value):
     assert words
     assert not set(words) & set("{}[]'")
     assert not {"None", "True", "False"} & set(words.replace("(", " ").replace(",", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1, "0.1"),
+        (1.0, "1"),
+        (300, "300"),
+        (1e4, "10⁴"),
+        (1e5, "10⁵"),
+        (3e-4, "3·10⁻⁴"),
+        (0, "0"),
+    ],
+)
+def test_penalties_are_written_as_powers(value, text):
+    assert power(value) == text
+
+
+def test_numbers_have_a_true_minus():
+    assert true_minus("-0.067 [-0.1, 0.2]") == "−0.067 [−0.1, 0.2]"
+    assert in_words(-0.3) == "−0.3"
+    assert in_words("a-b") == "a-b"

@@ -24,7 +24,6 @@ from sonde.report import (
 from sonde.report.colours import STEPS
 from sonde.report.matrix import step_of
 from sonde.report.sections import calibration, confusion_matrix, penalty_map, transfer
-from sonde.report.wording import power
 from sonde.stats.interval import Interval
 
 MAP = PenaltyMap(
@@ -147,22 +146,6 @@ def test_many_classes_are_numbered_and_very_many_are_in_the_table_only():
     names = tuple(f"class {number}" for number in range(17))
     counts = tuple(tuple(1 for _ in names) for _ in names)
     assert confusion_matrix.prepare(ConfusionMatrix(names, counts))["drawings"] == ""
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.1, "0.1"),
-        (1.0, "1"),
-        (300, "300"),
-        (1e4, "10⁴"),
-        (1e5, "10⁵"),
-        (3e-4, "3·10⁻⁴"),
-        (0, "0"),
-    ],
-)
-def test_penalties_are_written_as_powers(value, text):
-    assert power(value) == text
 
 
 @given(

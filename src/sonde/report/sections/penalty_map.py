@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sonde.core.errors import SondeError
+from sonde.core.words import power
 from sonde.report.sections.penalty_map_chart import chart_of
-from sonde.report.wording import count, figure, listed, power
+from sonde.report.wording import count, figure, listed
 
 NEAR = 0.01  # scores that close are alike
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from sonde.core.words import power
 from sonde.report import charts, svg
 from sonde.report.colours import STEPS
 from sonde.report.matrix import step_of
-from sonde.report.wording import figure, power
+from sonde.report.wording import figure
 
 if TYPE_CHECKING:
     from sonde.report.sections.penalty_map import PenaltyMap
