@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bench.extraction import against_bare, against_peers
 from bench.memory import memory
+from bench.ridge import long as ridge_long
+from bench.ridge import wide as ridge_wide
 from bench.startup import startup
 from bench.table import Line, keep, show
 from bench.trust.run import main as trust
@@ -22,6 +24,8 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "extraction": against_peers,
     "extraction-3000": against_bare,
     "memory": memory,
+    "ridge": ridge_wide,
+    "ridge-30000": ridge_long,
 }
 
 
