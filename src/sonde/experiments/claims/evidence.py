@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sonde.core.errors import SondeError, nearest
 from sonde.experiments.claims.references import ResultReference
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sonde.stats.scores import Scores
 
 SKIPPED = "skipped"
+Found = TypeVar("Found")
 
 
 class NoEvidence(Exception):
@@ -107,13 +108,7 @@ class Findings:
 
     def _result(self, reference: ResultReference, finished: Finished) -> Measured:
         known = self._of(finished)
-        if reference.result not in known:
-            raise NoEvidence(
-                f"{reference.stage} has no result {reference.result!r}."
-                f"{nearest(reference.result, known)}",
-                f"Its results are {_few(list(known))}.",
-            )
-        return known[reference.result]
+        return _known(known, reference.result, f"{reference.stage} has no result")
 
     def _contents(self, variant: str) -> dict[str, Content]:
         """Return what the finished stages of a variant were made of, by key."""
@@ -136,13 +131,16 @@ class Findings:
 
 def _against(reference: ResultReference, measured: Measured) -> Against:
     known = {**measured.controls, **measured.baselines}
-    if reference.against not in known:
+    lacks = f"{reference.stage}.{reference.result} has no control or baseline"
+    return _known(known, reference.against, lacks)
+
+
+def _known(known: Mapping[str, Found], name: str, lacks: str) -> Found:
+    if name not in known:
         raise NoEvidence(
-            f"{reference.stage}.{reference.result} has no control or baseline "
-            f"{reference.against!r}.{nearest(reference.against, known)}",
-            f"It has {_few(list(known)) or 'none'}.",
+            f"{lacks} {name!r}.{nearest(name, known)}", f"It has {_few(list(known)) or 'none'}."
         )
-    return known[reference.against]
+    return known[name]
 
 
 def measured_from(stored: Mapping[str, Any]) -> Measured:

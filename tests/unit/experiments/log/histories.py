@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from tests.ledgers import verdict
+
 from sonde.core.files import fingerprint
 from sonde.experiments.claims.specification import content_of
 from sonde.ledger.ledger import Ledger
@@ -118,22 +120,18 @@ def claim_of(ledger, spec, *, after_results=False):
     return registration
 
 
-def verdict_on(registration, verdict="inconclusive", variant="") -> Verdict:
-    return Verdict(
-        claim=registration.id,
+def verdict_on(registration, word="inconclusive", variant="") -> Verdict:
+    return verdict(
+        registration.id,
         variant=variant,
-        verdict=verdict,
+        verdict=word,
         statement=registration.content["statement"],
         effect=Interval(0.25, 0.02, 0.4, 12),
-        boundary=0.05,
         p=0.0004,
         p_adjusted=0.03,
-        design="paired",
         n=12,
         why="The interval reaches across 0.05.",
         advice="About 40 units in place of 12 would decide.",
-        inputs="i",
-        post_hoc=False,
     )
 
 
