@@ -123,17 +123,23 @@ class TokenTaskFacts(Config):
     @property
     def target(self) -> str:
         """The class of rows with the label, such as ``target ' the'``; the other is ``other``."""
-        shown = ", ".join(map(repr, self.targets[:3]))
         more = len(self.targets) - 3
-        return f"target {shown}" + (f" and {more} more" if more > 0 else "")
+        return f"target {self.words}" + (f" and {more} more" if more > 0 else "")
+
+    @property
+    def words(self) -> str:
+        """The first targets, as a reader is told them."""
+        return " or ".join(map(repr, self.targets[:3]))
 
     def __str__(self) -> str:
-        asks = "followed by" if self.task == "next" else "themselves"
+        asks = f"come before {self.words}" if self.task == "next" else f"are {self.words}"
+        does = "do" if self.task == "next" else "are"
+        more = " or another target" if len(self.targets) > 3 else ""
         rate = self.natural_rate
         return (
-            f"{self.rows:,} of {self.asked:,} tokens in {self.documents:,} documents, "
-            f"{self.rows_positive:,} of them {asks} a {self.target}. In the texts {rate:.2%} are: "
-            f"always saying no would be right for {1 - rate:.2%} of tokens there and for "
+            f"{self.rows:,} of {self.asked:,} tokens in {self.documents:,} documents; "
+            f"{self.rows_positive:,} of them {asks}{more}. In the texts {rate:.2%} {does}: always "
+            f"saying no would be right for {1 - rate:.2%} of tokens there and for "
             f"{1 - self.rows_positive / self.rows:.2%} of these, with a balanced accuracy of 0.5."
         )
 

@@ -77,9 +77,8 @@ def token_task_view(tokens: "Finished", results: "ProbeResults") -> "TokenView":
         one.name: Rendered(one.text, one.ids, one.offsets, _spans(len(one.ids), one.prefix))
         for one in chunks
     }
-    targets = " or ".join(map(repr, task.facts.targets[:3]))
     which = "the next token is" if task.facts.task == "next" else "the token is"
-    truth = TokenTruth(f"{which} {targets}", {one.name: one.truth for one in chunks})
+    truth = TokenTruth(f"{which} {task.facts.words}", {one.name: one.truth for one in chunks})
     examples = [Example(one.name, one.text) for one in chunks]
     acts = activations_of(chunks, task, task.source)
     return token_view_from(results, acts, rendered, examples, truth=truth)
