@@ -30,7 +30,7 @@ BETAS = (0.9, 0.999)  # of Adam, as published
 TINY = 1e-8
 # Where there is nothing to learn the lowest loss comes at once, and what is said then hardly varies
 # but with the share of labels that the other folds left: pooled over folds, a score below chance.
-LEAST = 10  # epochs
+LEAST = 20  # epochs
 
 # A network's tensors, each [layer, column, ...].
 Parameters: TypeAlias = tuple[Tensor, ...]
