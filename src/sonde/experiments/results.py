@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from sonde.core.base import dotted
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
+from sonde.core.wrong_values import wrong_value
 from sonde.experiments.folder import Done, ResultFolder
 from sonde.experiments.reports import VARIANTS
 from sonde.experiments.stage import DONE, Stage
@@ -172,9 +174,13 @@ def stage_of(done: Done) -> Stage:
     adapter: TypeAdapter[Stage] = TypeAdapter(AnyStage)
     try:
         return adapter.validate_python({**done.made_of["settings"], **files})
-    except ValueError as error:
+    except ValidationError as error:
+        item = error.errors()[0]
+        unknown = item["type"] == "union_tag_invalid"
+        why = "there is no such kind" if unknown else f"{dotted(item['loc'])}{wrong_value(item)}"
         raise SondeError(
-            f"A result of kind {done.kind!r} (sonde {done.sonde_version}) cannot be read: {error}"
+            f"A result of kind {done.kind!r} cannot be read: {why.rstrip('.')}.",
+            fix=f"Read it with sonde {done.sonde_version}, which wrote it, or run its stage again.",
         ) from None
 
 

@@ -7,7 +7,14 @@ import pytest
 
 from sonde.core.errors import SondeError
 from sonde.experiments.folder import ResultFolder
-from sonde.experiments.results import Found, experiments_in, identify, result_folders, verify
+from sonde.experiments.results import (
+    Found,
+    experiments_in,
+    identify,
+    result_folders,
+    stage_of,
+    verify,
+)
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.data import DataStage
 
@@ -134,3 +141,22 @@ def test_show_of_a_file_that_is_no_experiment_says_so(tmp_path):
     path.write_text("- 1\n")
     with pytest.raises(SondeError, match="is not an experiment"):
         show_file(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kind": "guess"}, "A result of kind 'guess' cannot be read: there is no such kind."),
+        ({"limit": 0}, "limit is 0, which is too low: write 1 or more. Read it with sonde 0,"),
+    ],
+)
+def test_a_result_of_another_sonde_is_refused_in_words(runs, changes, said):
+    done = ResultFolder(runs / "one" / "news" / "k1").done
+    settings = {**done.made_of["settings"], **changes}
+    kind = settings["kind"]
+    other = done.model_copy(
+        update={"kind": kind, "made_of": {**done.made_of, "settings": settings}}
+    )
+    with pytest.raises(SondeError) as error:
+        stage_of(other)
+    assert said in str(error.value)
