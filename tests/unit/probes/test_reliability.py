@@ -8,7 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import brier_score_loss, log_loss
 
 from sonde.core.errors import SondeError
-from sonde.probes.calibration import calibration, fit_scaling, reliability
+from sonde.probes.reliability import calibration, fit_scaling, reliability
 from sonde.probes.scored import Scored
 from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.proportion import wilson
