@@ -140,8 +140,8 @@ class Descent:
             first.lerp_(slope, 1 - BETAS[0])
             second.mul_(BETAS[1]).addcmul_(slope, slope, value=1 - BETAS[1])
             size = self.task.rate / sqrt(self.task.weights[number].fan_in)
-            along = (first / mean) / ((second / spread).sqrt() + TINY)
-            moved.append(self.now[number] - size * along)
+            beneath = second.sqrt().div_(sqrt(spread)).add_(TINY)
+            moved.append(torch.addcdiv(self.now[number], first, beneath, value=-size / mean))
         self.now = tuple(moved)
 
     def _slopes(self) -> Parameters:

@@ -35,7 +35,7 @@ class NetworkSettings(PenaltySettings):
     ] = "auroc"
     # Without two folds there must be one to train on and one to keep apart.
     folds: int = Field(default=5, ge=4, le=100)
-    penalties: tuple[float, ...] = (1.0, 10.0, 100.0)
+    penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1e3)
     learning_rate: float = Field(default=0.05, gt=0)
     epochs: int = Field(default=200, ge=1)
     patience: int = Field(default=10, ge=1)
