@@ -13,6 +13,24 @@ from sonde.probes.settings import Says
 WORD = r"(?u)\w+|[^\w\s]"  # a word, or one mark of punctuation
 
 
+COMMONEST = 2000  # words of which dense counts are kept
+
+
+def word_counts(texts: Sequence[str]) -> Float[np.ndarray, "row word"]:
+    """Count each text's words: the commonest of those that two texts have.
+
+    A word that none of a fit's training texts has is a constant to it, and gets no weight.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(token_pattern=WORD, min_df=2, max_features=COMMONEST)
+    try:
+        counts: Any = counter.fit_transform(texts)
+    except ValueError:  # no two texts share a word
+        return np.empty((len(texts), 0))
+    return counts.toarray().astype(np.float64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BagOfTokens:
     """Counts of words and punctuation, the vocabulary taken from each fit's training texts.

@@ -2,24 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from sonde.probes.bag_of_tokens import BagOfTokens
+from sonde.probes.bag_of_tokens import BagOfTokens, word_counts
 from sonde.probes.kinds import KINDS
 from sonde.probes.length import length_features
 from sonde.probes.lines import Scoring
 from sonde.probes.logistic_solver import logistic_solver
+from sonde.probes.multinomial_solver import multinomial_solver
 from sonde.probes.names import BAG, CURRENT, LENGTH
 from sonde.probes.nested import nested
 from sonde.probes.problem import Problem
 from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.scored import Scored, intervals
 from sonde.probes.settings import AnyProbeSettings, Says
-from sonde.probes.solver import Predictor
+from sonde.probes.solver import Predictor, Prepare
 from sonde.probes.targets import Targets
 from sonde.probes.token_lookup import TokenLookup
 from sonde.stats.interval import Interval
@@ -51,6 +53,7 @@ class Examples:
     folds: Int[np.ndarray, " row"]
     says: Says
     n_classes: int
+    own: Prepare  # the solver of the kind that is fitted
     token_ids: Int[np.ndarray, " row"] | None = None
 
 
@@ -58,28 +61,36 @@ def bag_of_tokens(examples: Examples) -> Predictor | str:
     """Return the bag-of-tokens model, or why there is none."""
     if examples.texts is None:
         return NO_TEXTS
+    if examples.says == "utility":
+        counts = word_counts(examples.texts)
+        return _probe_of(examples, counts) if counts.shape[1] else "no word is in two texts"
     return BagOfTokens(
         examples.texts, examples.truth, examples.folds, examples.says, examples.n_classes
     )
 
 
 def length(examples: Examples) -> Predictor | str:
-    """Return the probe of the kind that is fitted, on lengths alone, or why there is none."""
+    """Return the linear probe of what is fitted, on lengths alone, or why there is none."""
     features = length_features(examples.texts, examples.tokens)
     if not features.shape[1]:
         return NO_TEXTS if examples.texts is None else "all texts have the same length"
-    if examples.says == "logits":
-        return "the length is compared for numbers and two classes"
-    prepare = ridge_solver if examples.says == "number" else logistic_solver
+    return _probe_of(examples, features)
+
+
+def _probe_of(examples: Examples, features: Float[np.ndarray, "row feature"]) -> Predictor:
+    prepare: Mapping[str, Prepare] = {
+        "number": ridge_solver,
+        "logits": partial(multinomial_solver, n_classes=examples.n_classes),
+        "utility": examples.own,
+    }
     folds = torch.from_numpy(examples.folds)
-    return prepare(
-        Problem(
-            torch.from_numpy(features)[None],
-            torch.from_numpy(examples.truth)[:, None],
-            folds,
-            torch.arange(len(folds)),
-        )
+    problem = Problem(
+        torch.from_numpy(features)[None],
+        torch.from_numpy(examples.truth)[:, None],
+        folds,
+        torch.arange(len(folds)),
     )
+    return prepare.get(examples.says, logistic_solver)(problem)
 
 
 def current_token(examples: Examples) -> Predictor | str:
@@ -101,12 +112,15 @@ def baselines(
 ) -> tuple[dict[str, Baseline], dict[str, str]]:
     """Score every baseline of the table; return them, and why the others are not there.
 
-    Logistic regression where there are classes, ridge for numbers, with the penalty chosen inside
-    the training folds like the probe's; in a token task the look-up of the current token.
+    Logistic regression where there are classes, ridge for numbers, Bradley-Terry for comparisons,
+    with the penalty chosen inside the training folds like the probe's; in a token task the look-up
+    of the current token.
     """
     models = MODELS if targets.token_ids is None else TOKEN_MODELS
     if not settings.baseline:
         return {}, dict.fromkeys(models, "switched off by baseline: false")
+    if targets.token_ids is None and _vary(targets):
+        return {}, dict.fromkeys(models, "labels vary within a text")
     names, first, number = np.unique(targets.example, return_index=True, return_inverse=True)
     if targets.token_ids is not None:
         first = number = np.arange(len(targets.token))
@@ -120,6 +134,7 @@ def baselines(
         folds[first],
         settings.says,
         len(targets.classes),
+        KINDS[settings.kind].prepare(settings, targets, first),
         targets.token_ids,
     )
     found: dict[str, Baseline] = {}
@@ -131,6 +146,12 @@ def baselines(
         else:
             found[name] = _scored(made, targets, first, folds, settings)
     return found, missing
+
+
+def _vary(targets: Targets) -> bool:
+    """Whether the rows of one example have different labels."""
+    _, first, number = np.unique(targets.example, return_index=True, return_inverse=True)
+    return bool((targets.values != targets.values[first][number.reshape(-1)]).any())
 
 
 def _scored(

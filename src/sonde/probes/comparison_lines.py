@@ -83,4 +83,5 @@ class ComparisonLines:
 
     def said(self, predicted: Predicted) -> Said:
         """Return by how much the first item's utility exceeds the second's."""
-        return predicted[..., self.rows, :, 0] - predicted[..., self.other, :, 0]
+        utility = predicted[..., 0]
+        return utility[..., self.rows, :] - utility[..., self.other, :]

@@ -1,4 +1,4 @@
-"""Fit probes at every layer: ridge, logistic, mean difference."""
+"""Fit probes of any kind at every layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from sonde.activations.activations import Activations
-from sonde.core.base import AnyConfig, validated
 from sonde.core.errors import SondeError
 from sonde.probes.baseline import baselines
 from sonde.probes.duplicates import without_duplicates
@@ -16,102 +15,34 @@ from sonde.probes.names import DIRECTION, SHUFFLED, WEIGHTS
 from sonde.probes.random_weights import with_random_weights
 from sonde.probes.results import ProbeResults
 from sonde.probes.selection import select
-from sonde.probes.settings import (
-    AnyProbeSettings,
-    LogisticSettings,
-    MeanDifferenceSettings,
-    RidgeSettings,
-)
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.sweep import make_folds, sweep
 from sonde.probes.swept import Swept
-from sonde.probes.targets import Labels, Targets
+from sonde.probes.targets import Given, Targets
 from sonde.probes.threads import threads_for
 
 NO_WEIGHTS = "no activations of random weights were given"
 
 
-def ridge(
-    acts: Activations,
-    y: Labels,
-    settings: RidgeSettings | None = None,
-    *,
-    random_weights: Activations | None = None,
-    **given: Any,
-) -> ProbeResults:
-    """Fit ridge regressions at every hook point and position.
-
-    Minimises ``sum (y - z w - b)^2 + penalty |w|^2`` with z standardised by the training rows and
-    b free; exact. Scored by R^2 out of fold. Two-class text labels become 0 and 1, with a note.
-    Where each example has several numbers, each is a target with one common penalty, and the score
-    is the mean of theirs.
-
-    Args:
-        acts: the activations.
-        y: examples (their labels, groups and texts are used), a mapping from example id to label,
-            or an array with one label for each row.
-        settings: the settings, or single ones as keywords, such as ``penalties=(1, 10)``.
-        random_weights: activations of the same rows and hook points from the same model with
-            random weights (``random:`` and its name), for a control.
-        **given: single settings.
-
-    Raises:
-        SondeError: the labels do not join or do not vary, there are too few groups, or the rows of
-            the random model are others.
-    """
-    chosen = _settings(RidgeSettings, settings, given)
-    return fit(acts, y, chosen, random_weights=random_weights)
-
-
-def logistic(
-    acts: Activations,
-    y: Labels,
-    settings: LogisticSettings | None = None,
-    *,
-    random_weights: Activations | None = None,
-    **given: Any,
-) -> ProbeResults:
-    """Fit logistic regressions of two classes at every hook point and position.
-
-    Minimises ``sum log-loss + penalty / 2 |w|^2`` with z standardised by the training rows and the
-    intercept free: scikit-learn's ``LogisticRegression(C=1 / penalty)``. Scored by AUROC out of
-    fold. Arguments as for ``ridge``; labels are two texts, or 0 and 1.
-
-    Raises:
-        SondeError: the labels do not join or are not of two classes, or there are too few groups.
-    """
-    chosen = _settings(LogisticSettings, settings, given)
-    return fit(acts, y, chosen, random_weights=random_weights)
-
-
-def mean_difference(
-    acts: Activations,
-    y: Labels,
-    settings: MeanDifferenceSettings | None = None,
-    *,
-    random_weights: Activations | None = None,
-    **given: Any,
-) -> ProbeResults:
-    """Take the difference of the classes' means at every hook point and position.
-
-    ``weight = mean(x | positive) - mean(x | negative)``, zero midway between the means; x is raw.
-    Scored by AUROC out of fold. Arguments as for ``logistic``.
-
-    Raises:
-        SondeError: the labels do not join or are not of two classes, or there are too few groups.
-    """
-    chosen = _settings(MeanDifferenceSettings, settings, given)
-    return fit(acts, y, chosen, random_weights=random_weights)
-
-
 def fit(
     acts: Activations,
-    y: Labels,
+    y: Given,
     settings: AnyProbeSettings,
     *,
     random_weights: Activations | None = None,
     comparisons: Any = None,
 ) -> ProbeResults:
-    """Fit the kind of probe that the settings are of.
+    """Fit the kind of probe that the settings are of, at every hook point and position.
+
+    Args:
+        acts: the activations.
+        y: examples (their labels, groups and texts are used), a mapping from example id to label,
+            or an array with one label for each row (or one row of numbers). For a Bradley-Terry
+            probe the comparisons, or examples (of which groups and texts are used).
+        settings: which kind, and how.
+        random_weights: activations of the same rows and hook points from the same model with
+            random weights (``random:`` and its name), for a control.
+        comparisons: which of two examples was preferred, for a Bradley-Terry probe.
 
     Raises:
         SondeError: the labels do not join or are not what the kind fits, there are too few groups,
@@ -120,13 +51,6 @@ def fit(
     targets = KINDS[settings.kind].targets(acts, y, settings, comparisons)
     with threads_for(len(targets.index)):
         return _fit(acts, without_duplicates(acts, targets, settings), settings, random_weights)
-
-
-def _settings(
-    kind: type[AnyConfig], settings: AnyConfig | None, given: dict[str, Any]
-) -> AnyConfig:
-    base = settings.model_dump() if settings else {}
-    return validated(kind, {**base, **given}, where="The probe's settings")
 
 
 def _fit(

@@ -19,6 +19,7 @@ from sonde.probes.settings import AnyProbeSettings, Says
 from sonde.probes.swept import FailedLayer
 from sonde.stats.confusion import Confusion, confusion
 from sonde.stats.interval import Interval
+from sonde.stats.metrics import METRICS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +101,16 @@ class ProbeResults:
     settings: AnyProbeSettings
     failed: tuple[FailedLayer, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def chance(self) -> float:
+        """What a guess scores: of accuracies the largest class's share, of recalls 1 / classes."""
+        if self.metric not in ("accuracy", "class_accuracy", "macro_recall"):
+            return METRICS[self.metric].chance
+        _, rows = np.unique(self.selection.scored.truth, return_counts=True)
+        if self.metric == "macro_recall":
+            return 1 / len(rows)
+        return float(rows.max() / rows.sum())
 
     @property
     def selected(self) -> Interval:

@@ -10,6 +10,7 @@ from sonde.activations.activations import Activations, RowTable
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import fingerprint
 from sonde.data.accounting import NAN, Joined, JoinReport, join
+from sonde.data.comparisons import Comparison
 from sonde.data.examples import Example
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # Examples, a mapping from example id to label, or one label (or several numbers) for each row.
 Labels: TypeAlias = Sequence[Example] | Mapping[str, Any] | np.ndarray | Sequence[float | str]
+# What is fitted: labels, or comparisons of the examples.
+Given: TypeAlias = Labels | Sequence[Comparison]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +102,23 @@ def category_targets(acts: Activations, y: Labels) -> Targets:
             fix="Give examples of a second class.",
         )
     return _targets(acts, y, joined, np.searchsorted(classes, names), tuple(classes))
+
+
+def one_label_an_example(targets: Targets, kind: str) -> Targets:
+    """Refuse examples whose rows have different labels: a probe that pools says one thing of each.
+
+    Raises:
+        SondeError: the label varies within an example.
+    """
+    _, first, number = np.unique(targets.example, return_index=True, return_inverse=True)
+    differ = (targets.values != targets.values[first][number.reshape(-1)]).any(axis=1)
+    if differ.any():
+        raise SondeError(
+            f"The rows of example {str(targets.example[differ][0])!r} have different labels; "
+            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} probe reads an example's rows together.",
+            fix="Give one label an example, or fit a kind that reads each row alone.",
+        )
+    return targets
 
 
 def number_targets(acts: Activations, y: Labels, names: Sequence[str] = ()) -> Targets:

@@ -8,7 +8,6 @@ from sonde.report.sections.accounting import Accounting, Loss, Step
 from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.wording import listed
 from sonde.stats.interval import Interval
-from sonde.stats.metrics import METRICS
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.activations.activations import Skipped
@@ -22,6 +21,8 @@ METRIC_NAMES = {
     "auroc": "AUROC",
     "balanced_accuracy": "balanced accuracy",
     "accuracy": "accuracy",
+    "class_accuracy": "accuracy",
+    "macro_recall": "mean recall",
     "r2": "R²",
     "pearson": "Pearson’s r",
 }
@@ -62,10 +63,7 @@ def curves_from(results: Results, *, note: str = "") -> LayerCurves:
 
 def chance_of(one: "ProbeResults") -> float:
     """Return what a guess scores; of accuracy that is the larger class's share."""
-    if one.metric != "accuracy":
-        return METRICS[one.metric].chance
-    positive = float(one.selection.scored.truth.mean())
-    return max(positive, 1 - positive)
+    return one.chance
 
 
 def several_results(results: Results) -> "list[tuple[str, ProbeResults]]":

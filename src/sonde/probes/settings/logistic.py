@@ -11,6 +11,7 @@ class LogisticSettings(PenaltySettings):
 
     Minimises ``sum log-loss + penalty / 2 |w|^2``, inputs standardised by the training rows, the
     intercept free.
+
     ``positive`` names the class that a high score means; otherwise it is the second in sorted
     order. ``balance`` says what is done about classes of unequal size, in the training rows alone.
     """

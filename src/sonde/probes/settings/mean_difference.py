@@ -6,7 +6,10 @@ from sonde.probes.settings.base import TWO_CLASSES, Says, UnpenalisedSettings
 
 
 class MeanDifferenceSettings(UnpenalisedSettings):
-    """The difference of the two classes' means; nothing to choose but the layer."""
+    """The difference of the two classes' means; nothing to choose but the layer.
+
+    ``weight = mean(x | positive) - mean(x | negative)``, zero midway between the means; x is raw.
+    """
 
     kind: Literal["mean_difference"] = "mean_difference"
     metric: Literal["auroc", "balanced_accuracy", "accuracy"] = "auroc"

@@ -9,8 +9,10 @@ from sonde.probes.settings.base import PenaltySettings, Says
 class MultinomialSettings(PenaltySettings):
     """Logistic regression of two classes or more, a logit each; classes are sorted by name.
 
-    A penalty is 1/C of scikit-learn, on standardised inputs. ``balance`` says what is done about
-    classes of unequal size, in the training rows alone.
+    Minimises ``sum log-loss + penalty / 2 sum_k |w_k|^2``, inputs standardised by the training
+    rows, intercepts free. A penalty is 1/C of scikit-learn. Scored by the class with the largest
+    logit: by the share of rows that are right, or by the mean of the classes' recalls. ``balance``
+    says what is done about classes of unequal size, in the training rows alone.
     """
 
     kind: Literal["multinomial"] = "multinomial"
