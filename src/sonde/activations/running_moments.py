@@ -10,12 +10,23 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from sonde.activations.gram import add_lower_gram, mirrored
+from sonde.core.errors import SondeError
 
 
 class RunningMoments:
-    """Count, means, scatter of x, sum of products of deviations of x and y, and squares of y."""
+    """Count, means, scatter of x, sum of products of deviations of x and y, and squares of y.
 
-    def __init__(self, d_model: int, targets: int, device: torch.device | str = "cpu") -> None:
+    Without ``covariance`` the scatter is that of each coordinate alone, ``square``.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        targets: int,
+        device: torch.device | str = "cpu",
+        *,
+        covariance: bool = True,
+    ) -> None:
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(*shape, dtype=torch.float64, device=device)
 
@@ -24,12 +35,24 @@ class RunningMoments:
         self.target_mean: Float64[Tensor, " target"] = zeros(targets)
         self.target_square: Float64[Tensor, " target"] = zeros(targets)
         self.cross: Float64[Tensor, "target d_model"] = zeros(targets, d_model)
-        self._lower = zeros(d_model, d_model)
+        self.covariance = covariance
+        self._lower = zeros(d_model, d_model) if covariance else zeros(d_model)
 
     @property
     def scatter(self) -> Float64[Tensor, "d_model d_model"]:
-        """Return the sum of (x - mean)(x - mean)', not copied: it changes as rows are added."""
+        """Return the sum of (x - mean)(x - mean)', not copied: it changes as rows are added.
+
+        Raises:
+            SondeError: only squares were kept.
+        """
+        if not self.covariance:
+            raise SondeError("These moments hold no covariance.", fix="Ask for covariance=True.")
         return mirrored(self._lower)
+
+    @property
+    def square(self) -> Float64[Tensor, " d_model"]:
+        """The sum of (x - mean)^2 of each coordinate, not copied."""
+        return self._lower.diagonal() if self.covariance else self._lower
 
     def add(self, x: Float[Tensor, "row d_model"], y: Float[Tensor, "row target"]) -> None:
         """Add some rows."""
@@ -41,7 +64,11 @@ class RunningMoments:
         whole = self.count + len(x)
         apart, target_apart = mean - self.mean, target_mean - self.target_mean
         weight = self.count * len(x) / whole
-        add_lower_gram(self._lower, torch.cat([x, weight**0.5 * apart[None]]))
+        deviations = torch.cat([x, weight**0.5 * apart[None]])
+        if self.covariance:
+            add_lower_gram(self._lower, deviations)
+        else:
+            self._lower += deviations.square().sum(dim=0)
         self.cross += y.T @ x + weight * torch.outer(target_apart, apart)
         self.target_square += y.square().sum(dim=0) + weight * target_apart.square()
         self.mean += apart * (len(x) / whole)

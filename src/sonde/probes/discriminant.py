@@ -24,7 +24,7 @@ from sonde.probes.linear_fits import (
     predictions,
 )
 from sonde.probes.reader import Linear, folded
-from sonde.probes.shrinkage import Shrinkage, ledoit_wolf, pooled_variance
+from sonde.probes.shrinkage import RowSums, Shrinkage, ledoit_wolf, pooled_variance
 from sonde.probes.two_classes import TwoClasses
 
 
@@ -68,7 +68,9 @@ class Discriminant:
         train = problem.outside(left_out)
         y = columns(problem)[train][:, : len(fit.centre)]
         x = problem.x[layer][train].double()
-        return discriminant(fit, ledoit_wolf(x, y, fit, TwoClasses.of(fit)), self.priors)
+        classes = TwoClasses.of_fit(fit)
+        found = ledoit_wolf(RowSums.of(x, y, fit, classes), fit, classes)
+        return discriminant(fit, found, self.priors)
 
 
 def discriminant(
@@ -82,7 +84,7 @@ def discriminant(
     Raises:
         SondeError: the covariance has no inverse.
     """
-    classes = TwoClasses.of(fit)
+    classes = TwoClasses.of_fit(fit)
     width = classes.difference.shape[1]
     identity = shrinkage * pooled_variance(fit, classes) / width / (1 - shrinkage)
     _check(fit, float(shrinkage.min()), width)

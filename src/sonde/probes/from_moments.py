@@ -6,34 +6,34 @@ the fold are a quadratic form of its own,
 
     sum (y - p)^2 = y'y - 2 w.x'y + w'x'x w + n (mean y - mean p)^2,
 
-the products about the fold's means. A layer of d coordinates takes folds x d^2 x 8 bytes, so layers
-take turns where there is not room for all, and each turn runs the model again.
+the products about the fold's means.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64
 from torch import Tensor
 
-from sonde.activations.activations import ActivationsInMemory
-from sonde.activations.running_moments import RunningMoments
 from sonde.activations.streaming import ActivationStream
-from sonde.core.hooks import HookPoint
 from sonde.probes.duplicates import without_duplicates
 from sonde.probes.fold_moments import FoldMoments
 from sonde.probes.penalty_scores import FoldSums, PenaltyScores, jobs, plain_settings, put_together
 from sonde.probes.reader import Linear, Reader, folded
 from sonde.probes.settings import RidgeSettings
-from sonde.probes.sweep import Job, make_folds
+from sonde.probes.streamed_moments import (
+    MEMORY,
+    LabelledRows,
+    fold_moments_of,
+    known_rows,
+    lost_rows,
+    parts,
+)
+from sonde.probes.sweep import make_folds
 from sonde.probes.swept import FailedLayer, Place
-from sonde.probes.targets import Labels, Targets, number_targets
-
-MEMORY = 4 << 30  # bytes of moments that are held at once
-ROWS_AT_ONCE = 1024  # rows that wait before they are added; a product of fewer costs as much
+from sonde.probes.targets import Labels, number_targets
 
 
 def ridge_from_stream(
@@ -55,24 +55,22 @@ def ridge_from_stream(
             could be fitted.
     """
     chosen = plain_settings(settings, given)
-    table = stream.job.prepared.table(np.arange(stream.n_rows))
-    known = ActivationsInMemory({}, table, stream.origin, stream.skipped)
+    known = known_rows(stream)
     targets = without_duplicates(known, number_targets(known, y), chosen)
     folds = make_folds(targets, chosen)
-    plan = [Rows.of(job, targets.index, stream.n_rows) for job in jobs(targets, folds, chosen)]
-    failed = [
-        FailedLayer(hook, one.job.position, one.job.fault)
-        for one in plan
-        if one.job.fault
-        for hook in stream.hooks
-    ]
-    usable = [one for one in plan if not one.job.fault]
-    turns = parts(stream, chosen.folds * len(usable), memory)
+    plan: list[LabelledRows] = []
+    failed: list[FailedLayer] = []
+    for job in jobs(targets, folds, chosen):
+        if job.fault:
+            failed += [FailedLayer(hook, job.position, job.fault) for hook in stream.hooks]
+        else:
+            plan.append(LabelledRows.of(targets, job.rows, folds, stream.n_rows))
+    turns = parts(stream, chosen.folds * len(plan), memory) if plan else []
     found: dict[Place, tuple[FoldSums, Reader]] = {}
     notes = list(targets.notes)
-    for hooks in turns if usable else ():
+    for hooks in turns:
         reading = stream.only(hooks)
-        moments = _streamed(reading, usable)
+        moments = fold_moments_of(reading, plan)
         for place in list(moments):
             running = moments.pop(place)
             if all(fold.count for fold in running):
@@ -80,96 +78,10 @@ def ridge_from_stream(
             else:
                 reason = "one of the folds has no finite activations"
                 failed.append(FailedLayer(place.hook, place.position, reason))
-        notes += _lost(reading, targets, hooks)
+        notes += lost_rows(reading, targets, hooks)
     if len(turns) > 1:
         notes.append(f"The model was run {len(turns)} times, once for each part of the layers.")
     return put_together(found, failed, replace(targets, notes=tuple(notes)), chosen, stream.origin)
-
-
-def parts(stream: ActivationStream, matrices: int, memory: int) -> list[tuple[HookPoint, ...]]:
-    """Divide the hook points so that the moments of each part fit in ``memory``."""
-    each = max(1, matrices) * stream.job.model.info.d_model**2 * 8
-    few = max(1, memory // each)
-    hooks = stream.hooks
-    return [hooks[start : start + few] for start in range(0, len(hooks), few)]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """The labelled rows of a position among all rows of a stream: ``at`` is -1 for others."""
-
-    job: Job
-    at: Int[np.ndarray, " stream_row"]
-
-    @classmethod
-    def of(cls, job: Job, index: Int[np.ndarray, " row"], n_rows: int) -> "Rows":
-        """Number the rows of the job in the order of its labels."""
-        at = np.full(n_rows, -1)
-        at[index[job.rows]] = np.arange(len(job.rows))
-        return cls(job, at)
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """The moments of each fold of a place, and rows that wait until there are enough of them."""
-
-    job: Job
-    folds: list[RunningMoments] = field(default_factory=list[RunningMoments])
-    x: list[Tensor] = field(default_factory=list[Tensor])
-    rows: list[np.ndarray] = field(default_factory=list[np.ndarray])
-
-    def put(self, x: Float[Tensor, "row d_model"], rows: Int[np.ndarray, " row"]) -> None:
-        """Add some of the job's rows."""
-        self.x.append(x)
-        self.rows.append(rows)
-        if sum(map(len, self.rows)) >= ROWS_AT_ONCE:
-            self.settle()
-
-    def settle(self) -> None:
-        """Add what waits to the moments."""
-        if not self.rows:
-            return
-        x, rows = torch.cat(self.x), np.concatenate(self.rows)
-        self.x, self.rows = [], []
-        y = torch.from_numpy(self.job.y[rows, 0])
-        folds = self.job.folds[rows]
-        if not self.folds:
-            number, targets = int(self.job.folds.max()) + 1, y.shape[1]
-            self.folds = [RunningMoments(x.shape[1], targets, x.device) for _ in range(number)]
-        for fold, running in enumerate(self.folds):
-            here = torch.from_numpy(folds == fold)
-            running.add(x[here.to(x.device)], y[here])
-
-
-def _streamed(stream: ActivationStream, plan: Sequence[Rows]) -> dict[Place, list[RunningMoments]]:
-    """Run the stream once; return the moments of each fold at each place."""
-    places = [(hook, rows) for hook in stream.hooks for rows in plan]
-    found = {Place(hook, rows.job.position): _Waiting(rows.job) for hook, rows in places}
-    for batch in stream:
-        for rows in plan:
-            at = rows.at[batch.numbers]
-            here = np.flatnonzero(at >= 0)
-            if not len(here):
-                continue
-            for hook in stream.hooks:
-                x = batch.tensors[hook]
-                chosen = x[torch.from_numpy(here).to(x.device)].flatten(1)
-                found[Place(hook, rows.job.position)].put(chosen, at[here])
-    for waiting in found.values():
-        waiting.settle()
-    return {place: waiting.folds for place, waiting in found.items()}
-
-
-def _lost(stream: ActivationStream, targets: Targets, hooks: Sequence[HookPoint]) -> list[str]:
-    """Say how many labelled examples gave no activations in a run that has ended."""
-    lost = {one.example for one in stream.skipped} & set(targets.example.tolist())
-    if not lost:
-        return []
-    where = f"{hooks[0]} to {hooks[-1]}" if len(hooks) > 1 else str(hooks[0])
-    return [
-        f"{len(lost):,} labelled examples, such as {min(lost)!r}, gave no activations at {where} "
-        "and were left out."
-    ]
 
 
 def _fitted(moments: FoldMoments, penalties: Sequence[float]) -> tuple[FoldSums, Reader]:

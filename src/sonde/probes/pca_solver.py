@@ -72,7 +72,7 @@ def component(
     fit: GramFit | KernelFit, centring: Centring
 ) -> tuple[Float64[Tensor, "column d_model"], Float64[Tensor, " column"]]:
     """Return the signed axis and its intercept for each repetition of the labels."""
-    classes = TwoClasses.of(fit)
+    classes = TwoClasses.of_fit(fit)
     if centring == "all":
         axes = principal_axis(fit).expand_as(classes.difference)
     else:

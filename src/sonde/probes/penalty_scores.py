@@ -5,7 +5,7 @@ and gives intervals, which takes three times as many fits and more. This is the 
 penalties, as scikit-learn's ``GridSearchCV`` draws it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,13 @@ def jobs(
         yield Job.of(targets, np.flatnonzero(targets.position == position), folds, settings)
 
 
+def ordered(places: Iterable[Place], targets: Targets) -> tuple[Place, ...]:
+    """Put places in the order of the rows' positions and of the forward pass."""
+    positions = list(dict.fromkeys(targets.position.tolist()))
+    key = {position: number for number, position in enumerate(positions)}
+    return tuple(sorted(places, key=lambda place: (key[place.position], place.hook.depth)))
+
+
 def _fitted(x: Float64[Tensor, "row d_model"], job: Job) -> tuple[FoldSums, Reader]:
     y = torch.from_numpy(job.y)
     problem = Problem(x[None], y, torch.from_numpy(job.folds), torch.from_numpy(job.example))
@@ -171,7 +178,7 @@ def put_together(
     if not found:
         reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
         raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
-    places = tuple(sorted(found, key=lambda place: (place.position, place.hook.depth)))
+    places = ordered(found, targets)
     r2 = np.stack([found[place][0].r2 for place in places])
     probes = [
         Probe(

@@ -43,7 +43,7 @@ def axes_within_classes(fit: GramFit | KernelFit) -> Float64[Tensor, "column d_m
             dual = _leading(len(whole), lambda v, p=projected: p(whole @ p(v)))
             found.append(_unit(fit.back(projected(dual)[None])[0]))
         return torch.stack(found)
-    classes = TwoClasses.of(fit)
+    classes = TwoClasses.of_fit(fit)
     for height, apart in zip(fit.n * classes.between, classes.difference, strict=True):
         found.append(
             _unit(

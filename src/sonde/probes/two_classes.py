@@ -21,11 +21,17 @@ class TwoClasses:
     difference: Float64[Tensor, "column d_model"]  # mean of class 1 less mean of class 0
 
     @classmethod
-    def of(cls, fit: Fit) -> "TwoClasses":
-        """Take them from a fit whose targets are 0 and 1: z'(y - centre) = n q difference."""
-        q = fit.centre * (1 - fit.centre)
-        height = fit.n * torch.where(q > 0, q, torch.inf)
-        return cls(fit.centre, fit.cross / height[:, None])
+    def of(
+        cls, n: int, share: Float64[Tensor, " column"], cross: Float64[Tensor, "column d_model"]
+    ) -> "TwoClasses":
+        """Take them from targets 0 and 1: cross = z'(y - share) = n q difference."""
+        q = share * (1 - share)
+        return cls(share, cross / (n * torch.where(q > 0, q, torch.inf))[:, None])
+
+    @classmethod
+    def of_fit(cls, fit: Fit) -> "TwoClasses":
+        """Take them from a fit whose targets are 0 and 1."""
+        return cls.of(fit.n, fit.centre, fit.cross)
 
     @property
     def between(self) -> Float64[Tensor, " column"]:

@@ -16,8 +16,9 @@ from sonde.models.model import wrap
 from sonde.models.tiny import tiny_hf
 from sonde.models.tokenizers import byte_tokenizer
 from sonde.probes import ridge
-from sonde.probes.from_moments import parts, ridge_from_stream
+from sonde.probes.from_moments import ridge_from_stream
 from sonde.probes.penalty_scores import FoldSums, ridge_scores
+from sonde.probes.streamed_moments import parts
 from sonde.stats import grouped_folds
 
 PENALTIES = (0.1, 10.0, 1000.0)
