@@ -12,11 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.extraction import against_bare, against_peers
+from bench.logistic import logistic
 from bench.memory import memory
 from bench.ridge import long as ridge_long
 from bench.ridge import wide as ridge_wide
 from bench.startup import startup
 from bench.table import Line, keep, show
+from bench.tokens import tokens
 from bench.trust.run import main as trust
 
 PARTS: dict[str, Callable[[int], list[Line]]] = {
@@ -24,8 +26,10 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "extraction": against_peers,
     "extraction-3000": against_bare,
     "memory": memory,
+    "tokens": tokens,
     "ridge": ridge_wide,
     "ridge-30000": ridge_long,
+    "logistic": logistic,
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sonde.core.errors import SondeError
@@ -46,8 +46,16 @@ class Columns:
     y: Float[Tensor, "column row"]
     weight: Float[Tensor, "column row"]
     penalty: Float[Tensor, "layer column"]
-    group: Tensor  # of columns that share a preconditioner
+    group: Int[Tensor, " column"]  # columns of one share a preconditioner
     tolerance: Float[Tensor, " column"]
+
+    def sorted(
+        self, found: Float[Tensor, "layer column *rest"], penalties: int
+    ) -> Float[Tensor, "layer penalty repetition *rest"]:
+        """Put what was found of columns of labels, then of shuffles, penalty by penalty."""
+        labels, shuffles = found[:, :penalties, None], found[:, penalties:]
+        size = shuffles.shape[1] // penalties
+        return torch.cat([labels, shuffles.unflatten(1, (penalties, size))], dim=2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,29 +92,29 @@ class LikelihoodSolver:
     ) -> Float[Tensor, "layer penalty held repetition output"]:
         """Fit without the folds ``left_out`` and predict the logits of their rows."""
         train = self.problem.outside(left_out)
-        x, y = self.problem.x, self.problem.y[..., 0].T
-        repetitions, count = len(y), len(penalties)
-        # Column by column: the labels at every penalty, then their shuffles at every penalty.
-        which = torch.cat([torch.zeros(count), torch.arange(1, repetitions).repeat(count)]).long()
-        numbers = torch.arange(count)
-        at = torch.cat([numbers, numbers.repeat_interleave(repetitions - 1)])
-        control = which > 0
-        columns = Columns(
-            y[which][:, train],
-            self.weights(y, train)[which],
-            torch.tensor(list(penalties)).to(x)[at].expand(len(x), -1),
-            at + count * control,
-            torch.where(control, CONTROL_TOLERANCE, SWEEP_TOLERANCE).to(x),
-        )
+        columns = self._columns(train, penalties)
 
         def logits(few: slice) -> Float[Tensor, "few column output held"]:
-            z, _, _ = standardised(x[few], train)
+            z, _, _ = standardised(self.problem.x[few], train)
             weight, bias = self._fitted(z[:, train], columns, few)
             return torch.einsum("lcod,lhd->lcoh", weight, z[:, ~train]) + bias[..., None]
 
         found = torch.cat(each(logits, self._slices()))
-        order = torch.argsort(at * repetitions + which)
-        return found[:, order].unflatten(1, (count, repetitions)).permute(0, 1, 4, 2, 3)
+        return columns.sorted(found, len(penalties)).permute(0, 1, 4, 2, 3)
+
+    def coefficients(
+        self, left_out: Sequence[int], penalties: Sequence[float]
+    ) -> Float[Tensor, "layer penalty repetition output d_model_and_bias"]:
+        """Fit as ``held_out`` does, and return weights of standardised coordinates, then bias."""
+        train = self.problem.outside(left_out)
+        columns = self._columns(train, penalties)
+
+        def both(few: slice) -> Float[Tensor, "few column output d_model_and_bias"]:
+            z, _, _ = standardised(self.problem.x[few], train)
+            weight, bias = self._fitted(z[:, train], columns, few)
+            return torch.cat([weight, bias[..., None]], dim=-1)
+
+        return columns.sorted(torch.cat(each(both, self._slices())), len(penalties))
 
     def final(self, penalty: Float[Tensor, " layer"]) -> tuple[Linear, ...]:
         """Fit the labels on all rows."""
@@ -126,6 +134,21 @@ class LikelihoodSolver:
             return folded(weight[:, 0], bias[:, 0], mean, scale)
 
         return tuple(one for some in each(readers, self._slices()) for one in some)
+
+    def _columns(self, train: Bool[Tensor, " row"], penalties: Sequence[float]) -> "Columns":
+        """Lay out the labels at every penalty, then their shuffles at every penalty."""
+        x, y = self.problem.x, self.problem.y[..., 0].T
+        shuffles, count = len(y) - 1, len(penalties)
+        number = torch.arange(count)
+        which = torch.cat([torch.zeros_like(number), 1 + torch.arange(shuffles).repeat(count)])
+        at = torch.cat([number, number.repeat_interleave(shuffles)])
+        return Columns(
+            y=y[which][:, train],
+            weight=self.weights(y, train)[which],
+            penalty=torch.tensor(list(penalties)).to(x)[at].expand(len(x), -1),
+            group=at + count * (which > 0),
+            tolerance=torch.where(which > 0, CONTROL_TOLERANCE, SWEEP_TOLERANCE).to(x),
+        )
 
     def _slices(self) -> list[slice]:
         few = _few(self.problem.x)

@@ -3,10 +3,9 @@
 from sonde.probes.likelihood import TwoClasses
 from sonde.probes.likelihood_solver import LikelihoodSolver, RowWeights, unweighted
 from sonde.probes.problem import Problem
-from sonde.probes.solver import Solver
 
 
-def logistic_solver(problem: Problem, weights: RowWeights = unweighted) -> Solver:
+def logistic_solver(problem: Problem, weights: RowWeights = unweighted) -> LikelihoodSolver:
     """Prepare logistic fits of labels 0 and 1: one output, the log-odds of a 1.
 
     Minimises ``sum weight log-loss + penalty / 2 |w|^2``, z standardised, b free.

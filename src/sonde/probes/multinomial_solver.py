@@ -8,12 +8,11 @@ from torch import Tensor
 from sonde.probes.likelihood import Classes
 from sonde.probes.likelihood_solver import LikelihoodSolver, RowWeights, unweighted
 from sonde.probes.problem import Problem
-from sonde.probes.solver import Solver
 
 
 def multinomial_solver(
     problem: Problem, n_classes: int, weights: RowWeights = unweighted
-) -> Solver:
+) -> LikelihoodSolver:
     """Prepare multinomial fits of class numbers: one output a class, whose softmax are the chances.
 
     Minimises ``sum weight log-loss + penalty / 2 sum_k |w_k|^2``, z standardised, b free, which is
