@@ -12,29 +12,27 @@ from sonde.activations.settings import ExtractSettings
 from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point, parse_site, resolve_layers
 from sonde.core.positions import Pool, Position, Span
+from sonde.core.quantities import bytes_in_words
 from sonde.data.examples import Example
 from sonde.experiments.identity import with_path
+from sonde.experiments.probe_cost import fit_memory, host_flops, sweep_flops
 from sonde.experiments.sizes import BYTES, TokenCount, count_tokens, sizes_of
 from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.experiments.stages.token_task import TokenTaskStage
+from sonde.experiments.stages.utilities import UtilitiesStage
 from sonde.models.spec import ModelSpec
-from sonde.probes.settings import LogisticSettings, ProbeSettings, RidgeSettings
+from sonde.probes.at_once import layers_at_once, scatter_bytes
+from sonde.probes.settings import ProbeSettings
 
 BATCH_TOKENS = 2048  # of one forward pass
-# Probes are fitted in float64 on the host, mostly on one core, whatever the model runs on. The
-# figures were measured on 360 rows of 576 at 30 layers.
-HOST_FLOPS = 2e10
 LAYER_SECONDS = 0.05  # of the intervals of one layer, its controls and its files
 WORDS_SECONDS = 0.06  # of one fit of the bag-of-tokens baseline, which has WORDS_PENALTIES of them
 WORDS_PENALTIES = 5
-NEWTON_PRODUCTS = 60  # products with the Hessian that a logistic fit takes
-EIGEN = 20  # operations of an eigendecomposition, as a multiple of its size cubed
 PROBE_HEADER = 3000  # bytes of a probe's file besides weight, mean and scale
 BYTES_A_SCORE = 10  # of one row's prediction in the file of units
-AT_ONCE = 1 << 28  # bytes of activations that are fitted together
 
 CountKey: TypeAlias = tuple[str, ModelSpec, str]
 
@@ -97,8 +95,8 @@ class Facts:
     def probing(self, activations: str, method: ProbeSettings) -> Estimate:
         """Return the cost of a sweep of probes over activations that were or will be extracted.
 
-        K folds take K (K + 1) / 2 splits, nested ones included; a split of a layer takes
-        ``fit_flops``.
+        K folds take K (K + 1) / 2 splits, nested ones included; layers that do not fit in memory
+        together take turns.
         """
         stage = self.planned.experiment.stages[activations]
         if not isinstance(stage, ExtractStage | TokenTaskStage):
@@ -112,20 +110,23 @@ class Facts:
             lengths = self._count(stage.data, self._model(stage.model), stage.template).lengths
             rows = sum(rows_of(position, lengths) for position in stage.wanted)
         splits = method.folds * (method.folds + 1) // 2
-        flops = n_hooks * splits * fit_flops(rows, sizes.d_model, method)
+        flops = n_hooks * sweep_flops(rows, sizes.d_model, method)
+        scatters = scatter_bytes(rows, sizes.d_model, method.folds)
+        turn = min(n_hooks, layers_at_once(rows, sizes.d_model, method.folds))
         words = WORDS_SECONDS * WORDS_PENALTIES * splits if method.baseline else 0.0
-        one = rows * sizes.d_model * 8
         scored = rows * n_hooks * (1 + method.shuffles + method.directions)
         return Estimate(
-            memory=3 * one * min(n_hooks, max(1, AT_ONCE // max(1, one))),
+            memory=fit_memory(rows, sizes.d_model, n_hooks, method),
             disk=n_hooks * (3 * 8 * sizes.d_model + PROBE_HEADER) + scored * BYTES_A_SCORE,
-            seconds=flops / HOST_FLOPS + LAYER_SECONDS * n_hooks + words,
+            seconds=flops / host_flops(rows, sizes.d_model) + LAYER_SECONDS * n_hooks + words,
             basis=", ".join(
                 [
                     _count(n_hooks, "layer"),
                     f"{rows:,} rows",
                     f"{method.folds} folds",
                     _count(len(method.penalties), "penalty", "penalties"),
+                    *([f"{_count(turn, 'layer')} at a time"] if turn < n_hooks else []),
+                    *([f"{bytes_in_words(scatters)} of scatters a layer"] if scatters else []),
                 ]
             ),
         )
@@ -145,32 +146,10 @@ class Facts:
 
     def _data(self, stage: str) -> DataStage:
         settings = self.planned.experiment.stages[stage]
+        if isinstance(settings, UtilitiesStage):
+            return self._data(settings.data)  # the same texts, with other labels
         assert isinstance(settings, DataStage)
         return settings
-
-
-def fit_flops(rows: int, width: int, method: ProbeSettings) -> float:
-    """Return the operations of all fits of one split of one layer.
-
-    Targets are the labels and their shuffles, columns targets times penalties. With ``n`` rows,
-    width ``d`` and ``m = min(n, d)``: a mean difference takes 4 n d a target; ridge the kernel,
-    2 n d m, one Cholesky factorisation of m^3 / 3 a penalty and 2 n d a column; logistic regression
-    the kernel, its eigendecomposition, and 4 n m a column for each product with the Hessian.
-    """
-    small = min(rows, width)
-    targets = 1 + method.shuffles
-    columns = targets * len(method.penalties)
-    reading = 4.0 * rows * width * (targets + method.directions)
-    kernel = 2.0 * rows * width * small
-    match method:
-        case RidgeSettings():
-            solving = len(method.penalties) * small**3 / 3 + 2.0 * rows * width * columns
-            return reading + kernel + solving
-        case LogisticSettings():
-            newton = NEWTON_PRODUCTS * 4.0 * rows * small * columns
-            return reading + kernel + EIGEN * small**3 + newton
-        case _:
-            return reading
 
 
 def reach(settings: ExtractSettings, n_layers: int) -> tuple[int, int]:

@@ -11,17 +11,20 @@ from torch import Tensor
 
 from sonde.core.errors import SondeError
 from sonde.probes.bradley_terry_newton import Columns, fit_bradley_terry
-from sonde.probes.kernel import Kernel
+from sonde.probes.kernel import WHOLE, Kernel
 from sonde.probes.pair_table import Incidence, PairTable
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Linear, folded
 from sonde.probes.solver import Prepare, Solver, standardised
 
 # Utilities of the sweep are good to some 1e-4 of their spread, those of shuffled items to 1e-2; the
-# fits that are kept are exact. The sweep's products are in single precision, at half the time.
+# fits that are kept are exact.
 SWEEP_TOLERANCE = 1e-5
 CONTROL_TOLERANCE = 1e-3
 FINAL_TOLERANCE = 1e-14
+# Products of a large kernel in single precision take half the time. What they round off grows with
+# the share of the loss's curvature in the penalty's, so weak penalties are fitted in double.
+SINGLE = 1e-6
 ENTRIES_AT_ONCE = 1 << 23  # pairs times columns: a few arrays of 64 MB
 
 
@@ -66,7 +69,7 @@ class BradleyTerry:
         said: list[Tensor] = []
         for x in self.problem.x:
             z = standardised(x[None], train)[0][0]
-            weight = training.fit(z[train].to(torch.float32), how)
+            weight = training.fit(z[train], how)
             said.append((weight @ z[~train].mT).unflatten(0, (len(penalties), n_repetitions)))
         lies = _where_items_lie(self.problem.y[~train, :, 0])
         found = torch.stack(said)
@@ -115,18 +118,41 @@ class Training:
     def fit(
         self, z: Float[Tensor, "row d_model"], how: Sequence[tuple[float, Sequence[float]]]
     ) -> Float[Tensor, "column d_model"]:
-        """Fit each penalty with as many repetitions as it has tolerances."""
-        penalty = _column([one for one, several in how for _ in several], z)
-        tolerance = _column([each for _, several in how for each in several], z)
+        """Fit each penalty with as many repetitions as it has tolerances.
+
+        Raises:
+            SondeError: a fit does not converge.
+        """
+        exact = any(FINAL_TOLERANCE in several for _, several in how)
+        single = not exact and min(z.shape) > WHOLE
+        kernel = Kernel.of(z.to(torch.float32) if single else z)
+        # The largest eigenvalue that the loss can have: no pair's curvature exceeds met / 4.
+        met = float((self.pairs.for_low + self.pairs.for_high).sum())
+        largest = float(kernel.spectrum[-1]) * met / 2 / len(z)
+        weak = [single and penalty < SINGLE * largest for penalty, _ in how]
+        found: list[Tensor] = [z] * len(how)
+        for side, own in ((False, lambda: kernel), (True, lambda: Kernel.of(z))):
+            numbers = [number for number, is_weak in enumerate(weak) if is_weak is side]
+            chosen = [how[number] for number in numbers]
+            if chosen:
+                fitted = self._alpha(own(), chosen).split([len(several) for _, several in chosen])
+                for number, alpha in zip(numbers, fitted, strict=True):
+                    found[number] = alpha
+        return torch.cat(found) @ z
+
+    def _alpha(
+        self, kernel: Kernel, how: Sequence[tuple[float, Sequence[float]]]
+    ) -> Float[Tensor, "column row"]:
+        device = kernel.z.device
+        penalty = _column([one for one, several in how for _ in several], device)
+        tolerance = _column([each for _, several in how for each in several], device)
         at = torch.from_numpy(np.concatenate([self.at[: len(several)] for _, several in how]))
-        kernel = Kernel.of(z)
-        incidence = Incidence.of(self.pairs, len(z), z.device)
-        won = torch.from_numpy(self.pairs.for_low).to(z.device)[:, None]
-        met = won + torch.from_numpy(self.pairs.for_high).to(z.device)[:, None]
+        incidence = Incidence.of(self.pairs, len(kernel.z), device)
+        won = torch.from_numpy(self.pairs.for_low).to(device)[:, None]
+        met = won + torch.from_numpy(self.pairs.for_high).to(device)[:, None]
         found: list[Tensor] = []
         for some in torch.arange(len(penalty)).split(max(1, ENTRIES_AT_ONCE // len(self.pairs))):
-            rows = at[some].to(z.device)
-            columns = Columns(kernel, incidence, won, met, rows, penalty[some])
+            columns = Columns(kernel, incidence, won, met, at[some].to(device), penalty[some])
             alpha, converged = fit_bradley_terry(columns, tolerance[some])
             if not converged:
                 raise SondeError(
@@ -135,7 +161,7 @@ class Training:
                     fix="Leave the smallest penalties out.",
                 )
             found.append(alpha)
-        return torch.cat(found) @ z.to(torch.float64)
+        return torch.cat(found)
 
 
 def _where_items_lie(
@@ -146,5 +172,5 @@ def _where_items_lie(
     return order[order[:, 0].argsort()]
 
 
-def _column(values: Sequence[float], beside: Tensor) -> Float[Tensor, "column 1"]:
-    return torch.tensor(values, dtype=torch.float64, device=beside.device)[:, None]
+def _column(values: Sequence[float], device: torch.device) -> Float[Tensor, "column 1"]:
+    return torch.tensor(values, dtype=torch.float64, device=device)[:, None]

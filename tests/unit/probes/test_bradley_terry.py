@@ -152,3 +152,24 @@ def test_lines_are_the_decided_comparisons_within_a_fold():
     assert lines.won.tolist() == [0.0, 0.0]
     said = lines.said(np.array([1.0, 5.0, 2.0, 4.0])[:, None, None])
     assert said[:, 0].tolist() == [-1.0, 1.0]
+
+
+def test_large_kernels_in_single_precision_and_weak_penalties_in_double_agree(monkeypatch):
+    """Penalties in any order; above 512 items products are in single precision."""
+    monkeypatch.setattr("sonde.probes.bradley_terry_solver.SINGLE", 0.1)
+    x, compared = drawn(1040, 4000, 520, seed=2)
+    folds = np.arange(1040) % 2
+    penalties = (3000.0, 100.0)
+    solver = bradley_terry_solver(compared.pairs)(problem_of(x, folds))
+    (said,) = solver.held_out((0,), penalties)[..., 0, 0]
+    train = folds == 1
+    number = np.cumsum(train) - 1
+    both = train[compared.first] & train[compared.second]
+    pairs = PairTable.of(
+        number[compared.first[both]], number[compared.second[both]], compared.outcome[both]
+    )
+    alone = bradley_terry_solver(pairs)(problem_of(x[train]))
+    for ours, penalty in zip(said, penalties, strict=True):
+        (reader,) = alone.final(torch.tensor([penalty]).double())
+        exact = reader(x[~train])[:, 0]
+        assert float((ours - exact).std()) < 2e-3 * float(exact.std())

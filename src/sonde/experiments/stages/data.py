@@ -57,20 +57,30 @@ class DataStage(Stage, DataSpec):
     def run(self, context: Context) -> Outcome:
         """Write the examples as JSON Lines, and count them."""
         found = self.read(context.base)
-        lines = (canonical_json(_stored(example)) for example in found.examples)
-        write_text(context.folder / EXAMPLES, "\n".join(lines) + "\n")
+        write_examples(found.examples, context.folder / EXAMPLES)
         write_json(context.folder / SKIPPED, [asdict(row) for row in found.skipped])
         return Outcome(_summary(found))
 
     def open(self, folder: Path) -> tuple[Example, ...]:
         """Return the examples."""
-        with (folder / EXAMPLES).open(encoding="utf-8") as lines:
-            return tuple(_example(json.loads(line)) for line in lines)
+        return open_examples(folder / EXAMPLES)
 
     def _file(self, base: Path) -> Path:
         beside = resolved_path(self.path, base)
         is_name = self.path.replace("-", "_") in shipped_sets()
         return shipped(self.path) if is_name and not beside.exists() else beside
+
+
+def write_examples(examples: Sequence[Example], path: Path) -> None:
+    """Write examples as JSON Lines."""
+    lines = (canonical_json(_stored(example)) for example in examples)
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def open_examples(path: Path) -> tuple[Example, ...]:
+    """Read what ``write_examples`` wrote."""
+    with path.open(encoding="utf-8") as lines:
+        return tuple(_example(json.loads(line)) for line in lines)
 
 
 def _summary(found: DataRead) -> dict[str, Any]:
