@@ -65,6 +65,11 @@ class Probe:
         return len(self.mean)
 
     @property
+    def n_outputs(self) -> int:
+        """How many numbers it says of a row: one, or one a class or target."""
+        return self.reader(torch.zeros(1, self.d_model, dtype=torch.float64)).shape[1]
+
+    @property
     def weight(self) -> Float[Tensor, " d_model"] | Float[Tensor, "output d_model"]:
         """The weights on raw activations; one row an output where there are several.
 

@@ -18,6 +18,7 @@ from sonde.probes.scored import Scored
 from sonde.probes.settings import AnyProbeSettings, Says
 from sonde.probes.swept import FailedLayer
 from sonde.stats.confusion import Confusion, confusion
+from sonde.stats.effects import interval_of
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
@@ -127,6 +128,19 @@ class ProbeResults:
         """The score of the bag of tokens (of the current token in a token task), None without."""
         there = [name for name in (BAG, CURRENT) if name in self.baselines]
         return self.baselines[there[0]].score if there else None
+
+    @property
+    def by_target(self) -> Mapping[str, Interval]:
+        """The score of each target at the choice, where several numbers are predicted together."""
+        if self.settings.says != "number" or self.layers[0].probe.n_outputs < 2:
+            return {}
+        return {
+            name: interval_of(
+                self.selection.scored.every(len(self.labels), number).scores(self.metric),
+                self.settings.bootstrap,
+            )
+            for number, name in enumerate(self.labels)
+        }
 
     @property
     def confusion(self) -> Confusion | None:

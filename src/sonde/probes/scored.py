@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,12 @@ class Scored:
         return Scores(
             metric, self.unit, self.predicted, self.truth, self.other, cross_validated=fitted
         )
+
+    def every(self, step: int, start: int) -> "Scored":
+        """Return every so many-th line: those of one target, where each row has several."""
+        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        known = {name: column for name, column in columns.items() if column is not None}
+        return Scored(**{name: column[start::step] for name, column in known.items()})
 
     @classmethod
     def joined(cls, parts: Sequence["Scored"]) -> "Scored":

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
@@ -44,9 +44,14 @@ class ProbeStage(Stage):
         description="The stage whose examples carry labels, groups and texts; none where the "
         "activations carry them, as those of a token task do.",
     )
+    comparisons: str | None = Field(
+        default=None,
+        description="The stage that compares the examples, for `method: bradley_terry`; labels are "
+        "then read for groups and texts alone.",
+    )
     method: ProbeSettings = Field(
         default_factory=LogisticSettings,
-        description="`logistic`, `ridge` or `mean_difference`, or a mapping with its settings.",
+        description="A kind of probe, or a mapping with its settings; the kinds are below.",
     )
     examples_of: tuple[str, ...] = Field(
         default=(),
@@ -65,6 +70,15 @@ class ProbeStage(Stage):
 
     _method = field_validator("method", mode="before")(method_of)
 
+    @model_validator(mode="after")
+    def _comparisons_where_they_are_fitted(self) -> "ProbeStage":
+        fits = self.method.kind == "bradley_terry"
+        if fits and self.comparisons is None:
+            raise ValueError("method: bradley_terry needs comparisons: <stage>")
+        if self.comparisons is not None and not fits:
+            raise ValueError(f"comparisons are for bradley_terry; the method is {self.method.kind}")
+        return self
+
     def inputs(self) -> tuple[Reference, ...]:
         """Return the activations, those of random weights, and the labels."""
         other = self.random_weights
@@ -73,11 +87,17 @@ class ProbeStage(Stage):
             *(Reference("examples_of", name, ("activations",)) for name in self.examples_of),
             *((Reference("random_weights", other, (self._reads,)),) if other else ()),
             *((Reference("labels", self.labels, ("examples",)),) if self.labels else ()),
+            *self._compared(),
         )
+
+    def _compared(self) -> tuple[Reference, ...]:
+        if self.comparisons is None:
+            return ()
+        return (Reference("comparisons", self.comparisons, ("comparisons",)),)
 
     @property
     def _reads(self) -> str:
-        return "activations" if self.labels else WITH_LABELS
+        return "activations" if self.labels or self.comparisons else WITH_LABELS
 
     def result_names(self) -> ResultNames:
         """Return the score of the choice and of each place, with what they may be held against."""
@@ -101,12 +121,16 @@ class ProbeStage(Stage):
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
         activations = context.open(self.activations)
-        labels = context.open(self.labels) if self.labels else activations.labels
+        if self.labels:
+            labels = context.open(self.labels)
+        else:
+            labels = () if self.comparisons else activations.labels
         found = fit(
             in_common(activations, {name: context.open(name) for name in self.examples_of}),
             labels,
             settings,
             random_weights=context.open(self.random_weights) if self.random_weights else None,
+            comparisons=context.open(self.comparisons) if self.comparisons else None,
         )
         found.save(context.folder / FOLDER)
         return Outcome(probe_summary(found), tuple(_measured(found)))
@@ -137,6 +161,7 @@ def probe_summary(found: "ProbeResults") -> dict[str, Any]:
         "baseline": None if found.baseline is None else numbers(found.baseline),
         "baselines": {name: numbers(one.score) for name, one in found.baselines.items()},
         "missing": {name: found.absence(name) for name in found.missing},
+        "by_target": {name: numbers(score) for name, score in found.by_target.items()},
         "confusion": _by_class(found.confusion),
         "best": {
             "hook": str(best.hook),
