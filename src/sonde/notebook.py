@@ -9,6 +9,7 @@ from sonde.core.errors import SondeError
 from sonde.report import (
     Report,
     answer_from,
+    calibration_from,
     classes_from,
     curves_from,
     massive_from,
@@ -121,7 +122,13 @@ def _of_results(shown: "Results", several: "Sequence[ProbeResults]", title: str)
     report = Report(
         title,
         "",
-        (notices_from(shown), curves, *penalties_from(shown), *classes_from(shown)),
+        (
+            notices_from(shown),
+            curves,
+            *classes_from(shown),
+            *penalties_from(shown),
+            *calibration_from(shown),
+        ),
         answer_from(curves),
         (
             ("Model", first.best.origin.model),

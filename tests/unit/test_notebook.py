@@ -35,7 +35,7 @@ def results(model):
 def test_results_show_their_curves_penalties_and_classes_and_print_as_they_do(results):
     shown = sonde.display(results, title="Yes or no")
     assert [one.kind for one in shown.report.sections] == [
-        "notices", "layer_curves", "penalty_map", "table",
+        "notices", "layer_curves", "table", "penalty_map", "calibration",
     ]  # fmt: skip
     assert repr(shown) == str(results)
     html = shown._repr_html_()

@@ -1,6 +1,7 @@
 """Reports: one self-contained HTML file with the answer, its evidence and where it comes from."""
 
 from sonde.report.answer import Answer, answer_from
+from sonde.report.from_calibration import calibration_from, calibration_view
 from sonde.report.from_classes import classes_from
 from sonde.report.from_massive import massive_from
 from sonde.report.from_penalties import penalties_from
@@ -54,6 +55,8 @@ __all__ = [
     "TransferMatrix",
     "accounting_from",
     "answer_from",
+    "calibration_from",
+    "calibration_view",
     "classes_from",
     "curves_from",
     "massive_from",

@@ -25,6 +25,7 @@ from sonde.report import (
     TransferMatrix,
     accounting_from,
     answer_from,
+    calibration_from,
     classes_from,
     curves_from,
     massive_from,
@@ -67,6 +68,7 @@ def report_of(shown: Shown, title: str) -> Report:
     for name, results in list(found.items())[:1]:
         sections.append(_accounting(shown, name, results))
     sections += [*curves, *classes_from(found), *penalties_from(found)]
+    sections += calibration_from(found)
     first = next(iter(found.values()), None)
     if shown.massive is not None:
         sections.append(_massive(shown, shown.massive, first))

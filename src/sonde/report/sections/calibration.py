@@ -32,12 +32,14 @@ class Reliability:
     """One probe's bins, from low to high.
 
     ``error`` is the expected calibration error: the mean of ``|observed - predicted|``, weighted
-    by rows. ``facts`` are pairs of a name and a value, such as the Brier score.
+    by rows; ``by_luck`` what it would be on average if every probability were true. ``facts`` are
+    pairs of a name and a value, such as the Brier score.
     """
 
     name: str
     bins: tuple[Bin, ...]
-    error: Interval | None = None
+    error: float | None = None
+    by_luck: float | None = None
     facts: tuple[tuple[str, str], ...] = ()
 
 
@@ -87,8 +89,10 @@ def prepare(section: Calibration) -> dict[str, Any]:
 
 
 def _facts(curve: Reliability) -> list[tuple[str, str]]:
-    error = [("Expected calibration error", interval_text(curve.error, 3))] if curve.error else []
-    return [*error, *curve.facts]
+    if curve.error is None:
+        return list(curve.facts)
+    luck = "" if curve.by_luck is None else f", by luck alone {figure(curve.by_luck, 3)}"
+    return [("Expected calibration error", figure(curve.error, 3) + luck), *curve.facts]
 
 
 def known(curve: Reliability) -> list[tuple[Bin, float, Interval]]:

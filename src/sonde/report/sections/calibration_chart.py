@@ -73,26 +73,24 @@ def _curve(section: "Calibration", number: int, each: charts.Frame, x: svg.Scale
 
 
 def _counts(bins: "tuple[Bin, ...]", each: charts.Frame, x: svg.Scale) -> Markup:
-    """Draw the number of rows of each bin, the bars standing on the drawing's lower edge."""
-    most = max([one.n for one in bins], default=0)
+    """Draw a histogram on the drawing's lower edge: a bar's area is its number of rows."""
+    density = {one: one.n / max(one.high - one.low, 1e-9) for one in bins}
+    most = max(density.values(), default=0.0)
     base = each.size.height - 2
     height = svg.Scale(0, most or 1, 0, COUNTS - 18)
     parts = [
         svg.node(
             "rect",
-            x=x(one.low) + 1,
-            y=base - height(one.n),
-            width=max(1.0, x(one.high) - x(one.low) - 2),
-            height=height(one.n),
+            x=x(one.low) + 0.5,
+            y=base - height(density[one]),
+            width=max(1.0, x(one.high) - x(one.low) - 1),
+            height=height(density[one]),
             class_="rows",
         )
         for one in bins
     ]
-    top = next((one for one in bins if one.n == most), None)
-    if top is not None:
-        middle = min(max(x((top.low + top.high) / 2), each.left + 30), each.right - 30)
-        said = f"{count(most)} rows"
-        parts.append(svg.text(middle, base - height(most) - 5, said, "tick", "middle"))
+    said = f"{count(sum(one.n for one in bins))} rows"
+    parts.append(svg.text(each.left, base - COUNTS + 12, said, "tick"))
     return svg.node("g", *parts, class_="counts")
 
 

@@ -13,6 +13,7 @@ from sonde.report.wording import figure
 if TYPE_CHECKING:
     from sonde.report.sections.token_view import TokenView
 
+BARS = 24  # as many fill the width
 SHORT = 2000  # more tokens than that are shown one text at a time
 
 
@@ -29,11 +30,20 @@ def quality_bars(section: "TokenView") -> Markup:
     low, high = min(known), max(known)
     scale = svg.Scale(low - (high - low) * 0.25 - 1e-9, high, 0.0, 30.0)
     bars: list[Markup] = []
+    # Few layers lie far apart; their bars are no wider than those of many.
+    width = 7.0 * min(1.0, max(1, len(section.quality) - 1) / BARS)
     for at, value in enumerate(section.quality):
         height = 0.0 if value is None or not math.isfinite(value) else scale(value)
         style = "bar now" if at == section.start_at else "bar"
         bars.append(
-            svg.node("rect", x=10 * at - 3.5, y=30 - height, width=7, height=height, class_=style)
+            svg.node(
+                "rect",
+                x=f"{10 * at - width / 2:.3f}",
+                y=30 - height,
+                width=f"{width:.3f}",
+                height=height,
+                class_=style,
+            )
         )
     return svg.node(
         "svg",

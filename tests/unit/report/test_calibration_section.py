@@ -1,0 +1,66 @@
+"""The reliability diagram keeps the numbers that were measured."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sonde.probes.reliability import calibration
+from sonde.probes.scored import Scored
+from sonde.report import Calibration, Report, Text, calibration_from, calibration_view, render
+from sonde.report.sections.calibration import prepare
+from sonde.stats.bootstrap import Bootstrap
+
+FAST = Bootstrap(20)
+
+
+def scored(n: int = 200, sure: float = 3.0) -> Scored:
+    """Rows whose log-odds are ``sure`` times too large."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, n)
+    truth = (rng.random(n) < 1 / (1 + np.exp(-logits))).astype(float)
+    names, ones = np.array([f"e{at}" for at in range(n)]), np.ones(n)
+    return Scored(names, ones.astype(int), names, np.arange(n) % 5, truth, logits * sure, ones)
+
+
+def result(of: Scored, says: str = "logit"):
+    return SimpleNamespace(
+        kind="logistic",
+        best=SimpleNamespace(says=says),
+        labels=("no", "yes"),
+        selection=SimpleNamespace(scored=of),
+        settings=SimpleNamespace(bootstrap=FAST),
+    )
+
+
+def test_the_diagram_has_the_measured_bins_before_and_after():
+    measured = calibration(scored(), bootstrap=FAST)
+    section = calibration_view(measured, "logistic", "yes")
+    before, after = section.curves
+    assert [one.n for one in before.bins] == [one.n for one in measured.own.bins]
+    assert [one.observed for one in after.bins] == [
+        one.observed for one in measured.with_temperature.bins
+    ]
+    assert before.error == measured.own.error and after.error < before.error
+    shown = prepare(section)
+    assert "as fitted: In" in shown["sentence"] and "overconfident" in shown["sentence"]
+    assert after.name.startswith("temperature 2.") or after.name.startswith("temperature 3.")
+    assert any("by luck alone" in value for _, value in shown["facts"])
+
+
+def test_results_of_two_classes_have_one_and_others_none():
+    (one,) = calibration_from({"truth": result(scored())})
+    assert isinstance(one, Calibration) and one.positive == "yes" and "Truth." in one.note
+    assert calibration_from({"numbers": result(scored(), "number")}) == ()
+    broken = scored()
+    broken.predicted[3] = np.nan
+    (said,) = calibration_from({"truth": result(broken)})
+    assert isinstance(said, Text) and "NaN or infinite" in said.body
+    page = render(Report("t", "q", (one, said)))
+    assert page.count("What the probabilities are worth") == 2
+
+
+@pytest.mark.parametrize("sure", [1.0])
+def test_honest_probabilities_are_called_so(sure):
+    shown = prepare(calibration_view(calibration(scored(2000, sure), bootstrap=FAST)))
+    assert "In every one of 10 bins" in shown["sentence"] or "In 9 of 10 bins" in shown["sentence"]
