@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.bradley_terry import bradley_terry
 from bench.extraction import against_bare, against_peers
 from bench.logistic import logistic
 from bench.memory import memory
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "ridge": ridge_wide,
     "ridge-30000": ridge_long,
     "logistic": logistic,
+    "bradley-terry": bradley_terry,
 }
 
 

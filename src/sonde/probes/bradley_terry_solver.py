@@ -16,6 +16,7 @@ from sonde.probes.pair_table import Incidence, PairTable
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Linear, folded
 from sonde.probes.solver import Prepare, Solver, standardised
+from sonde.probes.threads import each
 
 # Utilities of the sweep are good to some 1e-4 of their spread, those of shuffled items to 1e-2; the
 # fits that are kept are exact.
@@ -66,11 +67,13 @@ class BradleyTerry:
         n_repetitions = len(training.at)
         controls = [CONTROL_TOLERANCE] * (n_repetitions - 1)
         how = [(penalty, (SWEEP_TOLERANCE, *controls)) for penalty in penalties]
-        said: list[Tensor] = []
-        for x in self.problem.x:
+
+        def utilities(x: Tensor) -> Tensor:
             z = standardised(x[None], train)[0][0]
             weight = training.fit(z[train], how)
-            said.append((weight @ z[~train].mT).unflatten(0, (len(penalties), n_repetitions)))
+            return (weight @ z[~train].mT).unflatten(0, (len(penalties), n_repetitions))
+
+        said = each(utilities, list(self.problem.x))
         lies = _where_items_lie(self.problem.y[~train, :, 0])
         found = torch.stack(said)
         return found.gather(-1, lies.mT.expand_as(found)).mT[..., None]
