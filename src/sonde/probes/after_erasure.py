@@ -29,7 +29,9 @@ from sonde.stats.effects import difference, interval_of
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
-LEAST_FOLDS = 4  # without two of them there must be one for the eraser and one for the probe
+# Without two of them there must be one for the eraser and two for the probe: a network keeps one
+# apart to know when to stop.
+LEAST_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +137,7 @@ def erasure_check(
 
     Raises:
         SondeError: the labels do not join or are not what the kind fits, the settings have fewer
-            than 4 folds or a kind without a concept to erase, or no layer could be checked.
+            than 5 folds or a kind without a concept to erase, or no layer could be checked.
     """
     if settings.says == "utility":
         raise SondeError(

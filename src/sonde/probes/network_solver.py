@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from sonde.core.errors import SondeError
 from sonde.probes.answers import LOSSES, Answers, Fitted
 from sonde.probes.networks import (
     Inputs,
@@ -126,6 +127,11 @@ class NetworkSolver:
     ) -> Parameters:
         """Find how long to train with one fold kept apart, then train on all training rows."""
         apart = self.problem.folds == self._kept_apart(train)
+        if not bool((train & ~apart).any()):
+            raise SondeError(
+                "A network was left one fold to train on, and needs another to know when to stop.",
+                fix="Set folds to 5.",
+            )
         learn = self._task(z, train & ~apart, penalty, answers)
         check = self._task(z, apart, penalty, answers)
         how = self.schedule

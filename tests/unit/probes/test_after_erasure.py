@@ -4,7 +4,12 @@ from tests.planted import activations, planted_classes, planted_numbers
 
 from sonde.core.errors import SondeError
 from sonde.probes.after_erasure import erasure_check
-from sonde.probes.settings import LogisticSettings, RidgeSettings
+from sonde.probes.settings import (
+    LogisticSettings,
+    MlpSettings,
+    MultinomialSettings,
+    RidgeSettings,
+)
 
 QUICK = {"resamples": 50, "shuffles": 2, "penalties": (1.0, 100.0)}
 
@@ -41,10 +46,33 @@ def test_numbers_are_gone_too():
     assert layer.gone
 
 
+def test_several_classes_are_gone_too():
+    label = np.tile(["a", "b", "c"], 60)
+    x = np.random.default_rng(0).normal(size=(180, 6))
+    x[:, :3] += 3 * (label[:, None] == ["a", "b", "c"])
+    layer = erasure_check(activations([x]), label, MultinomialSettings(**QUICK)).layers[0]
+    assert layer.before.score.low > 0.8
+    assert layer.chance == pytest.approx(1 / 3)
+    assert layer.gone
+
+
+def test_a_network_finds_what_is_there_otherwise():
+    """Nothing linear is left of a class that lies around the other, and nothing else is touched."""
+    x = np.random.default_rng(0).normal(size=(160, 3))
+    label = np.where(np.abs(x[:, 0]) > 0.67, "out", "in")
+    quick = {**QUICK, "penalties": (1.0,), "shuffles": 0}
+    trained = MlpSettings(**quick, width=8, epochs=30, learning_rate=0.3)
+    layer = erasure_check(activations([x]), label, trained).layers[0]
+    assert layer.same.score.low > 0.7
+    assert not layer.gone
+    assert layer.apart.control is None
+    assert erasure_check(activations([x]), label, LogisticSettings(**quick)).layers[0].gone
+
+
 def test_what_cannot_be_checked_is_said():
     acts, label, _ = planted_classes(n=40)
-    with pytest.raises(SondeError, match="at least 4 folds"):
-        erasure_check(acts, label, LogisticSettings(folds=3, **QUICK))
+    with pytest.raises(SondeError, match="at least 5 folds"):
+        erasure_check(acts, label, LogisticSettings(folds=4, **QUICK))
     x = [acts.tensor(hook).numpy().copy() for hook in acts.hooks]
     x[0][0, 0] = np.nan
     found = erasure_check(activations(x), label, LogisticSettings(**QUICK))

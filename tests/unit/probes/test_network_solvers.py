@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from sonde.core.errors import SondeError
 from sonde.probes.attention_solver import AttentionReader, attention_solver
 from sonde.probes.mlp_solver import MlpReader, mlp_solver
 from sonde.probes.multi_token_solver import (
@@ -195,6 +196,12 @@ def test_shuffled_labels_are_at_chance(kind):
     else:
         scores = [scored(problem, said, repetition=number) for number in range(1, 9)]
     assert 0.38 < np.mean(scores) < 0.58
+
+
+def test_one_training_fold_is_too_few():
+    problem = texts(n=20)
+    with pytest.raises(SondeError, match="left one fold to train on"):
+        SOLVERS["mlp"](problem).held_out((0, 1, 2, 3), (1.0,))
 
 
 def test_reading_by_hand():
