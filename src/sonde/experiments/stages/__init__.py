@@ -7,6 +7,7 @@ from pydantic import Field
 from sonde.experiments.stages.compare import CompareStage
 from sonde.experiments.stages.comparisons import ComparisonsStage
 from sonde.experiments.stages.data import DataStage
+from sonde.experiments.stages.elicit import ElicitStage
 from sonde.experiments.stages.erase import EraseStage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.experiments.stages.import_activations import ImportStage
@@ -16,11 +17,13 @@ from sonde.experiments.stages.probe import ProbeStage
 from sonde.experiments.stages.report import ReportStage
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.transfer import TransferStage
+from sonde.experiments.stages.utilities import UtilitiesStage
 
 AnyStage: TypeAlias = Annotated[
     CompareStage  # two probe stages side by side
     | ComparisonsStage  # which of two items was preferred
     | DataStage  # read examples from a file
+    | ElicitStage  # which of two tasks the model would rather do
     | EraseStage  # take a concept out, and look for it again
     | ExtractStage  # keep activations on disk
     | ImportStage  # take existing activations with their ids
@@ -29,6 +32,7 @@ AnyStage: TypeAlias = Annotated[
     | ProbeStage  # fit a probe at every layer
     | ReportStage  # write an HTML page about the others
     | TokenTaskStage  # is the next token " the"?
-    | TransferStage,  # score probes where they were not fitted
+    | TransferStage  # score probes where they were not fitted
+    | UtilitiesStage,  # a number for each item from comparisons
     Field(discriminator="kind"),
 ]
