@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sonde.probes.eraser import Eraser, fit_erasers
     from sonde.probes.fitting import fit
     from sonde.probes.probe import Probe
+    from sonde.probes.reading import TokenScore
     from sonde.probes.reliability import Calibration, calibration
     from sonde.probes.results import LayerResult, ProbeResults, Selection
 
@@ -63,6 +64,7 @@ __all__ = [
     "ProbeSettings",
     "RidgeSettings",
     "Selection",
+    "TokenScore",
     "attention",
     "bradley_terry",
     "calibration",
@@ -91,6 +93,7 @@ _LAZY = {
     "Probe": "probe",
     "ProbeResults": "results",
     "Selection": "results",
+    "TokenScore": "reading",
     "attention": "by_kind",
     "bradley_terry": "by_kind",
     "calibration": "reliability",

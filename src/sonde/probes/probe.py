@@ -1,8 +1,9 @@
 """A fitted probe: a map of raw activations that knows where it belongs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -13,10 +14,16 @@ from sonde.activations.activations import Activations, Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.core.words import in_words
-from sonde.models.model import ModelInfo
+from sonde.data.examples import Example
+from sonde.models.model import Model, ModelInfo
 from sonde.probes.reader import Linear, Reader, read_rows
 from sonde.probes.settings import Says
 from sonde.stats.interval import Interval
+
+if TYPE_CHECKING:
+    from sonde.probes.reading import TokenScore
+
+Texts: TypeAlias = str | Example | Sequence[str] | Sequence[Example]
 
 _OTHER = "Use the model that the probe was fitted on, or pass allow_other_model=True to try it."
 
@@ -120,23 +127,34 @@ class Probe:
 
     def score(
         self,
-        x: Float[Tensor, "row *d_model"],
+        x: Float[Tensor, "row *d_model"] | Texts,
         example: Int[Tensor, " row"] | None = None,
+        *,
+        model: Model | None = None,
     ) -> Float[Tensor, " row"] | Float[Tensor, "row output"]:
-        """Return what the probe says of raw activations, as float64.
+        """Return what the probe says of raw activations, or of texts, as float64.
 
         The probability of ``labels[1]``, of two classes, or of each of ``labels`` where there are
         several; a predicted number, or one a target; a distance that is above 0 on the side of
         ``labels[1]``; a utility.
 
         Args:
-            x: activations at the probe's hook point.
+            x: activations at the probe's hook point; or a text, an example or several, for which
+                ``model`` is run as ``read`` says.
             example: the number of each row's example, for a probe that reads an example's rows
                 together, which then follow one another; by default all rows are of one.
+            model: the model that the probe was fitted on, for texts.
 
         Raises:
-            SondeError: the width is wrong.
+            SondeError: the width is wrong, or texts are given without the model.
         """
+        if not isinstance(x, Tensor):
+            if model is None:
+                raise SondeError(
+                    "A probe reads activations; of a text it needs the model to make them.",
+                    fix='Write probe.score(text, model=model), model = sonde.load("…").',
+                )
+            return self.read(model, x)
         said = self._read(x, example)
         if self.says == "logits":
             return torch.softmax(said, dim=1)
@@ -195,6 +213,33 @@ class Probe:
         order = np.lexsort((acts.rows.token, example.reshape(-1)))
         said = self.score(x[order], torch.from_numpy(example.reshape(-1)[order]))
         return said[np.argsort(order)]
+
+    def read(
+        self, model: Model, data: Texts, *, allow_other_model: bool = False
+    ) -> Float[Tensor, " example"] | Float[Tensor, "example output"]:
+        """Score texts or examples at the probe's own position, one row each, in their order.
+
+        The model is run as far as the probe's layer.
+
+        Raises:
+            SondeError: the model is another, a text does not have the position or is too long, or
+                the position is of several tokens that the probe reads one by one.
+        """
+        from sonde.probes.reading import read_texts
+
+        return read_texts(self, model, data, allow_other_model=allow_other_model)
+
+    def tokens(
+        self, model: Model, text: str | Example, *, allow_other_model: bool = False
+    ) -> "tuple[TokenScore, ...]":
+        """Score every token of one text; the model is run as far as the probe's layer.
+
+        Raises:
+            SondeError: the model is another, or the text is empty or too long.
+        """
+        from sonde.probes.reading import score_tokens
+
+        return score_tokens(self, model, text, allow_other_model=allow_other_model)
 
     def check(self, info: ModelInfo, *, allow_other_model: bool = False) -> None:
         """Refuse a model that the probe was not fitted on.
