@@ -12,6 +12,7 @@ from torch import Tensor
 from sonde.activations.activations import Activations
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
+from sonde.probes.at_once import layers_at_once
 from sonde.probes.control import Layout
 from sonde.probes.kinds import KINDS, AlongDirections
 from sonde.probes.lines import Lines, Scoring
@@ -26,8 +27,6 @@ from sonde.probes.swept import Columns, FailedLayer, Place, Swept
 from sonde.probes.targets import Targets
 from sonde.stats.folds import grouped_folds
 from sonde.stats.metrics import METRICS
-
-BYTES_AT_ONCE = 1 << 28  # of activations in float64; layers beyond that wait their turn
 
 
 def make_folds(targets: Targets, settings: AnyProbeSettings) -> Int[np.ndarray, " row"]:
@@ -96,7 +95,7 @@ def _batches(
         if fault:
             failed.append(FailedLayer(hook, job.position, fault))
             continue
-        full = (len(tensors) + 1) * rows.numel() * 8 > BYTES_AT_ONCE
+        full = len(tensors) >= layers_at_once(len(rows), rows.shape[1], job.settings.folds)
         if tensors and (full or rows.shape != tensors[0].shape):
             yield hooks, tensors
             hooks, tensors = [], []

@@ -5,10 +5,10 @@ import pytest
 from sonde.activations.settings import ExtractSettings
 from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
-from sonde.experiments.facts import HOST_FLOPS, Facts, fit_flops, reach, rows_of
+from sonde.experiments.facts import Facts, reach, rows_of
+from sonde.experiments.probe_cost import HOST_FLOPS, fit_memory, sweep_flops
 from sonde.experiments.sizes import sizes_of
 from sonde.experiments.spec import read_specification
-from sonde.probes.settings import LogisticSettings, MeanDifferenceSettings, RidgeSettings
 
 
 def facts(path, *overrides):
@@ -87,28 +87,21 @@ def test_moments_keep_nothing_and_massive_dimensions_may_read_twice(experiment):
     assert twice.flops == 2 * once.flops
 
 
+def method_of(known):
+    return known.planned.experiment.stages["truth"].method
+
+
 def test_a_probe_counts_its_splits_and_works_on_the_host(experiment):
     known = facts(experiment, "truth.method={kind: mean_difference, folds: 3, baseline: false}")
     few = known.planned.experiment.stages["truth"].estimate(known)
     more = facts(experiment, "truth.method={kind: mean_difference, folds: 6, baseline: false}")
     many = more.planned.experiment.stages["truth"].estimate(more)
     d_model = sizes_of(known.planned.experiment.model, "float32").d_model
-    method = known.planned.experiment.stages["truth"].method
-    a_split = 2 * fit_flops(24, d_model, method) / HOST_FLOPS  # of two layers
-    assert many.seconds - few.seconds == pytest.approx((21 - 6) * a_split)
+    method = method_of(known)
+    fits = [sweep_flops(24, d_model, one) for one in (method, method_of(more))]
+    assert many.seconds - few.seconds == pytest.approx(2 * (fits[1] - fits[0]) / HOST_FLOPS)
+    assert many.memory == fit_memory(24, d_model, 2, method_of(more))
     assert few.flops == few.traffic == 0
-
-
-def test_operations_of_a_split_by_hand():
-    shared = {"shuffles": 1, "directions": 3}
-    reading = 4 * 10 * 6 * (2 + 3)
-    assert fit_flops(10, 6, MeanDifferenceSettings(**shared)) == reading
-    ridge = RidgeSettings(penalties=(1, 10), **shared)
-    solving = 2 * 10 * 6 * 6 + 2 * 6**3 / 3 + 2 * 10 * 6 * 4
-    assert fit_flops(10, 6, ridge) == pytest.approx(reading + solving)
-    logistic = LogisticSettings(penalties=(1, 10), **shared)
-    solving = 2 * 10 * 6 * 6 + 20 * 6**3 + 60 * 4 * 10 * 6 * 4
-    assert fit_flops(10, 6, logistic) == pytest.approx(reading + solving)
 
 
 def test_the_rows_of_imported_activations_are_not_known(experiment, tmp_path):
