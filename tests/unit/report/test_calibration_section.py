@@ -1,9 +1,10 @@
 """The reliability diagram keeps the numbers that were measured."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from sonde.probes.reliability import calibration
 from sonde.probes.scored import Scored
@@ -43,7 +44,7 @@ def test_the_diagram_has_the_measured_bins_before_and_after():
     ]
     assert before.error == measured.own.error and after.error < before.error
     shown = prepare(section)
-    assert "as fitted: In" in shown["sentence"] and "overconfident" in shown["sentence"]
+    assert "As fitted: in" in shown["sentence"] and "overconfident" in shown["sentence"]
     assert after.name.startswith("temperature 2.") or after.name.startswith("temperature 3.")
     assert any("by luck alone" in value for _, value in shown["facts"])
 
@@ -60,7 +61,18 @@ def test_results_of_two_classes_have_one_and_others_none():
     assert page.count("What the probabilities are worth") == 2
 
 
-@pytest.mark.parametrize("sure", [1.0])
-def test_honest_probabilities_are_called_so(sure):
-    shown = prepare(calibration_view(calibration(scored(2000, sure), bootstrap=FAST)))
-    assert "In every one of 10 bins" in shown["sentence"] or "In 9 of 10 bins" in shown["sentence"]
+def test_honest_probabilities_are_called_so():
+    shown = prepare(calibration_view(calibration(scored(2000, 1.0), bootstrap=FAST)))
+    assert shown["sentence"].startswith("As fitted: in every one of 10 bins")
+
+
+def test_bins_that_one_curve_lacks_are_dashes_in_the_tooltips():
+    measured = calibration(scored(), bootstrap=FAST)
+    section = calibration_view(measured)
+    before, after = section.curves
+    fewer = replace(section, curves=(before, replace(after, bins=after.bins[:-2])))
+    data = json.loads(prepare(fewer)["chart"].data)
+    assert {len(row["texts"]) for row in data["rows"]} == {len(data["heads"])}
+    observed = next(row for row in data["rows"] if row["name"].endswith("observed"))
+    assert "[" in observed["texts"][0]
+    assert data["rows"][-1]["texts"][-2:] == ["–", "–"]

@@ -65,7 +65,7 @@ def prepare(section: Calibration) -> dict[str, Any]:
     """Return what the template shows."""
     names = [curve.name for curve in section.curves]
     return {
-        "sentence": " ".join(sentence(section, curve) for curve in section.curves),
+        "sentence": _sentences(section),
         "chart": chart_of(section),
         "legend": list(enumerate(names)) if len(names) > 1 else [],
         "facts": [
@@ -107,23 +107,33 @@ def known(curve: Reliability) -> list[tuple[Bin, float, Interval]]:
     ]
 
 
-def sentence(section: Calibration, curve: Reliability) -> str:
+def _sentences(section: Calibration) -> str:
+    """Say it of each curve, by its name where there are two."""
+    said = [sentence(curve) for curve in section.curves]
+    if len(said) == 1:
+        return said[0]
+    return " ".join(
+        f"{curve.name[:1].upper()}{curve.name[1:]}: {words[0].lower()}{words[1:]}"
+        for curve, words in zip(section.curves, said, strict=True)
+    )
+
+
+def sentence(curve: Reliability) -> str:
     """Say in how many bins the interval holds what was predicted, and where it misses most."""
     found = known(curve)
-    name = f"{curve.name}: " if len(section.curves) > 1 else ""
     if not found:
-        return f"{name}No bin has a row."
+        return "No bin has a row."
     holds = [observed.low <= predicted <= observed.high for _, predicted, observed in found]
     whole = f"{count(sum(holds))} of {count(len(found))} bins"
     if all(holds):
         return (
-            f"{name}In every one of {count(len(found))} bins the interval of the observed share "
+            f"In every one of {count(len(found))} bins the interval of the observed share "
             "holds the mean prediction."
         )
     missed = [item for item, held in zip(found, holds, strict=True) if not held]
     _, predicted, observed = max(missed, key=_miss)
     return (
-        f"{name}In {whole} the interval of the observed share holds the mean prediction; "
+        f"In {whole} the interval of the observed share holds the mean prediction; "
         f"{_leaning(missed)}, most where {figure(predicted)} was predicted and "
         f"{figure(observed.value)} observed."
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from sonde.report import charts, svg
-from sonde.report.wording import count, figure, interval_text
+from sonde.report.wording import MISSING, count, figure, interval_text
 
 if TYPE_CHECKING:
     from sonde.report.sections.calibration import Bin, Calibration
@@ -95,12 +95,25 @@ def _counts(bins: "tuple[Bin, ...]", each: charts.Frame, x: svg.Scale) -> Markup
 
 
 def _hover(section: "Calibration") -> list[charts.HoverRow]:
+    """Tell the bins of the first curve, and beside each the same bin of the second.
+
+    The bins of the second have edges of their own where they hold equal numbers of rows.
+    """
+    first = section.curves[0].bins
     rows: list[charts.HoverRow] = []
     for number, curve in enumerate(section.curves):
         name = f"{curve.name}: " if len(section.curves) > 1 else ""
-        predicted = tuple(figure(one.predicted, 3) for one in curve.bins)
-        observed = tuple(interval_text(one.observed, 3) for one in curve.bins)
-        rows.append(charts.HoverRow(f"{name}predicted", "quiet", predicted, number))
-        rows.append(charts.HoverRow(f"{name}observed", f"s{number}", observed, number))
-        rows.append(charts.HoverRow(f"{name}rows", "quiet", tuple(count(b.n) for b in curve.bins)))
+        bins = [*curve.bins[: len(first)], *[None] * (len(first) - len(curve.bins))]
+        told = [_told(one, number > 0) for one in bins]
+        for what, style, at in (("predicted", "quiet", 0), ("observed", f"s{number}", 1)):
+            texts = tuple(one[at] for one in told)
+            rows.append(charts.HoverRow(f"{name}{what}", style, texts, number))
+        rows.append(charts.HoverRow(f"{name}rows", "quiet", tuple(one[2] for one in told)))
     return rows
+
+
+def _told(one: "Bin | None", edges: bool) -> tuple[str, str, str]:
+    if one is None:
+        return MISSING, MISSING, MISSING
+    within = f" ({figure(one.low)} to {figure(one.high)})" if edges else ""
+    return figure(one.predicted, 3) + within, interval_text(one.observed, 3), count(one.n)
