@@ -20,7 +20,8 @@ from sonde.experiments.spec import Experiment
 from sonde.experiments.stages import AnyStage
 from sonde.experiments.trackers.settings import AnyTracker, TrackerSettings
 from sonde.models.spec import ModelSpec
-from sonde.probes.settings import ProbeSettings
+from sonde.probes.settings import ProbeSettings, SweepSettings
+from sonde.probes.settings.networks import NetworkSettings
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by docs/generate.py from the code. Change the code, then run `make docs`. -->\n"
@@ -32,6 +33,18 @@ PLUMBING = (
     "sonde.experiments.stages.with_model",
     "builtins",
 )
+
+# What a value is, by a part of its type's name: the first that fits.
+SHAPES = {
+    "Wandb": "list of names or mappings",
+    "balance.": "`none`, `square_root`, `inverse` or `resample`, or a mapping",
+    "ledoit_wolf": "`ledoit_wolf`, or a number from 0 to 1",
+    "TransferSource": "mapping",
+    "Settings": "a name or mapping",
+    "Stage": "mapping of stages",
+    "AllOf": "mapping of claims",
+    "ReferenceValue": "mapping of values",
+}
 
 
 def main() -> None:
@@ -85,10 +98,21 @@ def experiment_file() -> str:
         kind = stage.model_fields["kind"].default
         parts += [f"## kind: `{kind}`", _doc(stage), _fields(stage, skip=("kind", "when"))]
         if kind == "probe":
-            for method in get_args(get_args(ProbeSettings)[0]):
-                name = method.model_fields["kind"].default
-                parts += [f"### method: `{name}`", _doc(method), _fields(method, skip=("kind",))]
+            parts += _methods()
     return "\n\n".join(parts) + "\n"
+
+
+def _methods() -> list[str]:
+    """Return what every kind of probe shares, and then each kind's own settings."""
+    shared = tuple(SweepSettings.model_fields)
+    parts = ["### method: any", _plain(SweepSettings.__doc__), _fields(SweepSettings, skip=())]
+    for method in get_args(get_args(ProbeSettings)[0]):
+        parts += [f"### method: `{method.model_fields['kind'].default}`", _plain(method.__doc__)]
+        if issubclass(method, NetworkSettings):
+            told = _plain(NetworkSettings.__doc__)
+            parts.append(told if told not in parts else "What is trained and how is as for `mlp`.")
+        parts += [_fields(method, skip=("kind", *shared))]
+    return parts
 
 
 def _claims() -> list[str]:
@@ -208,16 +232,9 @@ def _type(field: FieldInfo) -> str:
         "'>",
     ):
         text = text.replace(noise, "")
-    if "Wandb" in text:
-        return "list of names or mappings"
-    if "Settings" in text:
-        return "a name or mapping"
-    if "Stage" in text:
-        return "mapping of stages"
-    if "AllOf" in text:
-        return "mapping of claims"
-    if "ReferenceValue" in text:
-        return "mapping of values"
+    for sign, said in SHAPES.items():
+        if sign in text:
+            return said
     return f"`{text}`".replace("|", "\\|")
 
 
@@ -241,8 +258,11 @@ def _doc(model: type[BaseModel]) -> str:
     """Return a class's description, and that of the settings it takes over."""
     homes = [base for base in model.__mro__[1:] if base.__module__ not in PLUMBING]
     texts = [model.__doc__ or "", *(base.__doc__ or "" for base in homes if base is not object)]
-    plain = ("\n".join(line.strip() for line in text.strip().splitlines()) for text in texts)
-    return "\n\n".join(plain).replace("``", "`")
+    return "\n\n".join(map(_plain, texts))
+
+
+def _plain(text: str | None) -> str:
+    return "\n".join(line.strip() for line in (text or "").strip().splitlines()).replace("``", "`")
 
 
 def _own_doc(model: type[BaseModel]) -> str:
