@@ -34,13 +34,19 @@ if TYPE_CHECKING:
         pca,
         ridge,
     )
+    from sonde.probes.classes_from_moments import probes_from_stream
     from sonde.probes.control import Control
+    from sonde.probes.elicitation import Elicited, elicit
     from sonde.probes.eraser import Eraser, fit_erasers
     from sonde.probes.fitting import fit
+    from sonde.probes.from_moments import ridge_from_stream
+    from sonde.probes.penalty_scores import PenaltyScores, ridge_scores
     from sonde.probes.probe import Probe
+    from sonde.probes.ranking import pair_accuracy, rank_correlation
     from sonde.probes.reading import TokenScore
     from sonde.probes.reliability import Calibration, calibration
     from sonde.probes.results import LayerResult, ProbeResults, Selection
+    from sonde.probes.utilities import Utilities, UtilitySettings, fit_utilities
 
 __all__ = [
     "AttentionSettings",
@@ -48,6 +54,7 @@ __all__ = [
     "BradleyTerrySettings",
     "Calibration",
     "Control",
+    "Elicited",
     "Eraser",
     "ErasureCheck",
     "LayerResult",
@@ -59,18 +66,23 @@ __all__ = [
     "MultiTokenSettings",
     "MultinomialSettings",
     "PcaSettings",
+    "PenaltyScores",
     "Probe",
     "ProbeResults",
     "ProbeSettings",
     "RidgeSettings",
     "Selection",
     "TokenScore",
+    "Utilities",
+    "UtilitySettings",
     "attention",
     "bradley_terry",
     "calibration",
+    "elicit",
     "erasure_check",
     "fit",
     "fit_erasers",
+    "fit_utilities",
     "lda",
     "logistic",
     "mass_mean",
@@ -78,8 +90,13 @@ __all__ = [
     "mlp",
     "multi_token",
     "multinomial",
+    "pair_accuracy",
     "pca",
+    "probes_from_stream",
+    "rank_correlation",
     "ridge",
+    "ridge_from_stream",
+    "ridge_scores",
 ]
 
 # An experiment file is read with the settings alone; fitting imports torch.
@@ -87,19 +104,25 @@ _LAZY = {
     "Baseline": "baseline",
     "Calibration": "reliability",
     "Control": "control",
+    "Elicited": "elicitation",
     "Eraser": "eraser",
     "ErasureCheck": "after_erasure",
     "LayerResult": "results",
+    "PenaltyScores": "penalty_scores",
     "Probe": "probe",
     "ProbeResults": "results",
     "Selection": "results",
     "TokenScore": "reading",
+    "Utilities": "utilities",
+    "UtilitySettings": "utilities",
     "attention": "by_kind",
     "bradley_terry": "by_kind",
     "calibration": "reliability",
+    "elicit": "elicitation",
     "erasure_check": "after_erasure",
     "fit": "fitting",
     "fit_erasers": "eraser",
+    "fit_utilities": "utilities",
     "lda": "by_kind",
     "logistic": "by_kind",
     "mass_mean": "by_kind",
@@ -107,8 +130,13 @@ _LAZY = {
     "mlp": "by_kind",
     "multi_token": "by_kind",
     "multinomial": "by_kind",
+    "pair_accuracy": "ranking",
     "pca": "by_kind",
+    "probes_from_stream": "classes_from_moments",
+    "rank_correlation": "ranking",
     "ridge": "by_kind",
+    "ridge_from_stream": "from_moments",
+    "ridge_scores": "penalty_scores",
 }
 
 

@@ -1,5 +1,11 @@
 """Numbers in, numbers out: folds, metrics, intervals, effects, tests, choices, leaks, power."""
 
+from sonde.stats.agreement import (
+    PairAgreement,
+    agreement_of_rankings,
+    agreement_with_pairs,
+    kendall_tau,
+)
 from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.choice import Choice, choose, choose_fitted
 from sonde.stats.confusion import Confusion, confusion
@@ -52,11 +58,14 @@ __all__ = [
     "Interval",
     "Leaks",
     "Metric",
+    "PairAgreement",
     "PairFolds",
     "Permutation",
     "PermutationTest",
     "Scores",
     "accuracy",
+    "agreement_of_rankings",
+    "agreement_with_pairs",
     "auroc",
     "balanced_accuracy",
     "benjamini_hochberg",
@@ -74,6 +83,7 @@ __all__ = [
     "headroom",
     "holm",
     "interval_of",
+    "kendall_tau",
     "label_permutation",
     "macro_recall",
     "mean",
