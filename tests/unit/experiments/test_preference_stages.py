@@ -1,0 +1,81 @@
+"""Comparisons, elicited or read, become utilities and probes of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sonde.experiments.runner import Options, run
+from sonde.experiments.spec import read_specification
+from sonde.probes.names import DIRECTION, SHUFFLED
+
+FILE = """
+name: preferences
+question: What would it rather do?
+model: {name: random:llama, check: false}
+stages:
+  tasks: {kind: data, path: tasks.csv}
+  asked: {kind: elicit, data: tasks, question: "{a}|{b}?", pairs: 120, tie: 0}
+  read: {kind: comparisons, path: pairs.csv}
+  drawn: {kind: comparisons, path: ratings.csv, draw: {n: 50}}
+  scores: {kind: utilities, data: tasks, comparisons: read}
+  acts: {kind: extract, data: tasks, layers: [0, 2], template: none, positions: "prompt[-1]"}
+  ridge:
+    kind: probe
+    activations: acts
+    labels: scores
+    method: {kind: ridge, folds: 3, shuffles: 1, directions: 1, resamples: 20}
+  pairs:
+    kind: probe
+    activations: acts
+    labels: tasks
+    comparisons: asked
+    method: {kind: bradley_terry, folds: 3, shuffles: 2, directions: 2, resamples: 20}
+"""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder: Path = tmp_path_factory.mktemp("preferences")
+    names = [f"t{number:02d}" for number in range(24)]
+    rows = [f"{name},{chr(97 + at) * (1 + at % 5)}" for at, name in enumerate(names)]
+    (folder / "tasks.csv").write_text("id,prompt\n" + "\n".join(rows) + "\n")
+    pairs = [f"{one},{other},{int(one < other)}" for one, other in
+             zip(names, names[1:] + names[:1], strict=True)]  # fmt: skip
+    (folder / "pairs.csv").write_text("a,b,choice\n" + "\n".join([*pairs, "t00,gone,1"]) + "\n")
+    (folder / "ratings.csv").write_text('id,ratings\nt00,"[1, 2, 2]"\nt01,"[3]"\nt02,"[2, 4]"\n')
+    (folder / "preferences.yaml").write_text(FILE)
+    options = Options(out=folder / "runs", say=lambda _: None, progress=False)
+    (report,) = run(read_specification(folder / "preferences.yaml", []), options)
+    return report.finished
+
+
+def test_elicited_comparisons_keep_both_orders(done):
+    summary = done["asked"].summary
+    assert (summary["n"], summary["items"]) == (120, 24)
+    line = (done["asked"].folder / "comparisons.jsonl").read_text().splitlines()[0]
+    row = json.loads(line)
+    assert row["bias"] == pytest.approx(sum(row["log_odds"]) / 2)
+    assert {"position_bias", "same_letter_both_orders", "share_of_answers"} <= summary.keys()
+    assert not (done["asked"].folder / "answers.jsonl").exists()
+
+
+def test_drawn_comparisons_are_of_the_rated_items(done):
+    assert done["drawn"].summary["n"] == 50
+    assert done["drawn"].open().items.tolist() == ["t00", "t01", "t02"]
+
+
+def test_utilities_label_the_examples(done):
+    summary = done["scores"].summary
+    assert (summary["labelled"], summary["compared_without_example"]) == (24, 1)
+    labels = {one.id: one.label for one in done["scores"].open()}
+    assert labels["t00"] > labels["t05"] > labels["t20"]
+    assert done["ridge"].summary["n"] == 24
+
+
+def test_a_bradley_terry_probe_has_its_controls(done):
+    summary = done["pairs"].summary
+    assert summary["metric"] == "accuracy"
+    assert {SHUFFLED, DIRECTION} <= set(summary["controls"])
+    assert len(summary["layers"]) == 2
+    assert summary["n"] == 24
