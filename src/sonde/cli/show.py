@@ -34,9 +34,12 @@ def show_file(path: Path) -> None:
 
 
 def _probe(path: Path) -> None:
+    """Print a safetensors file: a probe, or an eraser."""
+    from sonde.cli.show_eraser import show_eraser
     from sonde.cli.show_probe import show_probe
+    from sonde.probes.eraser_file import is_eraser
 
-    show_probe(path)
+    (show_eraser if is_eraser(path) else show_probe)(path)
 
 
 def _store(path: Path) -> None:
