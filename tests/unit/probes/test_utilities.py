@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonde.core.errors import SondeError
+from sonde.data.comparison_settings import DrawSettings
 from sonde.data.comparisons import Comparison, Comparisons
+from sonde.data.ratings import draw_comparisons
+from sonde.probes.ranking import pair_accuracy, rank_correlation
 from sonde.probes.utilities import UtilitySettings, fit_utilities
 
 MODELS = ("bradley_terry", "thurstone", "ordinal")
@@ -125,3 +128,20 @@ def test_outcomes_of_any_size_are_no_levels():
     given = [Comparison("a", "b", share) for share in np.linspace(0, 0.45, 10)]
     with pytest.raises(SondeError, match="20 levels"):
         fit_utilities(given, UtilitySettings(model="ordinal"))
+
+
+def test_comparisons_drawn_from_real_ratings_give_back_their_order(shared_data):
+    """300 review sentences with some 20 ratings each; noisy choices recover the mean ratings."""
+    path = shared_data / "movie_reviews" / "movieReviewSnippets_anonDataRatings.txt"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:300]
+    rows = [line.split("\t") for line in lines]
+    ratings = {row[0]: [float(each) for each in row[3].strip("[] ").split(",")] for row in rows}
+    means = {name: float(np.mean(given)) for name, given in ratings.items()}
+    drawn = draw_comparisons(ratings, DrawSettings(n=9000))
+    fresh = draw_comparisons(ratings, DrawSettings(n=2000, seed=1))
+    found = fit_utilities(drawn)
+    tau = rank_correlation(found.by_item(), means)
+    assert tau.low > 0.75
+    told = pair_accuracy(found.by_item(), fresh).accuracy.value
+    # Nobody foresees noisy choices better than the mean ratings do, but for chance.
+    assert 0.75 < told < pair_accuracy(means, fresh).accuracy.value + 0.02
