@@ -19,7 +19,7 @@ from sonde.probes.settings import (
 )
 
 if TYPE_CHECKING:
-    from sonde.probes.after_erasure import ErasureCheck, erasure_check
+    from sonde.probes.after_erasure import erasure_check
     from sonde.probes.baseline import Baseline
     from sonde.probes.by_kind import (
         attention,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sonde.probes.control import Control
     from sonde.probes.elicitation import Elicited, elicit
     from sonde.probes.eraser import Eraser, fit_erasers
+    from sonde.probes.erasure_results import ErasureCheck
     from sonde.probes.fitting import fit
     from sonde.probes.from_moments import ridge_from_stream
     from sonde.probes.penalty_scores import PenaltyScores, ridge_scores
@@ -106,7 +107,7 @@ _LAZY = {
     "Control": "control",
     "Elicited": "elicitation",
     "Eraser": "eraser",
-    "ErasureCheck": "after_erasure",
+    "ErasureCheck": "erasure_results",
     "LayerResult": "results",
     "PenaltyScores": "penalty_scores",
     "Probe": "probe",

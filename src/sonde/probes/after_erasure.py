@@ -1,8 +1,7 @@
 """Whether a new probe finds a concept after it has been erased."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,10 +14,11 @@ from sonde.core.hooks import HookPoint
 from sonde.probes.control import Control
 from sonde.probes.duplicates import without_duplicates
 from sonde.probes.erased_solver import Concept, ErasedSolver, Fitted
+from sonde.probes.erasure_results import ErasureCheck, Finding, LayerErasure
 from sonde.probes.kinds import KINDS
 from sonde.probes.leace import Method, indicators
 from sonde.probes.names import SHUFFLED
-from sonde.probes.scored import Scored, mean_interval
+from sonde.probes.scored import mean_interval
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Prepare
 from sonde.probes.sweep import Job, make_folds
@@ -26,103 +26,11 @@ from sonde.probes.swept import FailedLayer, Swept
 from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for
 from sonde.stats.effects import difference, interval_of
-from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
 # Without two of them there must be one for the eraser and two for the probe: a network keeps one
 # apart to know when to stop.
 LEAST_FOLDS = 5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Finding:
-    """What a probe found out of fold: its score, and that of shuffled labels where asked for."""
-
-    score: Interval
-    control: Control | None
-    scored: Scored
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerErasure:
-    """One hook point and position before and after erasure.
-
-    ``same`` is a new probe fitted on the rows that the eraser was fitted on. A linear one finds
-    nothing in them by the theorem, so this shows that the erasure is exact, and a network what is
-    there that is not linear. ``apart`` is a new probe fitted on rows that the eraser has not seen,
-    as a user of the eraser would meet them. ``lost`` is the score before minus that of ``apart``.
-    """
-
-    hook: HookPoint
-    position: str
-    before: Finding
-    same: Finding
-    apart: Finding
-    lost: Interval
-    chance: float
-
-    @property
-    def gone(self) -> bool:
-        """Whether neither new probe is above chance: no interval lies wholly above it."""
-        found = (self.same.score.low, self.apart.score.low)
-        return not any(low > self.chance for low in found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ErasureCheck:
-    """New probes at every hook point and position, before and after erasure."""
-
-    kind: str
-    metric: str
-    method: Method
-    layers: tuple[LayerErasure, ...]
-    labels: tuple[str, ...]
-    n: int
-    n_rows: int
-    settings: AnyProbeSettings
-    failed: tuple[FailedLayer, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def name_of(self, layer: LayerErasure) -> str:
-        """Return the name of a layer's result: its hook point, and position if there are several.
-
-        As in ``ProbeResults``.
-        """
-        several = len({one.position for one in self.layers}) > 1
-        return f"{layer.hook} {layer.position}" if several else str(layer.hook)
-
-    def table(self) -> list[dict[str, Any]]:
-        """Return one row a layer."""
-        return [
-            {
-                "hook": str(one.hook),
-                "layer": one.hook.layer,
-                "position": one.position,
-                "before": one.before.score.value,
-                "same rows": one.same.score.value,
-                "other rows": one.apart.score.value,
-                "low": one.apart.score.low,
-                "high": one.apart.score.high,
-                "chance": one.chance,
-                "gone": one.gone,
-                "n": one.apart.score.n,
-            }
-            for one in self.layers
-        ]
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.kind}, {self.metric} over {self.n} units in {self.n_rows} rows, before and "
-            f"after {self.method} erasure:"
-        ]
-        lines += [
-            f"  {one.hook} {one.position}: before {one.before.score}; after, eraser and probe on "
-            f"the same rows {one.same.score}, on others {one.apart.score}; "
-            + ("nothing found" if one.gone else f"still above chance ({one.chance:g})")
-            for one in self.layers
-        ]
-        lines += [f"  failed    {it.hook} {it.position}: {it.reason}" for it in self.failed]
-        return "\n".join([*lines, *(f"  note      {text}" for text in self.notes)])
 
 
 def erasure_check(

@@ -15,8 +15,8 @@ from sonde.probes.settings import LogisticSettings, ProbeSettings
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
-    from sonde.probes.after_erasure import ErasureCheck, LayerErasure
     from sonde.probes.eraser import Eraser
+    from sonde.probes.erasure_results import ErasureCheck, LayerErasure
     from sonde.probes.scored import Scored
 
 FOLDER = "erasers"
