@@ -28,7 +28,9 @@ from sonde.probes.newton_equations import Axes, Equations, inverse, runs, times
 
 NEWTON_STEPS = 100
 HALVINGS = 40
-OLD = 0.03  # products for each coordinate, beyond which a new inverse is the cheaper way
+# Products for each coordinate, and at least, beyond which a new inverse is the cheaper way; where
+# rows are few it costs as much as more of them.
+OLD, LEAST = 0.03, 10
 PATIENCE = 6  # steps that may pass without halving the distance to the optimum
 NEAR = 1e-9  # share of F; a fit that rounding keeps from its tolerance has still converged
 
@@ -88,7 +90,7 @@ def fit(fits: Fits) -> Fit:
     active = fits.likelihood.varies.expand(len(z), -1).clone()
     gap = torch.where(active, torch.inf, 0.0).to(z)
     best, since = gap.clone(), torch.zeros_like(gap)
-    newton = Newton(fits.z.to(torch.float32))
+    newton = Newton(fits.axes.along(fits.z.to(torch.float32)))
     for _ in range(NEWTON_STEPS):
         columns = active.any(dim=0).nonzero()[:, 0]
         if not len(columns):
@@ -104,7 +106,7 @@ def fit(fits: Fits) -> Fit:
         if bool(stuck.any()):
             since.zero_()
             # In float64 it is rounding that keeps a fit from its tolerance, or no step is left.
-            if newton.exact(z):
+            if newton.exact(fits):
                 active &= ~(stuck & ((gap <= NEAR) | gap.isinf()))
     return Fit(theta, gap <= fits.tolerance.clamp(min=NEAR))
 
@@ -112,16 +114,16 @@ def fit(fits: Fits) -> Fit:
 class Newton:
     """The state that steps share: the precision, and the inverse Hessians that are still good."""
 
-    def __init__(self, z: Float[Tensor, "layer row coordinate"]) -> None:
+    def __init__(self, z: Float[Tensor, "layer row axis"]) -> None:
         self.z = z
         self.inverses: dict[int, Tensor] = {}
         self.old: set[int] = set()  # the groups that need an inverse, or a new one
 
-    def exact(self, z: Float[Tensor, "layer row coordinate"]) -> bool:
-        """Go on in the type of z; return whether that is nothing new."""
-        already = self.z.dtype == z.dtype
+    def exact(self, fits: Fits) -> bool:
+        """Go on in float64; return whether that is nothing new."""
+        already = self.z.dtype == fits.z.dtype
         if not already:
-            self.z, self.inverses = z, {}
+            self.z, self.inverses = fits.axes.along(fits.z), {}
         return already
 
     def step(self, fits: Fits, theta: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -150,13 +152,13 @@ class Newton:
             if group in self.old:
                 curvature = fits.likelihood.part(here).curvature(low[:, here]).mean(dim=1)
                 self.inverses[group] = inverse(self.z, curvature, pull[:, here].mean(dim=1))
-        equations = Equations(
-            self.z, fits.likelihood, low, pull, fits.group, fits.axes.to(self.z), self.inverses
-        )
-        step, products = equations.solve(right, objective)
-        few = OLD * self.z.shape[2]
-        self.old = {group for group, here in groups if int(products[here].sum()) > few}
-        return step
+        axes = fits.axes
+        equations = Equations(self.z, fits.likelihood, low, pull, fits.group, axes, self.inverses)
+        step, products = equations.solve(axes.along(right.flatten(1, 2)).view_as(right), objective)
+        rows, side = self.z.shape[1:]
+        few = max(LEAST, OLD * side * (1 + side / rows))
+        self.old = {group for group, here in groups if int(products[here].max()) > few}
+        return axes.back(step.flatten(1, 2)).view_as(right)
 
 
 def _line_search(

@@ -24,34 +24,32 @@ def times(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axes:
-    """Where z'z is nearly diagonal: its principal axes, with ``spectrum`` its values for one row.
+    """Axes along which z'z is nearly diagonal, and ``spectrum``, its diagonal for one row.
 
     ``basis`` None says that the coordinates are the axes. The last coordinate, which is 1 in every
-    row, stays apart.
+    row, stays as it is.
     """
 
     basis: Float[Tensor, "layer d_model d_model"] | None
     spectrum: Float[Tensor, "layer d_model"]
 
-    def to(self, other: Tensor) -> "Axes":
-        """Take another tensor's type."""
-        basis = None if self.basis is None else self.basis.to(other)
-        return Axes(basis, self.spectrum.to(other))
+    def along(self, z: Float[Tensor, "layer any coordinate"]) -> Tensor:
+        """Turn coordinates into places along the axes."""
+        return z if self.basis is None else self._turned(z, self.basis.to(z))
 
-    def __call__(
-        self,
-        right: Float[Tensor, "layer column output coordinate"],
-        penalty: Float[Tensor, "layer column coordinate"],
-        curvature: Float[Tensor, "layer column"],
-    ) -> Float[Tensor, "layer column output coordinate"]:
-        """Multiply by the inverse of curvature z'z + penalty, ``curvature`` summed over rows."""
-        own = torch.cat([self.spectrum, torch.ones_like(self.spectrum[:, :1])], dim=1)
-        whole = curvature[..., None] * (own[:, None] + RIDGE) + penalty
-        if self.basis is None:
-            return right / whole[:, :, None]
-        turned = times(right[..., :-1], self.basis) / whole[:, :, None, :-1]
-        last = right[..., -1:] / whole[:, :, None, -1:]
-        return torch.cat([times(turned, self.basis.mT), last], dim=-1)
+    def back(self, z: Float[Tensor, "layer any coordinate"]) -> Tensor:
+        """Turn places along the axes into coordinates."""
+        return z if self.basis is None else self._turned(z, self.basis.to(z).mT)
+
+    def diagonal(self, curvature: Float[Tensor, "layer column"]) -> Tensor:
+        """Return the diagonal of curvature z'z, ``curvature`` summed over rows."""
+        one = torch.ones_like(self.spectrum[:, :1])
+        own = torch.cat([self.spectrum, one], dim=1).to(curvature)
+        return curvature[..., None] * (own[:, None] + RIDGE)
+
+    @staticmethod
+    def _turned(z: Tensor, basis: Tensor) -> Tensor:
+        return torch.cat([z[..., :-1] @ basis, z[..., -1:]], dim=-1)
 
 
 def inverse(
@@ -76,8 +74,8 @@ def inverse(
 class Equations:
     """``(z'Bz + penalty) step = right`` for each layer and column, B the loss's curvature.
 
-    ``inverses`` holds those of the groups of columns that have one; others make do with ``axes``.
-    Columns of a group follow one another.
+    ``z`` is along the ``axes``. ``inverses`` holds those of the groups of columns that have one;
+    others make do with the diagonal. Columns of a group follow one another.
     """
 
     z: Float[Tensor, "layer row coordinate"]
@@ -142,10 +140,11 @@ class _System:
     def __init__(self, of: Equations) -> None:
         self.of = of
         self.bend = of.likelihood.bend(of.chance)
-        self.curvature = of.likelihood.curvature(of.chance).sum(dim=-1)
+        curvature = of.likelihood.curvature(of.chance).sum(dim=-1)
+        self.diagonal = (of.axes.diagonal(curvature) + of.penalty)[:, :, None]
         self.runs = runs(of.group)
         own = [columns for group, columns in self.runs if group not in of.inverses]
-        self.rest = torch.cat(own) if own else None
+        self.rough = bool(own)
 
     def image(self, step: Tensor) -> Tensor:
         """Multiply by the Hessian."""
@@ -154,9 +153,8 @@ class _System:
 
     def near(self, right: Tensor) -> Tensor:
         """Solve roughly."""
-        found, of, rest = torch.empty_like(right), self.of, self.rest
-        if rest is not None:
-            found[:, rest] = of.axes(right[:, rest], of.penalty[:, rest], self.curvature[:, rest])
+        of = self.of
+        found = right / self.diagonal if self.rough else torch.empty_like(right)
         for group, columns in self.runs:
             if group in of.inverses:
                 found[:, columns] = times(right[:, columns], of.inverses[group])
