@@ -6,8 +6,11 @@ import numpy as np
 
 from sonde.report import (
     Accounting,
+    Bin,
+    Calibration,
     Claims,
     ClaimView,
+    ConfusionMatrix,
     Coordinate,
     Curve,
     LayerCurves,
@@ -15,13 +18,18 @@ from sonde.report import (
     MassiveView,
     Notice,
     Notices,
+    PenaltyMap,
     Provenance,
+    Reliability,
     Report,
+    Section,
     Sink,
     Step,
     Table,
     TokenText,
     TokenView,
+    TransferCell,
+    TransferMatrix,
     answer_from,
 )
 from sonde.stats.interval import Interval
@@ -84,6 +92,7 @@ def realistic(seed: int = 0) -> Report:
             _accounting(),
             curves,
             _classes(),
+            *_matrices(),
             _massive(rng),
             _tokens(rng, ridge),
             _provenance(),
@@ -213,6 +222,41 @@ def _classes() -> Table:
         ),
         "What was read as what",
         "Each row was read by a fit that had not seen it.",
+    )
+
+
+def _matrices() -> tuple[Section, ...]:
+    """Scores by penalty, transfer, several classes and calibration, of fixed shapes."""
+    penalties = tuple(10.0**power for power in range(-1, 7))
+    scores = tuple(
+        tuple(
+            None if layer == 3 else 0.55 + 0.36 * math.exp(-(((layer - 18) / 9) ** 2))
+            - 0.012 * (at - 3 - layer / 12) ** 2
+            for layer in LAYERS
+        )
+        for at in range(len(penalties))
+    )  # fmt: skip
+    sets = ("news", "movie reviews", "opinions of a court in the last century", "tweets")
+    cells = tuple(
+        TransferCell(one, other, _interval(0.93 - 0.07 * abs(row - column), 0.04))
+        for row, one in enumerate(sets)
+        for column, other in enumerate(sets)
+        if (row, column) != (2, 1)
+    )
+    bins = tuple(
+        Bin(at / 10, (at + 1) / 10, at / 10 + 0.05, _interval(0.14 + 0.076 * at, 0.08), 40 + 9 * at)
+        for at in range(10)
+    )
+    curve = Reliability("as fitted", bins, 0.034, 0.021, (("Brier score", ".091 [.081, .102]"),))
+    return (
+        PenaltyMap(LAYERS, penalties, scores, name="ridge"),
+        TransferMatrix(cells),
+        ConfusionMatrix(
+            ("world", "sports", "business", "science and technology"),
+            ((70, 7, 8, 4), (8, 81, 1, 2), (0, 7, 55, 4), (7, 3, 31, 60)),
+            "multinomial",
+        ),
+        Calibration((curve, Reliability("temperature 1.70", bins[1:])), "true"),
     )
 
 

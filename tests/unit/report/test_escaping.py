@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from sonde.report import (
     Accounting,
     Answer,
+    Bin,
+    Calibration,
     Claims,
     ClaimView,
+    ConfusionMatrix,
     Coordinate,
     Curve,
     LayerCurves,
@@ -22,7 +25,9 @@ from sonde.report import (
     MassiveView,
     Notice,
     Notices,
+    PenaltyMap,
     Provenance,
+    Reliability,
     Report,
     Sink,
     Step,
@@ -30,6 +35,8 @@ from sonde.report import (
     Text,
     TokenText,
     TokenView,
+    TransferCell,
+    TransferMatrix,
     render,
     write_report,
 )
@@ -54,6 +61,7 @@ def hostile(text: str) -> Report:
         (NAN, 0.4),
         (1,),
         text,
+        truth=(True, None, False),
     )
     return Report(
         title=text,
@@ -124,6 +132,25 @@ def hostile(text: str) -> Report:
                 note=text,
                 title=text,
                 quality=(NAN, 0.5),
+                truth_says=text,
+                left_out=text,
+            ),
+            PenaltyMap((0, 5), (1.0, 10.0), ((NAN, None), (0.5, math.inf)), text, text, text),
+            TransferMatrix(
+                (TransferCell(text, text, bad, text), TransferCell(text, "b", good, text)),
+                text,
+                note=text,
+                title=text,
+            ),
+            ConfusionMatrix((text, "b"), ((0, 0), (1, 2)), text, text, text),
+            Calibration(
+                (
+                    Reliability(text, (Bin(0, 1, NAN, bad, 3),), NAN, NAN, ((text, text),)),
+                    Reliability(text, (Bin(0, 1, 0.5, good, 3), Bin(1, 1, None, None, 0))),
+                ),
+                text,
+                text,
+                text,
             ),
             Provenance(
                 text,
