@@ -165,7 +165,8 @@ def test_nothing_is_wider_than_the_window(page, width):
       const page = document.documentElement;
       tell("width", innerWidth);
       tell("over", [page.scrollWidth - page.clientWidth,
-        [...document.querySelectorAll("main *")].filter((each) => !each.closest("svg, .snippet, .scroll > *")
+        [...document.querySelectorAll("main *")]
+          .filter((each) => !each.closest("svg, .snippet, .scroll > *")
           && each.getBoundingClientRect().right > page.clientWidth + 1)
           .map((each) => each.tagName + "." + each.className).slice(0, 5)]);
     }"""
