@@ -11,7 +11,6 @@ from torch import Tensor
 from sonde.core.errors import SondeError
 from sonde.probes.likelihood import Likelihood
 from sonde.probes.newton import Fits, fit
-from sonde.probes.newton_equations import Axes
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Linear, folded
 from sonde.probes.solver import EPS, standardised
@@ -165,14 +164,12 @@ class LikelihoodSolver:
         penalty, n = columns.penalty[few], z.shape[1]
         if n > z.shape[2]:
             assert self.basis is not None
-            basis = self.basis[few]
-            spectrum = (z.to(basis) @ basis).square().mean(dim=1)
-            theta = self._solved(z, Axes(basis, spectrum), columns, penalty)
+            theta = self._solved(z, self.basis[few], columns, penalty)
             return theta[..., :-1], theta[..., -1]
         spectrum, axes = torch.linalg.eigh(z @ z.mT)
         present = spectrum > spectrum[:, -1:] * n * EPS
         root = torch.where(present, spectrum.clamp(min=0).sqrt(), 0.0)
-        theta = self._solved(axes * root[:, None], Axes(None, root.square() / n), columns, penalty)
+        theta = self._solved(axes * root[:, None], None, columns, penalty)
         dual = (
             torch.where(present, 1 / root.clamp(min=1e-300), 0.0)[:, None, None] * theta[..., :-1]
         )
@@ -181,13 +178,13 @@ class LikelihoodSolver:
     def _solved(
         self,
         q: Float[Tensor, "few row side"],
-        axes: Axes,
+        basis: Float[Tensor, "few d_model d_model"] | None,
         columns: Columns,
         penalty: Float[Tensor, "few column"],
     ) -> Float[Tensor, "few column output side_and_one"]:
         likelihood = self.likelihood(columns.y, columns.weight)
         with_one = torch.cat([q, torch.ones_like(q[..., :1])], dim=-1)
-        found = fit(Fits(with_one, likelihood, penalty, columns.group, columns.tolerance, axes))
+        found = fit(Fits(with_one, likelihood, penalty, columns.group, columns.tolerance, basis))
         # What a control lacks in exactness shows in nothing.
         bad = ~found.converged & (columns.tolerance < CONTROL_TOLERANCE)
         if bool(bad.any()):

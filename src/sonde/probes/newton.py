@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sonde.probes.likelihood import Likelihood
-from sonde.probes.newton_equations import Axes, Equations, inverse, runs, times
+from sonde.probes.newton_equations import Equations, inverse, runs, times, turned
 
 NEWTON_STEPS = 100
 HALVINGS = 40
@@ -48,7 +48,8 @@ class Fits:
     """Fits to make: every layer with every column.
 
     The last coordinate of ``z`` is 1. Columns of one ``group`` follow one another and share a
-    penalty.
+    penalty. ``basis`` are axes of z without the last, near the principal ones; None says that the
+    coordinates are those.
     """
 
     z: Float[Tensor, "layer row coordinate"]
@@ -56,7 +57,7 @@ class Fits:
     penalty: Float[Tensor, "layer column"]
     group: Int[Tensor, " column"]
     tolerance: Float[Tensor, " column"]
-    axes: Axes
+    basis: Float[Tensor, "layer d_model d_model"] | None = None
 
     def part(self, columns: Tensor) -> "Fits":
         """Keep some columns."""
@@ -66,7 +67,7 @@ class Fits:
             self.penalty[:, columns],
             self.group[columns],
             self.tolerance[columns],
-            self.axes,
+            self.basis,
         )
 
     @property
@@ -90,7 +91,7 @@ def fit(fits: Fits) -> Fit:
     active = fits.likelihood.varies.expand(len(z), -1).clone()
     gap = torch.where(active, torch.inf, 0.0).to(z)
     best, since = gap.clone(), torch.zeros_like(gap)
-    newton = Newton(fits.axes.along(fits.z.to(torch.float32)))
+    newton = Newton(turned(fits.z.to(torch.float32), fits.basis))
     for _ in range(NEWTON_STEPS):
         columns = active.any(dim=0).nonzero()[:, 0]
         if not len(columns):
@@ -116,6 +117,7 @@ class Newton:
 
     def __init__(self, z: Float[Tensor, "layer row axis"]) -> None:
         self.z = z
+        self.spectrum = z.square().mean(dim=1)
         self.inverses: dict[int, Tensor] = {}
         self.old: set[int] = set()  # the groups that need an inverse, or a new one
 
@@ -123,7 +125,8 @@ class Newton:
         """Go on in float64; return whether that is nothing new."""
         already = self.z.dtype == fits.z.dtype
         if not already:
-            self.z, self.inverses = fits.axes.along(fits.z), {}
+            self.z, self.inverses = turned(fits.z, fits.basis), {}
+            self.spectrum = self.spectrum.to(self.z)
         return already
 
     def step(self, fits: Fits, theta: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,13 +155,16 @@ class Newton:
             if group in self.old:
                 curvature = fits.likelihood.part(here).curvature(low[:, here]).mean(dim=1)
                 self.inverses[group] = inverse(self.z, curvature, pull[:, here].mean(dim=1))
-        axes = fits.axes
-        equations = Equations(self.z, fits.likelihood, low, pull, fits.group, axes, self.inverses)
-        step, products = equations.solve(axes.along(right.flatten(1, 2)).view_as(right), objective)
+        equations = Equations(
+            self.z, fits.likelihood, low, pull, fits.group, self.spectrum, self.inverses
+        )
+        along = turned(right.flatten(1, 2), fits.basis).view_as(right)
+        step, products = equations.solve(along, objective)
         rows, side = self.z.shape[1:]
         few = max(LEAST, OLD * side * (1 + side / rows))
         self.old = {group for group, here in groups if int(products[here].max()) > few}
-        return axes.back(step.flatten(1, 2)).view_as(right)
+        back = None if fits.basis is None else fits.basis.mT
+        return turned(step.flatten(1, 2), back).view_as(right)
 
 
 def _line_search(

@@ -22,34 +22,13 @@ def times(
     return (columns.flatten(1, 2) @ matrix).unflatten(1, columns.shape[1:3])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Axes:
-    """Axes along which z'z is nearly diagonal, and ``spectrum``, its diagonal for one row.
-
-    ``basis`` None says that the coordinates are the axes. The last coordinate, which is 1 in every
-    row, stays as it is.
-    """
-
-    basis: Float[Tensor, "layer d_model d_model"] | None
-    spectrum: Float[Tensor, "layer d_model"]
-
-    def along(self, z: Float[Tensor, "layer any coordinate"]) -> Tensor:
-        """Turn coordinates into places along the axes."""
-        return z if self.basis is None else self._turned(z, self.basis.to(z))
-
-    def back(self, z: Float[Tensor, "layer any coordinate"]) -> Tensor:
-        """Turn places along the axes into coordinates."""
-        return z if self.basis is None else self._turned(z, self.basis.to(z).mT)
-
-    def diagonal(self, curvature: Float[Tensor, "layer column"]) -> Tensor:
-        """Return the diagonal of curvature z'z, ``curvature`` summed over rows."""
-        one = torch.ones_like(self.spectrum[:, :1])
-        own = torch.cat([self.spectrum, one], dim=1).to(curvature)
-        return curvature[..., None] * (own[:, None] + RIDGE)
-
-    @staticmethod
-    def _turned(z: Tensor, basis: Tensor) -> Tensor:
-        return torch.cat([z[..., :-1] @ basis, z[..., -1:]], dim=-1)
+def turned(
+    z: Float[Tensor, "layer any coordinate"], basis: Float[Tensor, "layer d_model d_model"] | None
+) -> Float[Tensor, "layer any coordinate"]:
+    """Turn coordinates by a basis (None: not at all), the last apart, which is 1 in every row."""
+    if basis is None:
+        return z
+    return torch.cat([z[..., :-1] @ basis.to(z), z[..., -1:]], dim=-1)
 
 
 def inverse(
@@ -74,8 +53,9 @@ def inverse(
 class Equations:
     """``(z'Bz + penalty) step = right`` for each layer and column, B the loss's curvature.
 
-    ``z`` is along the ``axes``. ``inverses`` holds those of the groups of columns that have one;
-    others make do with the diagonal. Columns of a group follow one another.
+    ``spectrum`` is the diagonal of z'z for one row; along principal axes there is little else.
+    ``inverses`` holds those of the groups of columns that have one; others make do with that
+    diagonal. Columns of a group follow one another.
     """
 
     z: Float[Tensor, "layer row coordinate"]
@@ -83,7 +63,7 @@ class Equations:
     chance: Float[Tensor, "layer column output row"]
     penalty: Float[Tensor, "layer column coordinate"]
     group: Int[Tensor, " column"]
-    axes: Axes
+    spectrum: Float[Tensor, "layer coordinate"]
     inverses: Mapping[int, Float[Tensor, "layer coordinate coordinate"]]
 
     def part(self, columns: Int[Tensor, " some"]) -> "Equations":
@@ -105,31 +85,32 @@ class Equations:
         # In float32 there is no room for right sides of any size.
         unit = right.abs().amax(dim=(2, 3), keepdim=True).clamp(min=1e-300)
         system, ask = _System(self), self.likelihood.told((right / unit).to(self.z))
-        solution = torch.zeros_like(ask)
+        solution, moved = torch.zeros_like(ask), torch.zeros_like(ask)
         residual, search = ask, system.near(ask)
         size = _dot(residual, search)
         share = size.to(right) * unit[..., 0, 0].square() / objective.clamp(min=1e-300)
         goal = size * share.clamp(LEAST, MOST).to(size)
-        products = torch.zeros(right.shape[1], dtype=torch.long)
+        products = torch.zeros(right.shape[1], dtype=torch.long, device=right.device)
         left = torch.arange(right.shape[1], device=right.device)
-        for _ in range(CONJUGATE_STEPS):
-            products[left.cpu()] += 1
+        for number in range(1, CONJUGATE_STEPS + 1):
             image = system.image(search)
             bend = _dot(search, image)
             going = (size > goal) & (bend > 0)  # rounding may take the last of it
             length = torch.where(going, size / bend, 0.0)[..., None, None]
-            solution[:, left] += length * search
+            moved = moved + length * search
             residual = residual - length * image
             scaled = system.near(residual)
             new = torch.where(going, _dot(residual, scaled), 0.0)
             search = scaled + torch.where(going, new / size, 0.0)[..., None, None] * search
             size = new
-            here = (size > goal).any(dim=0).nonzero()[:, 0]
-            if not len(here):
-                break
-            if len(here) < len(left):
+            still = (size > goal).any(dim=0)
+            if number == CONJUGATE_STEPS or not bool(still.all()):
+                solution[:, left], products[left] = moved, number
+                here = still.nonzero()[:, 0]
+                if not len(here):
+                    break
                 left, system = left[here], _System(system.of.part(here))
-                residual, search = residual[:, here], search[:, here]
+                moved, residual, search = (one[:, here] for one in (moved, residual, search))
                 size, goal = size[:, here], goal[:, here]
         return self.likelihood.told(solution.to(right) * unit), products
 
@@ -141,10 +122,10 @@ class _System:
         self.of = of
         self.bend = of.likelihood.bend(of.chance)
         curvature = of.likelihood.curvature(of.chance).sum(dim=-1)
-        self.diagonal = (of.axes.diagonal(curvature) + of.penalty)[:, :, None]
+        own = curvature[..., None] * (of.spectrum[:, None] + RIDGE)
+        self.diagonal = (own + of.penalty)[:, :, None]
         self.runs = runs(of.group)
-        own = [columns for group, columns in self.runs if group not in of.inverses]
-        self.rough = bool(own)
+        self.rough = any(group not in of.inverses for group, _ in self.runs)
 
     def image(self, step: Tensor) -> Tensor:
         """Multiply by the Hessian."""

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from sonde.probes.likelihood import Classes, TwoClasses
 from sonde.probes.newton import Fits, fit
-from sonde.probes.newton_equations import Axes
 
 
 def inputs(n=30, layers=2):
@@ -24,7 +23,6 @@ def fits(q, likelihood, penalties, tolerance=1e-16):
         penalty,
         torch.arange(columns),
         torch.full((columns,), tolerance, dtype=torch.float64),
-        Axes(None, q.square().mean(dim=1)),
     )
 
 
