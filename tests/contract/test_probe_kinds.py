@@ -151,3 +151,37 @@ def test_every_kind_has_its_settings_and_its_function(kind):
     made = settings()
     assert made.metric in made.metrics
     assert all(metric in METRICS for metric in made.metrics)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_layer_with_nan_is_named_and_the_others_go_on(kind):
+    acts, y = planted(kind)
+    acts.tensors[acts.hooks[0]][5, 2] = float("nan")
+    found = spare(kind, acts, y)
+    assert [layer.hook.layer for layer in found.layers] == [1]
+    (lost,) = found.failed
+    assert "1 of" in lost.reason
+    assert "rows hold NaN or Inf, such as" in lost.reason
+    assert lost.reason in str(found)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_fewer_groups_than_folds_are_named(kind):
+    acts, y = planted(kind)
+    groups = np.array([f"group {int(name) % 3}" for name in acts.rows.example])
+    few = replace(acts, rows=replace(acts.rows, group=groups))
+    with pytest.raises(SondeError, match=r"3 groups .* too few for 5 folds"):
+        spare(kind, few, y)
+
+
+@pytest.mark.parametrize("kind", [name for name in KINDS if name != "bradley_terry"])
+def test_labels_that_do_not_vary_are_named(kind):
+    acts, y = planted(kind)
+    with pytest.raises(SondeError, match=r"1 class|nothing to predict"):
+        spare(kind, acts, dict.fromkeys(y, 1.0))
+
+
+def spare(kind, acts, y):
+    few = {"penalties": (10.0,)} if "penalties" in SETTINGS[kind].model_fields else {}
+    few |= {"epochs": 2} if "epochs" in SETTINGS[kind].model_fields else {}
+    return getattr(probes, kind)(acts, y, **{**QUICK, "shuffles": 0, "directions": 0, **few})

@@ -237,3 +237,15 @@ def test_the_result_reads_aloud():
     row = found.table()[1]
     assert row["hook"] == "blocks.1.resid_post"
     assert row["auroc"] == found.layers[1].score.value
+
+
+def test_a_layer_whose_fit_fails_is_listed_and_the_others_go_on():
+    acts, label, _ = planted_classes(n=60, d=6, layers=3)
+    first, middle, last = acts.hooks
+    acts.tensors[middle][:, 1:] = acts.tensors[middle][:, :1]  # a covariance without an inverse
+    found = probes.mass_mean(acts, label, shrinkage=0.0, **QUICK)
+    assert [layer.hook for layer in found.layers] == [first, last]
+    (lost,) = found.failed
+    assert lost.hook == middle
+    assert lost.reason
+    assert "1 of 3 layers failed." in found.warnings
