@@ -185,3 +185,12 @@ def spare(kind, acts, y):
     few = {"penalties": (10.0,)} if "penalties" in SETTINGS[kind].model_fields else {}
     few |= {"epochs": 2} if "epochs" in SETTINGS[kind].model_fields else {}
     return getattr(probes, kind)(acts, y, **{**QUICK, "shuffles": 0, "directions": 0, **few})
+
+
+def test_comparisons_that_straddle_folds_are_counted():
+    acts, comparisons = planted("bradley_terry")
+    found = spare("bradley_terry", acts, comparisons)
+    tested = len(found.layers[0].scored)
+    assert 0.1 < tested / len(comparisons) < 0.3  # of five folds
+    said = f"{tested} of {len(comparisons):,} comparisons are of two items in one fold"
+    assert any(said in note for note in found.warnings)

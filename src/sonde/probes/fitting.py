@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from sonde.activations.activations import Activations
 from sonde.core.errors import SondeError
@@ -66,7 +67,7 @@ def _fit(
         raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
     notes = list(targets.notes)
     notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
-    notes += _edges(swept, settings)
+    notes += _edges(swept, settings) + _untested(targets, folds, settings)
     if untrained is not None:
         swept, said = with_random_weights(swept, (acts, untrained), targets, folds, settings)
         notes += said
@@ -100,6 +101,21 @@ def _edges(swept: Sequence[Swept], settings: AnyProbeSettings) -> list[str]:
                 f"{settings.penalties[index]:g}; add {side} ones."
             )
     return notes
+
+
+def _untested(
+    targets: Targets, folds: Int[np.ndarray, " row"], settings: AnyProbeSettings
+) -> list[str]:
+    """Say how many comparisons no fit is tested on, because their items lie in different folds."""
+    if targets.compared is None:
+        return []
+    rows = np.flatnonzero(targets.position == targets.position[0])
+    lines = KINDS[settings.kind].lines(settings, targets, rows, folds)
+    number, every = len(lines.rows), len(targets.compared)
+    return [
+        f"{number:,} of {every:,} comparisons are of two items in one fold and have a winner: "
+        "these are scored. A fit is trained on those of two items that both lie outside its fold."
+    ]
 
 
 def _without_controls(settings: AnyProbeSettings, untrained: Activations | None) -> dict[str, str]:
