@@ -39,8 +39,9 @@ class Utilities:
 
     ``covariance`` is that of the estimates about their mean, ``error`` its diagonal's root: a
     standard error against the average item. They take each comparison for one noisy choice, which
-    graded answers of a deterministic model are not: theirs are too wide. ``thresholds`` are those of an ordinal model, and
-    taken as given by the errors. ``left_out`` are the items outside the largest connected part.
+    graded answers of a deterministic model are not: theirs are too wide. ``thresholds`` are those
+    of an ordinal model, and taken as given by the errors. ``left_out`` are the items outside the
+    largest connected part.
     """
 
     items: np.ndarray  # str, sorted
