@@ -109,17 +109,17 @@ def _lines(size: Size, plain: list[Turn], peer: list[Turn], nested: list[float])
 def write_layers(path: Path, size: Size) -> None:
     """Make activations like a residual stream's: a decaying spectrum, a few massive coordinates."""
     rng = np.random.default_rng(0)
-    few = min(size.rows, size.d_model)
+    d = size.d_model
     found = {}
     for layer in range(size.layers):
-        decay = np.arange(1, few + 1) ** -0.5
-        mix = rng.normal(size=(few, size.d_model)).astype(np.float32)
-        x = (rng.normal(size=(size.rows, few)) * decay).astype(np.float32) @ mix
-        x = x * np.geomspace(0.3, 3, size.d_model) + rng.normal(size=size.d_model)
+        decay = np.arange(1, d + 1) ** -0.5
+        mix = rng.normal(size=(d, d)).astype(np.float32)
+        x = (rng.normal(size=(size.rows, d)) * decay).astype(np.float32) @ mix
+        x = x * np.geomspace(0.3, 3, d) + rng.normal(size=d)
         x[:, :3] = 100 * x[:, :3] + 3_000
         found[f"layer {layer}"] = x.astype(np.float32)
     first = found["layer 0"]
-    y = (first / first.std(axis=0)) @ rng.normal(size=size.d_model)
+    y = (first / first.std(axis=0)) @ rng.normal(size=d)
     np.savez(path, y=y / y.std() + rng.normal(size=size.rows), **found)
 
 

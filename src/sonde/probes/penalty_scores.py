@@ -117,13 +117,13 @@ def ridge_scores(
         for job in jobs(targets, folds, chosen):
             index = torch.from_numpy(targets.index[job.rows])
             for hook in acts.hooks:
-                x = acts.tensor(hook)[index].flatten(1).double()
+                x = acts.tensor(hook)[index].flatten(1)
                 bad = int((~x.isfinite().all(dim=1)).sum())
                 fault = f"{bad} of {len(x)} rows hold NaN or Inf" if bad else job.fault
                 if fault:
                     failed.append(FailedLayer(hook, job.position, fault))
                 else:
-                    found[Place(hook, job.position)] = _fitted(x, job)
+                    found[Place(hook, job.position)] = _fitted(x.double(), job)
     return put_together(found, failed, targets, chosen, acts.origin)
 
 
@@ -180,6 +180,7 @@ def put_together(
         raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
     places = ordered(found, targets)
     r2 = np.stack([found[place][0].r2 for place in places])
+    data = targets.fingerprint
     probes = [
         Probe(
             kind=settings.kind,
@@ -190,7 +191,7 @@ def put_together(
             labels=targets.labels,
             penalty=settings.penalties[found[place][0].best],
             origin=origin,
-            training_data=targets.fingerprint,
+            training_data=data,
             n_rows=int((targets.position == place.position).sum()),
         )
         for place in places

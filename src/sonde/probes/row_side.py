@@ -10,28 +10,35 @@ from sonde.activations.gram import lower_gram, mirrored
 from sonde.probes.fold_moments import Spread, Standards
 from sonde.probes.linear_fits import columns
 from sonde.probes.problem import Problem
-from sonde.probes.shifted import solve_shifted
+from sonde.probes.shifted import SMALL, solve_shifted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowSide:
-    """Rows and the spread of each fold; the kernel of each choice of folds is formed anew.
+    """Rows and the spread of each fold.
 
     ``x`` is centred by ``origin``, its mean over all rows, so that nothing large is rounded.
+    ``near`` is the float32 kernel of all rows, standardised by all: where rows are many it stands
+    near the kernel of any choice of folds, which is not formed then.
     """
 
     problem: Problem
     x: Float64[Tensor, "layer row d_model"]
     origin: Float64[Tensor, "layer d_model"]
     spread: tuple[Spread, ...]
+    near: tuple[Float32[Tensor, "row row"] | None, ...]
 
     @classmethod
     def of(cls, problem: Problem) -> "RowSide":
-        """Centre the rows, and take the spread of each fold."""
+        """Centre the rows, take the spread of each fold, and form the kernel of all."""
         x = problem.x.double()
         origin = x.mean(dim=1)
         spread = tuple(Spread.of_rows(layer, problem.folds) for layer in x)
-        return cls(problem, x - origin[:, None], origin, spread)
+        x = x - origin[:, None]
+        near = [
+            _kernel(*pair) if x.shape[1] >= SMALL else None for pair in zip(x, spread, strict=True)
+        ]
+        return cls(problem, x, origin, spread, tuple(near))
 
     def fit(self, layer: int, left_out: Sequence[int]) -> "KernelFit":
         """Standardise the rows of all folds but some."""
@@ -41,7 +48,16 @@ class RowSide:
         centre = y.mean(dim=0)
         standards = self.spread[layer].over(kept)
         about = standards.mean - self.origin[layer]
-        return KernelFit(standards, centre, self.x[layer][train], about, (y - centre).T)
+        rows = self.x[layer][train]
+        near = self.near[layer]
+        if near is not None:
+            near = near[train][:, train] if left_out else near.clone()
+        return KernelFit(standards, centre, rows, about, (y - centre).T, near)
+
+
+def _kernel(x: Float64[Tensor, "row d_model"], spread: Spread) -> Float32[Tensor, "row row"]:
+    scale = spread.over(range(len(spread.n))).scale
+    return mirrored(lower_gram((x.float() / scale.float()).T))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +69,7 @@ class KernelFit:
     x: Float64[Tensor, "row d_model"]
     about: Float64[Tensor, " d_model"]
     y: Float64[Tensor, "column row"]
+    near: Float32[Tensor, "row row"] | None = None  # the kernel under other standards
 
     @property
     def n(self) -> int:
@@ -99,7 +116,7 @@ class KernelFit:
 
     def unscaled(self) -> "KernelFit":
         """Return the fit on rows that are centred and keep their unit."""
-        return replace(self, standards=self.standards.unscaled())
+        return replace(self, standards=self.standards.unscaled(), near=None)
 
     def back(self, right: Float64[Tensor, "column row"]) -> Float64[Tensor, "column d_model"]:
         """Multiply columns with z'."""
@@ -113,13 +130,17 @@ class KernelFit:
         return lower_gram(((self.x - self.about) / self.scale).T)
 
     def single(self) -> Float32[Tensor, "row row"]:
-        """Form the kernel in float32 and add a constant.
+        """Form the kernel in float32, or centre the one that is near it, and add a constant.
 
         z z' times a vector of ones is 0, so without the constant rounding would decide whether a
         small penalty has a factor. Centred targets have nothing in that direction.
         """
-        z = self.x.float().sub_(self.about.float()).div_(self.scale.float())
-        kernel = lower_gram(z.T)
+        if self.near is None:
+            z = self.x.float().sub_(self.about.float()).div_(self.scale.float())
+            kernel = lower_gram(z.T)
+        else:
+            mean = self.near.mean(dim=0)
+            kernel = self.near - mean - (mean - mean.mean())[:, None]
         return kernel.add_(kernel.diagonal().mean() / len(self))
 
     def times(self, right: Float64[Tensor, "column row"]) -> Float64[Tensor, "column row"]:
