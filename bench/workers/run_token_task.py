@@ -21,7 +21,7 @@ torch.set_num_threads(job["threads"])
 model = sonde.load(job["model"], check=False)
 cache = tempfile.mkdtemp()
 os.environ["SONDE_CACHE"] = cache
-small = TokenTaskSettings.model_validate(job["settings"] | {"max_tokens": 4000, "rows": 60})
+small = TokenTaskSettings.model_validate(job["settings"] | {"max_tokens": 1500, "rows": 40})
 whole = TokenTaskSettings.model_validate(job["settings"])
 method = SETTINGS[job["method"]["kind"]].model_validate(job["method"])
 
