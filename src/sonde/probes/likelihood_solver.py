@@ -13,7 +13,7 @@ from sonde.probes.likelihood import Likelihood
 from sonde.probes.newton import Fits, fit
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Linear, folded
-from sonde.probes.solver import EPS, standardised
+from sonde.probes.solver import EPS, scale_of
 from sonde.probes.threads import each
 
 SWEEP_TOLERANCE = 1e-9  # the last step is still taken, which leaves a ten-thousandth of it
@@ -80,7 +80,7 @@ class LikelihoodSolver:
             return cls(problem, likelihood, weights, None)
 
         def axes(x: Float[Tensor, "few row d_model"]) -> Float[Tensor, "few d_model d_model"]:
-            low = standardised(x)[0].to(torch.float32)
+            low = _rows(x, problem.folds >= 0)[0].to(torch.float32)
             return torch.linalg.eigh(low.mT @ low).eigenvectors
 
         found = each(axes, problem.x.split(_few(problem.x)))
@@ -94,9 +94,11 @@ class LikelihoodSolver:
         columns = self._columns(train, penalties)
 
         def logits(few: slice) -> Float[Tensor, "few column output held"]:
-            z, _, _ = standardised(self.problem.x[few], train)
-            weight, bias = self._fitted(z[:, train], columns, few)
-            return torch.einsum("lcod,lhd->lcoh", weight, z[:, ~train]) + bias[..., None]
+            z, mean, scale = _rows(self.problem.x[few], train)
+            weight, bias = self._fitted(z, columns, few)
+            held = self.problem.x[few].index_select(1, (~train).nonzero()[:, 0])
+            held = (held - mean[:, None]) / scale[:, None]
+            return torch.einsum("lcod,lhd->lcoh", weight, held) + bias[..., None]
 
         found = torch.cat(each(logits, self._slices()))
         return columns.sorted(found, len(penalties)).permute(0, 1, 4, 2, 3)
@@ -109,8 +111,8 @@ class LikelihoodSolver:
         columns = self._columns(train, penalties)
 
         def both(few: slice) -> Float[Tensor, "few column output d_model_and_bias"]:
-            z, _, _ = standardised(self.problem.x[few], train)
-            weight, bias = self._fitted(z[:, train], columns, few)
+            z, _, _ = _rows(self.problem.x[few], train)
+            weight, bias = self._fitted(z, columns, few)
             return torch.cat([weight, bias[..., None]], dim=-1)
 
         return columns.sorted(torch.cat(each(both, self._slices())), len(penalties))
@@ -128,7 +130,7 @@ class LikelihoodSolver:
         )
 
         def readers(few: slice) -> tuple[Linear, ...]:
-            z, mean, scale = standardised(x[few])
+            z, mean, scale = _rows(x[few], train)
             weight, bias = self._fitted(z, columns, few)
             return folded(weight[:, 0], bias[:, 0], mean, scale)
 
@@ -198,3 +200,16 @@ class LikelihoodSolver:
 def _few(x: Float[Tensor, "layer row d_model"]) -> int:
     """Return how many layers are fitted together: a few take two thirds of the time of all."""
     return len(x) if x.is_cuda else max(1, CACHED // (x.shape[1] * min(x.shape[1:]) * 8))
+
+
+def _rows(
+    x: Float[Tensor, "few row d_model"], train: Bool[Tensor, " row"]
+) -> tuple[
+    Float[Tensor, "few train d_model"], Float[Tensor, "few d_model"], Float[Tensor, "few d_model"]
+]:
+    """Return the training rows standardised by themselves, their mean and scale, in few passes."""
+    rows = x.index_select(1, train.nonzero()[:, 0])
+    mean = rows.mean(dim=1)
+    rows -= mean[:, None]
+    scale = scale_of(rows.square().mean(dim=1), mean, rows.shape[1])
+    return rows.div_(scale[:, None]), mean, scale
