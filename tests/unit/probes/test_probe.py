@@ -195,3 +195,44 @@ def test_a_saved_probe_scores_as_the_fitted_one(tmp_path):
     probe = probes.ridge(acts, y, resamples=50).best
     loaded = Probe.load(probe.save(tmp_path / "p.safetensors"))
     assert torch.equal(loaded.apply(acts), probe.apply(acts))
+
+
+def test_files_of_the_first_format_are_read(tmp_path):
+    """It had one output, a weight as a vector, and neither reader nor what the outputs are."""
+    path = by_hand().save(tmp_path / "now.safetensors")
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["sonde"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del header["reader"], header["says"]
+    older = tmp_path / "then.safetensors"
+    save_file(
+        {**tensors, "weight": tensors["weight"][0].clone()},
+        older,
+        metadata={"sonde": json.dumps({**header, "format": 1})},
+    )
+    probe, x = Probe.load(older), torch.tensor([[1.0, 0.0]])
+    assert (probe.says, probe.weight.tolist(), probe.bias) == ("logit", [3.0, 4.0], -1.0)
+    assert probe.score(x) == by_hand().score(x)
+
+
+def test_several_classes_by_hand():
+    probe = by_hand(
+        kind="multinomial",
+        says="logits",
+        labels=("a", "b", "c"),
+        reader=linear([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0.0, 0.0, 0.0]),
+    )
+    x = torch.tensor([[np.log(2), np.log(5)]])
+    assert probe.score(x)[0].tolist() == pytest.approx([1 / 8, 2 / 8, 5 / 8])
+    assert probe.logit(x).shape == (1, 3)
+    assert probe.n_outputs == 3
+
+
+def test_what_only_a_linear_probe_has():
+    acts, label, _ = planted_classes(n=40, layers=1)
+    probe = probes.mlp(
+        acts, label, penalties=(1.0,), epochs=2, width=3, resamples=5, shuffles=0
+    ).best
+    for name in ("weight", "bias", "direction"):
+        with pytest.raises(SondeError, match="mlp probe is not linear"):
+            getattr(probe, name)
