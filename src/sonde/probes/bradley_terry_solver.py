@@ -25,7 +25,7 @@ CONTROL_TOLERANCE = 1e-3
 FINAL_TOLERANCE = 1e-14
 # Products of a large kernel in single precision take half the time. What they round off grows with
 # the share of the loss's curvature in the penalty's, so weak penalties are fitted in double.
-SINGLE = 1e-6
+SINGLE = 1e-7
 ENTRIES_AT_ONCE = 1 << 23  # pairs times columns: a few arrays of 64 MB
 
 
