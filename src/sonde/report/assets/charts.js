@@ -38,7 +38,8 @@ sonde.charts = (() => {
     made.setAttribute("y1", svg.dataset.top);
     made.setAttribute("y2", svg.dataset.floor);
     made.setAttribute("visibility", "hidden");
-    svg.firstElementChild.after(made); // behind the curves and their names
+    if (svg.querySelector(".cells")) svg.append(made); // over a map's cells
+    else svg.firstElementChild.after(made); // behind the curves and their names
     return made;
   }
   function place(line, x) {
