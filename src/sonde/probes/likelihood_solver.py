@@ -125,7 +125,7 @@ class LikelihoodSolver:
             y,
             self.weights(y, train),
             penalty[:, None].to(x),
-            torch.zeros(1, dtype=torch.long),
+            torch.zeros(1, dtype=torch.long, device=x.device),
             torch.full((1,), FINAL_TOLERANCE).to(x),
         )
 
@@ -140,8 +140,10 @@ class LikelihoodSolver:
         """Lay out the labels at every penalty, then their shuffles at every penalty."""
         x, y = self.problem.x, self.problem.y[..., 0].T
         shuffles, count = len(y) - 1, len(penalties)
-        number = torch.arange(count)
-        which = torch.cat([torch.zeros_like(number), 1 + torch.arange(shuffles).repeat(count)])
+        number = torch.arange(count, device=x.device)
+        which = torch.cat(
+            [torch.zeros_like(number), 1 + torch.arange(shuffles, device=x.device).repeat(count)]
+        )
         at = torch.cat([number, number.repeat_interleave(shuffles)])
         return Columns(
             y=y[which][:, train],
