@@ -34,7 +34,7 @@ def test_a_name_that_is_not_exported_is_an_attribute_error(package):
         import_module(package).extarct  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["sonde.activations", "sonde.activations.settings"])
+@pytest.mark.parametrize("module", [*LAZY, "sonde.activations.settings"])
 def test_settings_are_read_without_torch(module):
     script = f"import sys, {module}; print('torch' in sys.modules)"
     command = [sys.executable, "-c", script]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from sys import modules
 from typing import Any
 
 
@@ -20,4 +21,4 @@ def lazily(
         home = import_module(f"{package}.{homes[name]}")
         return home if homes[name] == name else getattr(home, name)
 
-    return attribute, lambda: sorted(homes)
+    return attribute, lambda: sorted(modules[package].__all__)
