@@ -77,10 +77,8 @@ def display(
         return Displayed(shown, f"report {shown.title!r}: {len(shown.sections)} sections")
     if getattr(type(shown), "kind", None) in SECTIONS:
         return _of_section(shown, title)
-    from sonde.activations.massive_report import MassiveDimensions
     from sonde.probes.probe import Probe
     from sonde.probes.results import ProbeResults
-    from sonde.probes.transfer import Transfer
 
     if isinstance(shown, Probe | ProbeResults) and texts is not None:
         given = [texts] if isinstance(texts, str) else texts
@@ -90,6 +88,15 @@ def display(
             f"Texts are shown by a probe or by one result, not by a {type(shown).__name__}.",
             fix="Leave the texts out, or give a probe.",
         )
+    return _of_results_or_measures(shown, title)
+
+
+def _of_results_or_measures(shown: Any, title: str) -> Displayed:
+    from sonde.activations.massive_report import MassiveDimensions
+    from sonde.probes.probe import Probe
+    from sonde.probes.results import ProbeResults
+    from sonde.probes.transfer import Transfer
+
     if isinstance(shown, Probe):
         raise SondeError(
             "A probe is shown on texts, and none were given.",
