@@ -16,11 +16,7 @@ __all__ = ["SondeError", "__version__", "display", "extract", "load", "probes"]
 __version__ = "0.1.0"
 
 # torch and transformers take seconds to import, so a name is imported when it is first used.
-__getattr__, _ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {"display": "notebook", "extract": "activations", "load": "models", "probes": "probes"},
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
