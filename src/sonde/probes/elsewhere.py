@@ -30,6 +30,8 @@ from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for
 from sonde.stats.metrics import METRICS
 
+SEEN = -2  # the fold of a row that no fit has not seen
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -76,8 +78,8 @@ class Fitted:
                 _fit_without(acts, targets, folds, (one, fold), settings)
                 for fold, one in enumerate(best)
             ]
-        whole = max(swept, key=lambda one: one.by_penalty[one.final])
-        seen = {key: int(fold) for keys, fold in zip(_keys(targets), folds, strict=True)
+        whole = max(swept, key=lambda one: _known(one.by_penalty[one.final]))
+        seen = {key: int(fold) for keys, fold in zip(_keys(targets, acts), folds, strict=True)
                 for key in keys}  # fmt: skip
         return cls(
             settings,
@@ -90,6 +92,9 @@ class Fitted:
     def score(self, source: Source) -> tuple[Scored, int]:
         """Return what is said of a source's rows, and how many of its units were trained on too.
 
+        A row whose example, text and unit lie in different folds was seen by every fit; such rows
+        are left out.
+
         Raises:
             SondeError: the labels do not join or are other classes, or the source was not read
                 where the probes are, or has another width.
@@ -97,8 +102,11 @@ class Fitted:
         acts = source.acts
         targets = self._targets(acts, source)
         every = len(self.readers) - 1
-        reader_of = np.array([self._fold_of(keys, every) for keys in _keys(targets)])
+        reader_of = np.array([self._fold_of(keys, every) for keys in _keys(targets, acts)])
         rows = self._rows(targets, reader_of)
+        rows = rows[reader_of[rows] != SEEN]
+        if not len(rows):
+            raise SondeError("Every fit saw all of its rows.")
         said = [self._said(number, source, targets, rows[reader_of[rows] == number])
                 for number in range(every + 1)]  # fmt: skip
         predicted = np.empty((len(rows), 1, max(one.shape[1] for one in said if len(one))))
@@ -127,7 +135,10 @@ class Fitted:
         return join(acts, source.labels, right, None)
 
     def _fold_of(self, keys: Sequence[tuple[str, str]], every: int) -> int:
-        return next((self.seen[key] for key in keys if key in self.seen), every)
+        folds = {self.seen[key] for key in keys if key in self.seen}
+        if len(folds) > 1:
+            return SEEN
+        return folds.pop() if folds else every
 
     def _rows(
         self, targets: Targets, reader_of: Int[np.ndarray, " row"]
@@ -153,6 +164,11 @@ class Fitted:
         width = len(reader.tensors()["mean"])
         if x.shape[1] != width:
             raise SondeError(f"Its width is {x.shape[1]}, and the probe's {width}.")
+        bad = targets.example[rows][~x.isfinite().all(dim=1).cpu().numpy()]
+        if len(bad):
+            raise SondeError(
+                f"{len(bad):,} of its rows hold NaN or Inf at {hook}, such as {str(bad[0])!r}."
+            )
         example = np.unique(targets.example[rows], return_inverse=True)[1].reshape(-1)
         return read_rows(reader, x.to(torch.float64), torch.from_numpy(example)).numpy()
 
@@ -186,7 +202,11 @@ class Fitted:
 
 def _best_without(swept: Sequence[Swept], fold: int) -> Swept:
     """Return the place that the training folds of a fold score best; of equal ones the first."""
-    return max(swept, key=lambda one: np.nan_to_num(one.columns.inner_best[fold, 0], nan=-np.inf))
+    return max(swept, key=lambda one: _known(one.columns.inner_best[fold, 0]))
+
+
+def _known(score: float) -> float:
+    return float("-inf") if np.isnan(score) else float(score)
 
 
 def _fit_without(
@@ -222,13 +242,24 @@ def _read_at(source: Source, hook: HookPoint | None) -> Activations:
     return Subset(source.acts, np.arange(len(source.acts)), source.acts.skipped, (hook,))
 
 
-def _keys(targets: Targets) -> list[list[tuple[str, str]]]:
-    """Return what a row may be known again by: its example, its text, its unit."""
-    columns = zip(targets.example.tolist(), targets.unit.tolist(), strict=True)
+def _keys(targets: Targets, acts: Activations) -> list[list[tuple[str, str]]]:
+    """Return what a row may be known again by: its example, its unit, its text.
+
+    Numbers are names only within one data set: row 5 of one file is no row of another. There the
+    text tells; without texts a number counts as the same, unless the data are known to differ.
+    """
+    data, texts = acts.origin.data_fingerprint, targets.texts
+
+    def named(kind: str, name: str, example: str) -> list[tuple[str, str]]:
+        if not name.isdecimal():
+            return [(kind, name)]
+        return [] if example in texts else [(kind, f"{data} {name}")]
+
     return [
-        [("example", name), ("unit", unit)]
-        + ([("text", targets.texts[name])] if name in targets.texts else [])
-        for name, unit in columns
+        named("example", name, name)
+        + named("unit", unit, name)
+        + ([("text", texts[name])] if name in texts else [])
+        for name, unit in zip(targets.example.tolist(), targets.unit.tolist(), strict=True)
     ]
 
 

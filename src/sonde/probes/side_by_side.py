@@ -1,13 +1,15 @@
 """Two models' probes side by side: the difference at each depth, on the same items."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sonde.core.errors import SondeError
 from sonde.probes.results import LayerResult, ProbeResults
+from sonde.probes.scored import Scored
 from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.effects import Effect, difference
+from sonde.stats.scores import Scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +68,12 @@ def side_by_side(
         )
     chosen = bootstrap or first.settings.bootstrap
     layers = tuple(
-        AtDepth(_depth(one), one, other, _apart(one, other, first.metric, chosen))
+        AtDepth(
+            _depth(one),
+            one,
+            other,
+            difference(*_told_apart((one.scored, other.scored), (first, second)), chosen),
+        )
         for one, other in _partners(first, second)
     )
     if not layers:
@@ -75,13 +82,15 @@ def side_by_side(
             fix="Extract both at the same site and position; where the activations do not know "
             "their model's depth, at equally many layers.",
         )
-    units, others = (np.unique(it.selection.scored.unit) for it in (first, second))
+    units, others = (
+        np.unique(it.unit)
+        for it in _told_apart((first.selection.scored, second.selection.scored), (first, second))
+    )
     return SideBySide(
         metric=first.metric,
         layers=layers,
         selected=difference(
-            first.selection.scored.scores(first.metric),
-            second.selection.scored.scores(first.metric),
+            *_told_apart((first.selection.scored, second.selection.scored), (first, second)),
             chosen,
         ),
         shared=len(np.intersect1d(units, others)),
@@ -90,8 +99,19 @@ def side_by_side(
     )
 
 
-def _apart(one: LayerResult, other: LayerResult, metric: str, bootstrap: Bootstrap) -> Effect:
-    return difference(one.scored.scores(metric), other.scored.scores(metric), bootstrap)
+def _told_apart(
+    scored: tuple[Scored, Scored], results: tuple[ProbeResults, ProbeResults]
+) -> tuple[Scores, Scores]:
+    """Return the scores; numbered units of data that are known to differ are not the same units."""
+    data = [it.layers[0].probe.origin.data_fingerprint for it in results]
+    scores = [one.scores(results[0].metric) for one in scored]
+    if all(data) and data[0] != data[1]:
+        scores = [
+            replace(one, unit=np.array([f"{name} {unit}" if unit.isdecimal() else unit
+                                        for unit in one.unit.tolist()]))
+            for one, name in zip(scores, data, strict=True)
+        ]  # fmt: skip
+    return scores[0], scores[1]
 
 
 def _partners(first: ProbeResults, second: ProbeResults) -> list[tuple[LayerResult, LayerResult]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -215,7 +216,8 @@ def _aligned(rows: RowTable, y: np.ndarray) -> Joined:
             fix="Give one label for each row, or a mapping from example id to label.",
         )
     values = y.astype(str) if y.dtype.kind in "OUS" else y.astype(np.float64)
-    absent = np.isnan(values) if values.dtype.kind == "f" else values == "nan"
+    # A missing value of a mixed array becomes the text "nan"; a class of texts may have that name.
+    absent = np.isnan(values) if values.dtype.kind == "f" else _missing(y)
     index = np.flatnonzero(~absent.reshape(len(rows), -1).any(axis=1))
     names = np.unique(rows.example)
     lost = np.setdiff1d(names, rows.example[index])
@@ -266,8 +268,14 @@ def _incomplete(report: JoinReport) -> bool:
     return report.matched < max(report.labels, report.activations)
 
 
+def _missing(y: np.ndarray) -> np.ndarray:
+    return np.array([isinstance(label, float) and isnan(label) for label in y.tolist()])
+
+
 def _class_name(label: str | float) -> str:
-    return label if isinstance(label, str) else f"{label:g}"
+    if isinstance(label, str):
+        return label
+    return str(int(label)) if float(label).is_integer() else repr(float(label))
 
 
 def _text(example: Example) -> str:

@@ -64,8 +64,8 @@ def transfer(
     controls and baselines belong to sweeps (``sonde.probes.fit``) and are not made here.
 
     Raises:
-        SondeError: there is nothing to train on or to test on, the kind reads comparisons, or the
-            labels of a training source cannot be fitted.
+        SondeError: there is nothing to train on or to test on, the kind reads comparisons, or no
+            training source can be fitted.
     """
     if not train or not test:
         raise SondeError("Transfer needs sources to train on and to test on.")
@@ -74,12 +74,32 @@ def transfer(
             "Probes of comparisons are not transferred: a comparison has two items.",
             fix="Fit utilities first, and transfer a ridge probe of them.",
         )
-    bare = settings.model_copy(update={"shuffles": 0, "directions": 0, "baseline": False})
-    cells: list[TransferCell] = []
-    for name, source in train.items():
-        fitted = Fitted.of(source, bare)
-        cells += [_cell((name, other), fitted, tested) for other, tested in test.items()]
+    bare = _bare(settings)
+    cells, faults = _cells(train, test, bare)
+    if len(faults) == len(train):
+        raise faults[0]
     return Transfer(settings.kind, settings.metric, tuple(cells))
+
+
+def _cells(
+    train: Mapping[str, Source], test: Mapping[str, Source], settings: AnyProbeSettings
+) -> tuple[list[TransferCell], list[SondeError]]:
+    """Return the cells; those of a source that cannot be fitted say why, beside the errors."""
+    cells: list[TransferCell] = []
+    faults: list[SondeError] = []
+    for name, source in train.items():
+        try:
+            fitted = Fitted.of(source, settings)
+        except SondeError as error:
+            faults.append(error)
+            cells += [TransferCell(name, other, None, note=error.what) for other in test]
+        else:
+            cells += [_cell((name, other), fitted, tested) for other, tested in test.items()]
+    return cells, faults
+
+
+def _bare(settings: AnyProbeSettings) -> AnyProbeSettings:
+    return settings.model_copy(update={"shuffles": 0, "directions": 0, "baseline": False})
 
 
 def held_out_groups(
@@ -91,7 +111,7 @@ def held_out_groups(
     part train in every fit and are tested in none.
 
     Raises:
-        SondeError: there are fewer than two parts, or a part cannot be fitted without.
+        SondeError: there are fewer than two parts, or nothing can be fitted without any of them.
     """
     of_row = np.array([parts.get(name, "") for name in acts.rows.example.tolist()])
     names = sorted(set(of_row.tolist()) - {""})
@@ -102,11 +122,15 @@ def held_out_groups(
             fix="Name the part of each example by its id.",
         )
     cells: list[TransferCell] = []
+    faults: list[SondeError] = []
     for part in names:
         inside = of_row == part
         rest = Source(_part(acts, ~inside, f"held out: {part}"), _labels_of(y, ~inside))
         here = Source(_part(acts, inside, f"not of {part}"), _labels_of(y, inside))
-        cells += transfer({f"all but {part}": rest}, {part: here}, settings).cells
+        found = _cells({f"all but {part}": rest}, {part: here}, _bare(settings))
+        cells, faults = [*cells, *found[0]], [*faults, *found[1]]
+    if len(faults) == len(names):
+        raise faults[0]
     return Transfer(settings.kind, settings.metric, tuple(cells))
 
 

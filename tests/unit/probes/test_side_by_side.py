@@ -12,9 +12,10 @@ from sonde.probes.side_by_side import side_by_side
 from sonde.stats.effects import difference
 
 
-def swept(layers, *, n_layers=0, seed=0, strength=2.0, n=80, **settings):
+def swept(layers, *, n_layers=0, seed=0, strength=2.0, n=80, data="", **settings):
     acts, label, _ = planted_classes(layers=layers, n=n, seed=seed, strength=strength)
-    acts = replace(acts, origin=acts.origin.model_copy(update={"n_layers": n_layers}))
+    known = {"n_layers": n_layers, "data_fingerprint": data}
+    acts = replace(acts, origin=acts.origin.model_copy(update=known))
     return probes.logistic(acts, label, resamples=50, shuffles=1, directions=0, **settings)
 
 
@@ -54,3 +55,10 @@ def test_what_cannot_be_compared():
         side_by_side(swept(2), swept(2, metric="accuracy"))
     with pytest.raises(SondeError, match="No layer of one model has a partner"):
         side_by_side(swept(2), swept(3))
+
+
+def test_numbered_units_of_other_data_are_not_paired():
+    one, other = (swept(2, seed=seed, data=f"data{seed}") for seed in (0, 1))
+    found = side_by_side(one, other)
+    assert (found.shared, found.selected.design) == (0, "unpaired")
+    assert side_by_side(one, swept(2, seed=2, data="data0")).selected.design == "paired"

@@ -12,6 +12,7 @@ from planted import activations, planted_classes
 from sonde import probes
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
+from sonde.data.examples import Example
 from sonde.probes import LogisticSettings, RidgeSettings
 from sonde.probes.transfer import Source, held_out_groups, transfer
 from sonde.stats.metrics import auroc
@@ -129,3 +130,47 @@ def test_each_part_is_scored_by_probes_of_the_others():
         assert cell.score.value > 0.8
     with pytest.raises(SondeError, match="fall into 1 part;"):
         held_out_groups(acts, label, dict.fromkeys(parts, "one"), LOGISTIC)
+
+
+def test_a_source_that_cannot_be_fitted_and_a_row_that_cannot_be_read_leave_the_others():
+    acts, label, _ = planted_classes(n=40, layers=1)
+    other = activations([acts.tensors[acts.hooks[0]].clone()],
+                        examples=[f"o{at}" for at in range(40)])  # fmt: skip
+    other.tensors[other.hooks[0]][3, 2] = float("nan")
+    found = transfer(
+        {"good": Source(acts, label), "one class": Source(acts, np.zeros(40))},
+        {"good": Source(acts, label), "other": Source(other, label)},
+        LOGISTIC,
+    )
+    assert found.at("good", "good").score is not None
+    assert found.at("good", "other").note.startswith("1 of its rows hold NaN or Inf")
+    assert "1 class" in found.at("one class", "good").note
+    with pytest.raises(SondeError, match="1 class"):
+        transfer({"a": Source(acts, np.zeros(40))}, {"b": Source(acts, label)}, LOGISTIC)
+
+
+def test_numbered_rows_of_other_data_are_other_rows():
+    acts, label, _ = planted_classes(n=40, layers=1)
+    other, _, _ = planted_classes(n=40, layers=1, seed=1)
+    texts = [[Example(str(at), f"{name} {at}", label=str(label[at])) for at in range(40)]
+             for name in ("one", "two")]  # fmt: skip
+    found = transfer(
+        {"a": Source(acts, texts[0])},
+        {"same": Source(acts, texts[0]), "b": Source(other, texts[1])},
+        LOGISTIC,
+    )
+    assert [cell.shared for cell in found.cells] == [40, 0]
+
+
+def test_a_row_that_every_fit_saw_is_left_out():
+    """An example known by name whose text is that of another, in another fold."""
+    acts, label, _ = planted_classes(n=60, layers=1)
+    names = [f"e{at}" for at in range(60)]
+    acts = activations([acts.tensors[acts.hooks[0]]], examples=names)
+    own = [
+        Example(name, f"text {name}", label=str(y)) for name, y in zip(names, label, strict=True)
+    ]
+    swapped = [Example(one.id, other.prompt, label=one.label)
+               for one, other in zip(own, own[1:] + own[:1], strict=True)]  # fmt: skip
+    (cell,) = transfer({"a": Source(acts, own)}, {"b": Source(acts, swapped)}, LOGISTIC).cells
+    assert 0 < cell.shared == len(cell.scored) < 60
