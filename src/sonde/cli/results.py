@@ -87,6 +87,8 @@ def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
             *((name, words(against[name])) for name in in_order(against)),
         ],
     )
+    if "pair_accuracy" in summary:
+        _print_ranking(summary)
     for absence in summary["missing"].values():
         say(str(absence))
     say(summary["join"])
@@ -94,6 +96,24 @@ def _print_probe(name: str, summary: Mapping[str, Any]) -> None:
         say(f"Caution: {caution}")
     for warning in (text for text in summary["warnings"] if text != summary["join"]):
         say(f"Note: {warning}")
+
+
+def _print_ranking(summary: Mapping[str, Any]) -> None:
+    ties = summary["ranked_ties"]
+    say(
+        f"Its out-of-fold ranking against {summary['ranked_pairs']:,} comparisons with a winner"
+        f"{f' ({ties:,} ties apart)' if ties else ''}; 0.5 and 0 are chance:"
+    )
+    table(
+        ("", ""),
+        [
+            ("pair accuracy", words(summary["pair_accuracy"])),
+            ("Kendall's tau-b with their utilities", words(summary["kendall_tau"])),
+        ],
+    )
+    if summary["without_utility"]:
+        say(f"Note: {summary['without_utility']:,} compared items have no utility: no comparisons "
+            "connect them with the others.")  # fmt: skip
 
 
 def _print_table(name: str, shown: Mapping[str, Any]) -> None:

@@ -43,7 +43,13 @@ if TYPE_CHECKING:
     from sonde.probes.from_moments import ridge_from_stream
     from sonde.probes.penalty_scores import PenaltyScores, ridge_scores
     from sonde.probes.probe import Probe
-    from sonde.probes.ranking import pair_accuracy, rank_correlation
+    from sonde.probes.ranking import (
+        RankAgreement,
+        out_of_fold_ranking,
+        pair_accuracy,
+        rank_agreement,
+        rank_correlation,
+    )
     from sonde.probes.reading import TokenScore
     from sonde.probes.reliability import Calibration, calibration
     from sonde.probes.results import LayerResult, ProbeResults, Selection
@@ -71,6 +77,7 @@ __all__ = [
     "Probe",
     "ProbeResults",
     "ProbeSettings",
+    "RankAgreement",
     "RidgeSettings",
     "Selection",
     "TokenScore",
@@ -91,9 +98,11 @@ __all__ = [
     "mlp",
     "multi_token",
     "multinomial",
+    "out_of_fold_ranking",
     "pair_accuracy",
     "pca",
     "probes_from_stream",
+    "rank_agreement",
     "rank_correlation",
     "ridge",
     "ridge_from_stream",
@@ -112,6 +121,7 @@ _LAZY = {
     "PenaltyScores": "penalty_scores",
     "Probe": "probe",
     "ProbeResults": "results",
+    "RankAgreement": "ranking",
     "Selection": "results",
     "TokenScore": "reading",
     "Utilities": "utilities",
@@ -131,9 +141,11 @@ _LAZY = {
     "mlp": "by_kind",
     "multi_token": "by_kind",
     "multinomial": "by_kind",
+    "out_of_fold_ranking": "ranking",
     "pair_accuracy": "ranking",
     "pca": "by_kind",
     "probes_from_stream": "classes_from_moments",
+    "rank_agreement": "ranking",
     "rank_correlation": "ranking",
     "ridge": "by_kind",
     "ridge_from_stream": "from_moments",

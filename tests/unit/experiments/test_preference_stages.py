@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from scipy.stats import kendalltau
 
+from sonde.cli.results import print_summary
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
+from sonde.experiments.stages.probe import ProbeStage
 from sonde.probes.names import DIRECTION, SHUFFLED
 
 FILE = """
@@ -24,6 +27,7 @@ stages:
     kind: probe
     activations: acts
     labels: scores
+    rank_against: read
     method: {kind: ridge, folds: 3, shuffles: 1, directions: 1, resamples: 20}
   pairs:
     kind: probe
@@ -71,6 +75,27 @@ def test_utilities_label_the_examples(done):
     labels = {one.id: one.label for one in done["scores"].open()}
     assert labels["t00"] > labels["t05"] > labels["t20"]
     assert done["ridge"].summary["n"] == 24
+
+
+def test_a_ridge_probe_is_held_against_comparisons(done, capsys):
+    summary = done["ridge"].summary
+    scored = done["ridge"].open().selection.scored
+    said = dict(zip(scored.example.tolist(), scored.predicted.tolist(), strict=True))
+    pairs = [it for it in done["read"].open() if {it.first, it.second} <= said.keys()]
+    right = [(said[it.first] > said[it.second]) == (it.outcome > 0.5) for it in pairs]
+    assert summary["ranked_pairs"] == len(pairs) == 24
+    assert summary["pair_accuracy"]["value"] == pytest.approx(sum(right) / 24)
+    labels = {one.id: one.label for one in done["scores"].open()}
+    order = sorted(said)
+    tau = kendalltau([said[name] for name in order], [labels[name] for name in order])[0]
+    assert summary["kendall_tau"]["value"] == pytest.approx(tau)
+    print_summary("ridge", summary)
+    assert "24 comparisons with a winner" in capsys.readouterr().out
+
+
+def test_a_probe_of_comparisons_is_not_ranked_against_them():
+    with pytest.raises(ValueError, match="rank_against is for probes"):
+        ProbeStage(activations="a", comparisons="c", rank_against="c", method="bradley_terry")  # pyright: ignore
 
 
 def test_a_bradley_terry_probe_has_its_controls(done):

@@ -17,6 +17,7 @@ from sonde.stats.interval import Interval
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
     from sonde.probes.control import Control
+    from sonde.probes.ranking import RankAgreement
     from sonde.probes.results import ProbeResults
     from sonde.stats.confusion import Confusion
 
@@ -49,6 +50,12 @@ class ProbeStage(Stage):
         description="The stage that compares the examples, for `method: bradley_terry`; labels are "
         "then read for groups and texts alone.",
     )
+    rank_against: str | None = Field(
+        default=None,
+        description="A stage of comparisons of the examples. What the probe says of each example, "
+        "out of fold, is held against them: the share whose winner it puts ahead, and Kendall's "
+        "tau-b with their utilities.",
+    )
     method: ProbeSettings = Field(
         default_factory=LogisticSettings,
         description="A kind of probe, or a mapping with its settings; the kinds are below.",
@@ -79,8 +86,17 @@ class ProbeStage(Stage):
             raise ValueError(f"comparisons are for bradley_terry; the method is {self.method.kind}")
         return self
 
+    @model_validator(mode="after")
+    def _ranks_where_one_number_is_said(self) -> "ProbeStage":
+        if self.rank_against is not None and self.method.says in ("logits", "utility"):
+            raise ValueError(
+                "rank_against is for probes that give an example one number, out of fold, such as "
+                f"ridge or logistic; the method is {self.method.kind}"
+            )
+        return self
+
     def inputs(self) -> tuple[Reference, ...]:
-        """Return the activations, those of random weights, and the labels."""
+        """Return the activations, those of random weights, the labels and the comparisons."""
         other = self.random_weights
         return (
             Reference("activations", self.activations, (self._reads,)),
@@ -91,9 +107,8 @@ class ProbeStage(Stage):
         )
 
     def _compared(self) -> tuple[Reference, ...]:
-        if self.comparisons is None:
-            return ()
-        return (Reference("comparisons", self.comparisons, ("comparisons",)),)
+        named = {"comparisons": self.comparisons, "rank_against": self.rank_against}
+        return tuple(Reference(key, it, ("comparisons",)) for key, it in named.items() if it)
 
     @property
     def _reads(self) -> str:
@@ -115,11 +130,16 @@ class ProbeStage(Stage):
     def run(self, context: Context) -> Outcome:
         """Fit, save, and summarise."""
         from sonde.activations.subset import in_common
-        from sonde.probes import fit
+        from sonde.probes import fit, rank_agreement
+        from sonde.probes.utilities import UtilitySettings, fit_utilities
 
         settings = self.method
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
+        ranked, utilities = None, None
+        if self.rank_against:  # before the fit: comparisons that nothing follows from end it early
+            ranked = context.open(self.rank_against)
+            utilities = fit_utilities(ranked, UtilitySettings(disconnected="largest"))
         activations = context.open(self.activations)
         if self.labels:
             labels = context.open(self.labels)
@@ -133,7 +153,10 @@ class ProbeStage(Stage):
             comparisons=context.open(self.comparisons) if self.comparisons else None,
         )
         found.save(context.folder / FOLDER)
-        return Outcome(probe_summary(found), tuple(_measured(found)))
+        summary = probe_summary(found)
+        if ranked is not None:
+            summary |= _ranking(rank_agreement(found, ranked, utilities))
+        return Outcome(summary, tuple(_measured(found)))
 
     def open(self, folder: Path) -> "ProbeResults":
         """Return the results."""
@@ -184,6 +207,17 @@ def probe_summary(found: "ProbeResults") -> dict[str, Any]:
         "failed": len(found.failed),
         "cautions": [str(one) for one in found.cautions],
         "warnings": list(found.warnings),
+    }
+
+
+def _ranking(found: "RankAgreement") -> dict[str, Any]:
+    """Return the agreement with comparisons; ``n`` counts items."""
+    return {
+        "pair_accuracy": numbers(found.pairs.accuracy),
+        "kendall_tau": numbers(found.tau),
+        "ranked_pairs": found.pairs.n,
+        "ranked_ties": found.pairs.ties,
+        "without_utility": found.left_out,
     }
 
 
