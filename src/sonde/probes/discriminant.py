@@ -27,6 +27,9 @@ from sonde.probes.reader import Linear, folded
 from sonde.probes.shrinkage import RowSums, Shrinkage, ledoit_wolf, pooled_variance
 from sonde.probes.two_classes import TwoClasses
 
+EPS = torch.finfo(torch.float64).eps
+FIX = "Give a shrinkage above 0, such as shrinkage: ledoit_wolf."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Discriminant:
@@ -82,17 +85,24 @@ def discriminant(
     shares are added, as LDA does.
 
     Raises:
-        SondeError: the covariance has no inverse.
+        SondeError: the covariance has no inverse: it has fewer rows than coordinates, the
+            coordinates depend on one another, or the rows of a class do not vary along a direction.
     """
     classes = TwoClasses.of_fit(fit)
     width = classes.difference.shape[1]
     identity = shrinkage * pooled_variance(fit, classes) / width / (1 - shrinkage)
     _check(fit, float(shrinkage.min()), width)
-    found = fit.weights((fit.n * identity).tolist())
+    found = _weights(fit, fit.n * identity, float(shrinkage.min()))
     each = torch.arange(len(identity), device=identity.device)
     q = classes.between
     total = found[each, each] / torch.where(q > 0, q, 1.0)[:, None]
     kept = 1 - q * torch.einsum("cd,cd->c", classes.difference, total)
+    if bool((kept <= fit.n * EPS).any()):  # kept is 1 - R^2 of the labels: S is 0 along the weights
+        raise SondeError(
+            "Within the classes the rows do not vary along a direction that separates them, so "
+            "their covariance has no inverse.",
+            fix=FIX,
+        )
     weight = total / (kept * (1 - shrinkage))[:, None]
     bias = classes.bias(weight)
     if priors:
@@ -105,5 +115,18 @@ def _check(fit: Fit, least: float, width: int) -> None:
     if least <= 0 and fit.n - 2 < width:
         raise SondeError(
             f"The covariance of {fit.n} rows has no inverse in {width} coordinates.",
-            fix="Give a shrinkage above 0, such as shrinkage: ledoit_wolf.",
+            fix=FIX,
         )
+
+
+def _weights(
+    fit: Fit, penalties: Float64[Tensor, " column"], least: float
+) -> Float64[Tensor, "column column d_model"]:
+    try:
+        return fit.weights(penalties.tolist())
+    except SondeError:  # of a ridge penalty, which nobody gave
+        raise SondeError(
+            f"At a shrinkage of {least:g} the covariance of {fit.n} rows has no inverse: some "
+            "coordinates are sums of others.",
+            fix=FIX if least <= 0 else "Give a larger shrinkage, such as shrinkage: ledoit_wolf.",
+        ) from None

@@ -76,7 +76,7 @@ def _run(
         return job.run(hooks, x), []
     except SondeError as error:
         if len(hooks) == 1:
-            return [], [FailedLayer(hooks[0], job.position, error.what.rstrip("."))]
+            return [], [FailedLayer(hooks[0], job.position, str(error).rstrip("."))]
     alone = [_run(job, [hook], rows[None]) for hook, rows in zip(hooks, x, strict=True)]
     return [one for done, _ in alone for one in done], [one for _, lost in alone for one in lost]
 

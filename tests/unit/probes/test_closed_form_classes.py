@@ -141,6 +141,24 @@ def test_a_covariance_without_inverse_is_named():
         mass_mean_solver(problem(40, 60), shrinkage=0.0).held_out((0,), (0.0,))
 
 
+@pytest.mark.parametrize("make", [lda_solver, mass_mean_solver])
+def test_classes_without_a_spread_of_their_own_are_named_and_need_shrinkage(make):
+    # Within the classes the first coordinate is constant: S is 0 along it, its inverse infinite.
+    given = problem(90, 20)
+    given.x[1, :, 0] = 2 * given.y[:, 0, 0] - 1
+    with pytest.raises(SondeError, match=r"do not vary along .* Give a shrinkage above 0"):
+        make(given, shrinkage=0.0).final(torch.zeros(2))
+    assert bool(make(given, shrinkage=0.01).held_out((0,), (0.0,)).isfinite().all())
+
+
+@pytest.mark.parametrize("make", [lda_solver, mass_mean_solver])
+def test_coordinates_that_depend_on_one_another_are_named(make):
+    given = problem(90, 20)
+    given.x[0, :, 3] = given.x[0, :, 2]
+    with pytest.raises(SondeError, match=r"shrinkage of 0 the covariance of \d+ rows has no inv"):
+        make(given, shrinkage=0.0).held_out((0,), (0.0,))
+
+
 @pytest.mark.parametrize("make", [*SOLVERS, mean_solver])
 @pytest.mark.parametrize(("n", "d"), SIZES)
 def test_a_shuffle_that_leaves_one_class_empty_stays_finite(make, n, d):

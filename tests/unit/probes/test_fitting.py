@@ -135,6 +135,18 @@ def test_a_layer_that_fails_is_listed_and_the_others_go_on():
         probes.logistic(acts, label)
 
 
+@pytest.mark.parametrize("kind", [probes.lda, probes.mass_mean])
+def test_a_layer_without_spread_within_the_classes_fails_alone(kind):
+    label = np.tile([0, 1], 40)
+    noise, split = np.random.default_rng(0).normal(size=(2, 80, 8))
+    split[:, 0] = label * 2 - 1
+    found = kind(activations([split, noise]), label, shrinkage=0.0, **QUICK)
+    assert [layer.hook.layer for layer in found.layers] == [1]
+    assert found.best.hook.layer == 1
+    assert "do not vary along" in found.failed[0].reason
+    assert "Give a shrinkage above 0" in str(found)
+
+
 def test_heads_are_probed_one_after_another():
     acts, label, _ = planted_classes(strength=5.0, layers=1)
     flat = probes.logistic(acts, label, **QUICK).best
