@@ -67,7 +67,7 @@ def _fit(
         raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
     notes = list(targets.notes)
     notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
-    notes += _edges(swept, settings) + _untested(targets, folds, settings)
+    notes += _edges(swept, settings) + _separated(swept) + _untested(targets, folds, settings)
     if untrained is not None:
         swept, said = with_random_weights(swept, (acts, untrained), targets, folds, settings)
         notes += said
@@ -101,6 +101,17 @@ def _edges(swept: Sequence[Swept], settings: AnyProbeSettings) -> list[str]:
                 f"{settings.penalties[index]:g}; add {side} ones."
             )
     return notes
+
+
+def _separated(swept: Sequence[Swept]) -> list[str]:
+    """Say at how many layers nothing but the penalty keeps the weights finite."""
+    count = sum(one.separated for one in swept)
+    if not count:
+        return []
+    return [
+        f"At {count} of {len(swept)} layers the classes are perfectly separated on the training "
+        "rows; only the penalty keeps the weights finite."
+    ]
 
 
 def _untested(

@@ -155,7 +155,8 @@ class ProbeResults:
     @property
     def best_layer(self) -> LayerResult:
         """The layer with the highest score. That score flatters it: quote ``selected``."""
-        return max(self.layers, key=lambda layer: layer.score.value)
+        values = [layer.score.value for layer in self.layers]
+        return self.layers[int(np.where(np.isnan(values), -np.inf, values).argmax())]
 
     @property
     def best(self) -> Probe:

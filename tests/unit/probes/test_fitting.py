@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from sonde import probes
 from sonde.core.errors import SondeError
 from sonde.probes import LogisticSettings, RidgeSettings
 from sonde.probes.names import BAG, SHUFFLED
+from sonde.stats.interval import Interval
 
 KINDS = [probes.ridge, probes.logistic, probes.mean_difference]
 QUICK = {"resamples": 200}
@@ -145,6 +149,23 @@ def test_a_layer_without_spread_within_the_classes_fails_alone(kind):
     assert found.best.hook.layer == 1
     assert "do not vary along" in found.failed[0].reason
     assert "Give a shrinkage above 0" in str(found)
+
+
+def test_a_layer_whose_score_is_nan_is_not_the_best():
+    acts, label, _ = planted_classes(layers=3)
+    found = probes.mean_difference(acts, label, **QUICK)
+    unknown = Interval(math.nan, math.nan, math.nan, 80, 0.95)
+    first = replace(found.layers[0], score=unknown)
+    assert replace(found, layers=(first, *found.layers[1:])).best_layer is found.layers[2]
+
+
+def test_separated_classes_are_noted_in_the_print():
+    label = np.tile([0, 1], 20)
+    noise, split = np.random.default_rng(0).normal(size=(2, 40, 3))
+    split[:, 0] += 20 * label
+    said = "At 1 of 2 layers the classes are perfectly separated on the training rows"
+    assert said in str(probes.logistic(activations([noise, split]), label, **QUICK))
+    assert "separated" not in str(probes.ridge(activations([noise, split]), label, **QUICK))
 
 
 def test_heads_are_probed_one_after_another():
