@@ -12,6 +12,7 @@ from sonde.activations.plan import plan_batches
 from sonde.core.base import validated
 from sonde.core.errors import SondeError
 from sonde.core.progress import progress as show_progress
+from sonde.core.words import true_minus
 from sonde.data.comparisons import TIE, Comparisons
 from sonde.data.examples import Example, as_examples
 from sonde.models.choices import answer_tokens, next_choices
@@ -108,6 +109,19 @@ class Elicited:
             )
         return tuple(found)
 
+    def __str__(self) -> str:
+        items = len(np.unique(np.concatenate([self.first, self.second])))
+        size, bias = np.abs(self.preference), true_minus(f"{self.bias.mean():+.3f}")
+        tied = int(((size < self.settings.tie) | (size == 0)).sum())
+        lines = [
+            f"{len(self):,} pairs of {items:,} items, asked in both orders:",
+            f"  preference     {size.mean():.3f} log-odds on average; ties: {tied:,}",
+            f"  position bias  {bias} log-odds for the first answer",
+            f"  same letter    in {self.by_letter:.0%} of the pairs, both orders",
+            f"  either answer  given with a chance of {self.share.mean():.3f}",
+        ]
+        return "\n".join([*lines, *(f"  note           {text}" for text in self.warnings)])
+
 
 def elicit(
     model: Model,
@@ -126,12 +140,14 @@ def elicit(
     numbers; ``keep`` is called with each chunk of new ones.
 
     Raises:
-        SondeError: there are fewer than two tasks, too few pairs to connect them, an answer is not
-            one token, or a question is longer than the model's context.
+        SondeError: there are fewer than two tasks, two have the same text, too few pairs to connect
+            them, an answer is not one token, or a question is longer than the model's context.
     """
     base = settings.model_dump() if settings else {}
     chosen = validated(ElicitSettings, {**base, **given}, where="elicit's settings")
-    asker = Asker(model, as_examples(tasks), chosen, dict(known or {}), keep)
+    given_tasks = as_examples(tasks)
+    _refuse_same_texts(given_tasks)
+    asker = Asker(model, given_tasks, chosen, dict(known or {}), keep)
     rng = np.random.default_rng(chosen.seed)
     n = len(asker.tasks)
     target = min(chosen.pairs, n * (n - 1) // 2)
@@ -230,6 +246,19 @@ class Asker:
             examples.append(Example(str(number), text + ending, row=where))
         how = RenderSettings(template=self.settings.template, too_long="error")
         return render_all(self.model.tokenizer, examples, how, self.model.info.context)
+
+
+def _refuse_same_texts(tasks: Sequence[Example]) -> None:
+    """Refuse a task given twice: it would be asked against itself."""
+    seen: dict[str, Example] = {}
+    for task in tasks:
+        first = seen.setdefault(_words(task), task)
+        if first is not task:
+            raise SondeError(
+                f"The tasks {first.id!r} and {task.id!r} have the same text, "
+                f"{_words(task)[:60]!r}: the model would be asked which of one it prefers.",
+                fix="Keep one of them.",
+            )
 
 
 def _words(task: Example) -> str:

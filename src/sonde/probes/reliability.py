@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sonde.core.errors import SondeError
+from sonde.core.words import true_minus
 from sonde.probes.scored import Scored
 from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.effects import interval_of
@@ -83,6 +84,24 @@ class Calibration:
     with_platt: Reliability
     temperature: Scaling
     platt: Scaling
+
+    def __str__(self) -> str:
+        rows = {
+            "as they are": self.own,
+            f"temperature {self.temperature.temperature:.3f}": self.with_temperature,
+            true_minus(f"slope {self.platt.slope:.3f}, bias {self.platt.bias:.3f}"): (
+                self.with_platt
+            ),
+        }
+        n = sum(one.n for one in self.own.bins)
+        width = max(map(len, rows))
+        lines = [f"Probabilities of {n:,} rows, out of fold, in {len(self.own.bins)} bins:"]
+        lines += [
+            f"  {name:<{width}}  calibration error {one.error:.3f} ({one.by_luck:.3f} by luck), "
+            f"Brier {one.brier}, log-loss {one.loss}"
+            for name, one in rows.items()
+        ]
+        return "\n".join(lines)
 
 
 def calibration(

@@ -10,12 +10,14 @@ from pydantic import Field
 
 from sonde.core.base import Config
 from sonde.core.errors import SondeError
+from sonde.core.words import true_minus
 from sonde.data.comparisons import Comparison, Comparisons
 from sonde.probes.utility_models import MODELS, Likelihood, ModelName, OrdinalModel
 
 NEWTON_STEPS = 100
 HALVINGS = 40
 ROUNDS = 100  # of fitting utilities and an ordinal model's thresholds in turn
+SHOWN = 3  # of the highest and of the lowest, where utilities are printed
 MOST_ITEMS = 10_000  # the covariance of so many is 800 MB
 
 
@@ -68,6 +70,22 @@ class Utilities:
     def by_item(self) -> Mapping[str, float]:
         """Return the utilities by the items' ids."""
         return dict(zip(self.items.tolist(), self.value.tolist(), strict=True))
+
+    def __str__(self) -> str:
+        lines = [f"Utilities of {len(self.items):,} items from {self.n_comparisons:,} comparisons:"]
+        order = np.argsort(-self.value, kind="stable")
+        ends = order if len(order) <= 2 * SHOWN else [*order[:SHOWN], *order[-SHOWN:]]
+        for place, at in enumerate(ends):
+            if place == SHOWN and len(ends) < len(order):
+                lines.append(f"  … and {len(order) - len(ends):,} between")
+            error, name = f"±{self.error[at]:.3f}", str(self.items[at])
+            lines.append(f"  {true_minus(f'{self.value[at]:+.3f}')} {error}  {name}")
+        if self.thresholds:
+            cuts = ", ".join(true_minus(f"{cut:.3f}") for cut in self.thresholds)
+            lines.append(f"  thresholds {cuts}")
+        if self.left_out:
+            lines.append(f"  left out   {len(self.left_out):,} items that are not connected")
+        return "\n".join(lines)
 
 
 def fit_utilities(

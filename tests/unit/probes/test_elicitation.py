@@ -129,3 +129,25 @@ def test_close_pairs_of_uncertain_items_are_asked_next():
     asked = np.array([[0, 4], [1, 4], [2, 4], [3, 4]])
     chosen = telling_pairs(found, asked, 1, np.random.default_rng(0))
     assert found.items[chosen[0]].tolist() == ["x", "y"]
+
+
+def test_one_task_under_two_ids_is_named(model):
+    twice = [Example("t1", "Sing."), Example("t2", "Dance."), Example("t3", " Sing. ")]
+    with pytest.raises(SondeError, match=r"'t1' and 't3' have the same text, 'Sing\.'"):
+        elicit(model, twice, question=QUESTION, pairs=3, progress=False)
+
+
+def test_answers_are_printed_in_short():
+    found = Elicited(
+        np.array(["a", "b"]),
+        np.array(["b", "c"]),
+        np.array([[2.0, -1.0], [0.5, 0.5]]),
+        np.array([0.8, 0.6]),
+        ElicitSettings(),
+    )
+    lines = str(found).splitlines()
+    assert lines[0] == "2 pairs of 3 items, asked in both orders:"
+    assert lines[1].endswith("0.750 log-odds on average; ties: 1")
+    assert "+0.500 log-odds" in lines[2]
+    assert "50% of the pairs" in lines[3]
+    assert lines[4].endswith("0.700")

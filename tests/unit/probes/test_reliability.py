@@ -158,3 +158,12 @@ def test_other_truths_and_missing_logits_are_named():
         calibration(scored([0.0, 1.0], [0, 2]))
     with pytest.raises(SondeError, match="1 of 2 logits"):
         calibration(scored([0.0, np.nan], [0, 1]))
+
+
+def test_a_calibration_is_printed_in_short():
+    found = calibration(scored(*drawn(100)), bootstrap=FEW)
+    lines = str(found).splitlines()
+    assert lines[0] == f"Probabilities of 100 rows, out of fold, in {len(found.own.bins)} bins:"
+    assert len(lines) == 4
+    assert f"temperature {found.temperature.temperature:.3f}" in lines[2]
+    assert f"calibration error {found.with_platt.error:.3f}" in lines[3]

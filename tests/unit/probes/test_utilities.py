@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -145,3 +146,15 @@ def test_comparisons_drawn_from_real_ratings_give_back_their_order(shared_data):
     told = pair_accuracy(found.by_item(), fresh).accuracy.value
     # Nobody foresees noisy choices better than the mean ratings do, but for chance.
     assert 0.75 < told < pair_accuracy(means, fresh).accuracy.value + 0.02
+
+
+def test_the_ends_are_printed():
+    names = "abcdefgh"
+    given = [Comparison(one, two, 1.0) for one, two in pairwise(names)]
+    found = fit_utilities(given)
+    lines = str(found).splitlines()
+    assert lines[0] == "Utilities of 8 items from 7 comparisons:"
+    assert [line.split()[-1] for line in lines[1:]] == ["a", "b", "c", "between", "f", "g", "h"]
+    assert lines[4] == "  … and 2 between"
+    assert lines[-1].startswith(f"  −{-found.value[-1]:.3f} ±")
+    assert len(str(fit_utilities(given[:2])).splitlines()) == 4
