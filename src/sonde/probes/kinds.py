@@ -116,7 +116,8 @@ def _of_examples(acts: Any, y: Any, settings: Any, comparisons: None) -> Targets
 def _items(acts: Any, y: Any, settings: Any, comparisons: Any) -> Targets:
     """Join comparisons, which may also stand where labels are given."""
     own = isinstance(y, Comparisons) or (
-        isinstance(y, list | tuple) and len(y) > 0 and isinstance(y[0], Comparison)
+        # An empty list without comparisons beside it is one of none.
+        isinstance(y, list | tuple) and (isinstance(y[0], Comparison) if y else comparisons is None)
     )
     return comparison_targets(acts, () if own else y, y if own else comparisons)
 

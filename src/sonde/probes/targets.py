@@ -140,7 +140,7 @@ def number_targets(acts: Activations, y: Labels, names: Sequence[str] = ()) -> T
         classes = np.unique(joined.labels).tolist()
         if len(classes) != 2:
             raise SondeError(
-                f"A ridge probe fits numbers; the labels are text, such as {classes[0]!r}.",
+                f"This probe fits numbers; the labels are text, such as {classes[0]!r}.",
                 fix="Give numbers, or two classes (which become 0 and 1), or use a logistic probe.",
             )
         values, labels = joined.labels == classes[1], (classes[0], classes[1])

@@ -4,6 +4,7 @@ import pytest
 from planted import activations, as_examples
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example
+from sonde.probes import bradley_terry, mlp
 from sonde.probes.targets import class_targets, number_targets
 
 ACTS = activations([np.random.default_rng(0).normal(size=(4, 3))], examples=["a", "b", "c", "d"])
@@ -99,3 +100,19 @@ def test_the_fingerprint_changes_with_a_label():
 def test_texts_come_from_examples():
     targets = class_targets(ACTS, as_examples(ACTS, np.array([0, 1, 0, 1])), None)
     assert targets.texts["b"].startswith("text 1")
+
+
+def test_a_network_of_numbers_refuses_text_in_its_own_name():
+    acts = activations([np.random.default_rng(0).normal(size=(30, 4))])
+    labels = np.array(["low", "middle", "high"])[np.arange(len(acts.rows)) % 3]
+    with pytest.raises(SondeError, match="This probe fits numbers; the labels are text, such as"):
+        mlp(acts, labels, metric="r2")
+
+
+def test_an_empty_list_of_comparisons_is_said_to_be_empty():
+    acts = activations([np.random.default_rng(0).normal(size=(30, 4))])
+    for none in ([], ()):
+        with pytest.raises(SondeError, match=r"There are no comparisons\."):
+            bradley_terry(acts, none)
+    with pytest.raises(SondeError, match="none are given"):
+        bradley_terry(acts, [Example("e0", "a text")])
