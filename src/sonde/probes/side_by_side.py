@@ -46,6 +46,21 @@ class SideBySide:
         """Whether both were fitted and scored on the same units."""
         return not self.only_first and not self.only_second
 
+    def __str__(self) -> str:
+        alone = f"{len(self.only_first):,} of the first alone, {len(self.only_second):,} of the "
+        lines = [
+            f"{self.metric} of the first less that of the second, {self.shared:,} units shared"
+            + (":" if self.equal else f" ({alone}second):")
+        ]
+        lines += [
+            f"  {one.first.hook} and {one.second.hook} {one.first.position}: "
+            f"{one.first.score.value:.3f} and {one.second.score.value:.3f}, "
+            f"{one.difference.interval} {one.difference.design}"
+            for one in self.layers
+        ]
+        chosen = self.selected
+        return "\n".join([*lines, f"  selected: {chosen.interval} {chosen.design}"])
+
 
 def side_by_side(
     first: ProbeResults, second: ProbeResults, bootstrap: Bootstrap | None = None

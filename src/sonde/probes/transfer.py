@@ -54,6 +54,16 @@ class Transfer:
             fix=f"There are {', '.join(f'{it.train} to {it.test}' for it in self.cells)}.",
         )
 
+    def __str__(self) -> str:
+        names = [f"{cell.train} to {cell.test}" for cell in self.cells]
+        width = max(map(len, names), default=0)
+        lines = [f"{self.kind}, {self.metric}, fitted on the first and scored on the second:"]
+        for name, cell in zip(names, self.cells, strict=True):
+            told = cell.note if cell.score is None else str(cell.score)
+            aside = f"  ({cell.note})" if cell.score is not None and cell.note else ""
+            lines.append(f"  {name:<{width}}  {told}{aside}")
+        return "\n".join(lines)
+
 
 def transfer(
     train: Mapping[str, Source], test: Mapping[str, Source], settings: AnyProbeSettings

@@ -62,3 +62,12 @@ def test_numbered_units_of_other_data_are_not_paired():
     found = side_by_side(one, other)
     assert (found.shared, found.selected.design) == (0, "unpaired")
     assert side_by_side(one, swept(2, seed=2, data="data0")).selected.design == "paired"
+
+
+def test_two_sweeps_are_printed_in_short():
+    found = side_by_side(swept(2), swept(2, n=60))
+    lines = str(found).splitlines()
+    assert "60 units shared (20 of the first alone, 0 of the second)" in lines[0]
+    assert lines[1].startswith("  blocks.0.resid_post and blocks.0.resid_post ")
+    assert lines[-1] == f"  selected: {found.selected.interval} partly paired"
+    assert len(lines) == 4

@@ -174,3 +174,13 @@ def test_a_row_that_every_fit_saw_is_left_out():
                for one, other in zip(own, own[1:] + own[:1], strict=True)]  # fmt: skip
     (cell,) = transfer({"a": Source(acts, own)}, {"b": Source(acts, swapped)}, LOGISTIC).cells
     assert 0 < cell.shared == len(cell.scored) < 60
+
+
+def test_a_transfer_is_printed_in_short():
+    (acts, y), (wider, z) = numbers(0), numbers(1, d=6, names="y")
+    sources = {"a": Source(acts, y), "wide": Source(wider, z)}
+    found = transfer({"a": sources["a"]}, sources, RidgeSettings(**FAST))
+    first, own, other = str(found).splitlines()
+    assert first == "ridge, r2, fitted on the first and scored on the second:"
+    assert own == f"  a to a     {found.at('a', 'a').score}  (out of fold)"
+    assert other == f"  a to wide  {found.at('a', 'wide').note}"
