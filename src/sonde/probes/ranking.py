@@ -73,6 +73,12 @@ class RankAgreement:
     tau: Interval
     left_out: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.pairs.accuracy} of {self.pairs.n:,} comparisons in the right order, "
+            f"Kendall's tau-b with their utilities {self.tau}"
+        )
+
 
 def out_of_fold_ranking(found: ProbeResults) -> Mapping[str, float]:
     """Return what fits that had not seen an example said of it, at the choice of layer; by id.
