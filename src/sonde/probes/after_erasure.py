@@ -22,7 +22,7 @@ from sonde.probes.scored import mean_interval
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Prepare
 from sonde.probes.sweep import Job, make_folds
-from sonde.probes.swept import FailedLayer, Swept
+from sonde.probes.swept import NOT_FINITE, FailedLayer, Swept, why_all_failed
 from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for
 from sonde.stats.effects import difference, interval_of
@@ -63,8 +63,7 @@ def erasure_check(
         targets = without_duplicates(acts, targets, settings)
         layers, failed = _layers(acts, targets, settings, method)
     if not layers:
-        reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
-        raise SondeError(f"No layer could be checked. {reasons}.", fix="Mend the activations.")
+        raise SondeError(f"No layer could be checked. {why_all_failed(failed)}")
     return ErasureCheck(
         kind=settings.kind,
         metric=settings.metric,
@@ -99,7 +98,7 @@ def _layers(
             try:
                 found = [_finding(one, hook, x, targets, folds) for one in jobs]
             except SondeError as error:
-                failed.append(FailedLayer(hook, position, error.what.rstrip(".")))
+                failed.append(FailedLayer(hook, position, str(error).rstrip(".")))
                 continue
             done.append(_layer(hook, position, found, settings))
     return done, failed
@@ -121,7 +120,7 @@ def _erasing(job: Job, concept: Concept, method: Method, rows: Fitted) -> Job:
 def _fault(x: Float[Tensor, "row d_model"]) -> str:
     bad = int((~x.isfinite().all(dim=1)).sum())
     if bad:
-        return f"{bad} of {len(x)} rows hold NaN or Inf"
+        return f"{bad} of {len(x)} rows hold NaN or Inf; {NOT_FINITE}"
     return "" if bool((x != x[0]).any()) else "its activations are the same in every row"
 
 

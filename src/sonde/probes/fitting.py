@@ -18,7 +18,7 @@ from sonde.probes.results import ProbeResults
 from sonde.probes.selection import select
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.sweep import make_folds, sweep
-from sonde.probes.swept import Swept
+from sonde.probes.swept import Swept, why_all_failed
 from sonde.probes.targets import Given, Targets
 from sonde.probes.threads import threads_for
 
@@ -63,8 +63,7 @@ def _fit(
     folds = make_folds(targets, settings)
     swept, failed = sweep(acts, targets, folds, settings)
     if not swept:
-        reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
-        raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
+        raise SondeError(f"No layer could be probed. {why_all_failed(failed)}")
     notes = list(targets.notes)
     notes += [f"{len(failed)} of {len(failed) + len(swept)} layers failed."] if failed else []
     notes += _edges(swept, settings) + _separated(swept) + _untested(targets, folds, settings)

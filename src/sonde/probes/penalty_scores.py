@@ -26,7 +26,7 @@ from sonde.probes.reader import Reader
 from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.settings import RidgeSettings
 from sonde.probes.sweep import Job, make_folds
-from sonde.probes.swept import FailedLayer, Place
+from sonde.probes.swept import NOT_FINITE, FailedLayer, Place, why_all_failed
 from sonde.probes.targets import Labels, Targets, number_targets
 from sonde.probes.threads import threads_for
 
@@ -119,7 +119,9 @@ def ridge_scores(
             for hook in acts.hooks:
                 x = acts.tensor(hook)[index].flatten(1)
                 bad = int((~x.isfinite().all(dim=1)).sum())
-                fault = f"{bad} of {len(x)} rows hold NaN or Inf" if bad else job.fault
+                fault = (
+                    f"{bad} of {len(x)} rows hold NaN or Inf; {NOT_FINITE}" if bad else job.fault
+                )
                 if fault:
                     failed.append(FailedLayer(hook, job.position, fault))
                 else:
@@ -176,8 +178,7 @@ def put_together(
         SondeError: nothing was found.
     """
     if not found:
-        reasons = "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3])
-        raise SondeError(f"No layer could be probed. {reasons}.", fix="Mend the activations.")
+        raise SondeError(f"No layer could be probed. {why_all_failed(failed)}")
     places = ordered(found, targets)
     r2 = np.stack([found[place][0].r2 for place in places])
     data = targets.fingerprint

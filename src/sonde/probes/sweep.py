@@ -23,7 +23,7 @@ from sonde.probes.random_direction import draw_directions
 from sonde.probes.reader import Reader, read_rows
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Prepare
-from sonde.probes.swept import Columns, FailedLayer, Place, Swept
+from sonde.probes.swept import NOT_FINITE, Columns, FailedLayer, Place, Swept
 from sonde.probes.targets import Targets
 from sonde.stats.folds import grouped_folds
 from sonde.stats.metrics import METRICS
@@ -111,9 +111,11 @@ def _fault(rows: Tensor, example: np.ndarray) -> str:
     bad = ~rows.isfinite().all(dim=1).numpy()
     if bad.any():
         names = ", ".join(map(repr, example[bad][:3].tolist()))
-        return f"{int(bad.sum())} of {len(rows)} rows hold NaN or Inf, such as {names}"
+        return (
+            f"{int(bad.sum())} of {len(rows)} rows hold NaN or Inf, such as {names}; {NOT_FINITE}"
+        )
     if not bool((rows != rows[0]).any()):
-        return "its activations are the same in every row"
+        return "its activations are the same in every row; take another hook point or position"
     return ""
 
 
@@ -165,10 +167,21 @@ class Job:
         """Say why no probe can be fitted at this position, or nothing."""
         seen = len(np.unique(self.folds))
         if seen < self.settings.folds:
-            return f"its {len(self.rows)} rows reach only {seen} of {self.settings.folds} folds"
+            return (
+                f"its {len(self.rows)} rows reach only {seen} of {self.settings.folds} folds; "
+                "ask for fewer folds, or give more labels"
+            )
+        if len(self.lines.rows) == 0:
+            return (
+                "no comparison of two items of one fold has a winner; ask for fewer folds, or give "
+                "more comparisons"
+            )
         for pair in combinations(range(seen), 2):
             if (np.ptp(self.y[~np.isin(self.folds, pair), 0], axis=0) == 0).any():
-                return "without two of the folds, all labels are the same"
+                return (
+                    "without two of the folds, all labels are the same; give more rows whose "
+                    "labels differ from the rest"
+                )
         return ""
 
     def run(self, hooks: Sequence[HookPoint], x: Float[Tensor, "layer row d"]) -> list[Swept]:

@@ -1,6 +1,6 @@
 """What a sweep found at each place, before it is scored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,9 @@ from sonde.probes.nested import Nested
 from sonde.probes.reader import Reader
 from sonde.probes.scored import Scored
 from sonde.probes.targets import Targets
+
+# How to mend rows that hold NaN or Inf, in the reason that a place failed.
+NOT_FINITE = "extract them in float32, or leave them out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,14 @@ class FailedLayer:
     hook: HookPoint
     position: str
     reason: str
+
+
+def why_all_failed(failed: Sequence[FailedLayer]) -> str:
+    """Give the reasons of places that all failed: once where it is the same, else the first."""
+    reasons = {it.reason for it in failed}
+    if len(failed) > 1 and len(reasons) == 1:
+        return f"At all {len(failed)} of them: {reasons.pop()}."
+    return "; ".join(f"{it.hook} at {it.position}: {it.reason}" for it in failed[:3]) + "."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

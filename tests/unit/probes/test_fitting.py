@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from planted import activations, as_examples, planted_classes, planted_numbers
 from sonde import probes
 from sonde.core.errors import SondeError
+from sonde.data.comparisons import Comparison
 from sonde.probes import LogisticSettings, RidgeSettings
 from sonde.probes.names import BAG, SHUFFLED
 from sonde.stats.interval import Interval
@@ -166,6 +167,22 @@ def test_separated_classes_are_noted_in_the_print():
     said = "At 1 of 2 layers the classes are perfectly separated on the training rows"
     assert said in str(probes.logistic(activations([noise, split]), label, **QUICK))
     assert "separated" not in str(probes.ridge(activations([noise, split]), label, **QUICK))
+
+
+def test_labels_that_hardly_vary_are_at_fault_not_the_activations():
+    acts, _, _ = planted_classes(layers=2)
+    sparse = np.where(np.arange(80) == 3, 5.0, 0.0)
+    with pytest.raises(SondeError, match=r"At all 2 of them: without two .* labels differ") as told:
+        probes.ridge(acts, sparse, **QUICK)
+    assert "activations" not in str(told.value)
+
+
+def test_comparisons_of_which_none_is_scored_are_named():
+    acts, _, _ = planted_classes(n=18, layers=1)
+    pairs = [Comparison(str(one), str(one + 1), 1.0) for one in range(17)]
+    assert len(probes.bradley_terry(acts, pairs, folds=3, **QUICK).selection.scored.fold) > 0
+    with pytest.raises(SondeError, match="no comparison of two items of one fold has a winner"):
+        probes.bradley_terry(acts, pairs, folds=9, seed=2, **QUICK)
 
 
 def test_heads_are_probed_one_after_another():
