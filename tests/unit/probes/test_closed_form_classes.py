@@ -11,12 +11,14 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sonde.core.base import validated
 from sonde.core.errors import SondeError
 from sonde.probes.lda_solver import lda_solver
 from sonde.probes.mass_mean_solver import mass_mean_solver
 from sonde.probes.mean_solver import mean_solver
 from sonde.probes.pca_solver import pca_solver
 from sonde.probes.problem import Problem
+from sonde.probes.settings import LdaSettings
 from sonde.probes.solver import Solver
 
 SIZES = [(40, 60), (90, 20)]
@@ -157,6 +159,17 @@ def test_coordinates_that_depend_on_one_another_are_named(make):
     given.x[0, :, 3] = given.x[0, :, 2]
     with pytest.raises(SondeError, match=r"shrinkage of 0 the covariance of \d+ rows has no inv"):
         make(given, shrinkage=0.0).held_out((0,), (0.0,))
+
+
+@pytest.mark.parametrize("wrong", [1.0, -0.5, "ledoit", None])
+def test_a_wrong_shrinkage_is_told_in_one_sentence(wrong):
+    with pytest.raises(SondeError) as told:
+        validated(LdaSettings, {"shrinkage": wrong}, where="lda.yaml")
+    assert str(told.value) == (
+        "lda.yaml is not valid: shrinkage: write ledoit_wolf, or a number of at least 0 and below "
+        f"1 (given: {wrong!r})."
+    )
+    assert validated(LdaSettings, {"shrinkage": 0}, where="").shrinkage == 0
 
 
 @pytest.mark.parametrize("make", [*SOLVERS, mean_solver])

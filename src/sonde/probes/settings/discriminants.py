@@ -1,13 +1,25 @@
 """Settings of two-class probes in closed form: mass mean, LDA, principal component."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, ValidationError, WrapValidator
 
 from sonde.probes.settings.base import TWO_CLASSES, Says, UnpenalisedSettings
 
+
+def _in_one_sentence(given: Any, check: Callable[[Any], Any]) -> Any:
+    """Say once what may be written; pydantic would tell of both alternatives by their types."""
+    try:
+        return check(given)
+    except ValidationError:
+        raise ValueError("write ledoit_wolf, or a number of at least 0 and below 1") from None
+
+
 # The share of a multiple of the identity in the covariance: one found from the rows, or a number.
-Shrink = Literal["ledoit_wolf"] | Annotated[float, Field(ge=0, lt=1)]
+Shrink: TypeAlias = Annotated[
+    Literal["ledoit_wolf"] | Annotated[float, Field(ge=0, lt=1)], WrapValidator(_in_one_sentence)
+]
 
 
 class MassMeanSettings(UnpenalisedSettings):
