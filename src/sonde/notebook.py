@@ -95,7 +95,7 @@ def _of_results_or_measures(shown: Any, title: str) -> Displayed:
     from sonde.activations.massive_report import MassiveDimensions
     from sonde.probes.probe import Probe
     from sonde.probes.results import ProbeResults
-    from sonde.probes.transfer import Transfer
+    from sonde.probes.transferring import Transfer
 
     if isinstance(shown, Probe):
         raise SondeError(

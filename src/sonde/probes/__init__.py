@@ -21,6 +21,7 @@ from sonde.probes.settings import (
 if TYPE_CHECKING:
     from sonde.probes.after_erasure import erasure_check
     from sonde.probes.baseline import Baseline
+    from sonde.probes.beside import AtDepth, SideBySide, side_by_side
     from sonde.probes.by_kind import (
         attention,
         bradley_terry,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sonde.probes.classes_from_moments import probes_from_stream
     from sonde.probes.control import Control
     from sonde.probes.elicitation import Elicited, elicit
+    from sonde.probes.elsewhere import Source
     from sonde.probes.eraser import Eraser, fit_erasers
     from sonde.probes.erasure_results import ErasureCheck
     from sonde.probes.fitting import fit
@@ -53,9 +55,11 @@ if TYPE_CHECKING:
     from sonde.probes.reading import TokenScore
     from sonde.probes.reliability import Calibration, calibration
     from sonde.probes.results import LayerResult, ProbeResults, Selection
+    from sonde.probes.transferring import Transfer, TransferCell, held_out_groups, transfer
     from sonde.probes.utilities import Utilities, UtilitySettings, fit_utilities
 
 __all__ = [
+    "AtDepth",
     "AttentionSettings",
     "Baseline",
     "BradleyTerrySettings",
@@ -80,7 +84,11 @@ __all__ = [
     "RankAgreement",
     "RidgeSettings",
     "Selection",
+    "SideBySide",
+    "Source",
     "TokenScore",
+    "Transfer",
+    "TransferCell",
     "Utilities",
     "UtilitySettings",
     "attention",
@@ -91,6 +99,7 @@ __all__ = [
     "fit",
     "fit_erasers",
     "fit_utilities",
+    "held_out_groups",
     "lda",
     "logistic",
     "mass_mean",
@@ -107,10 +116,13 @@ __all__ = [
     "ridge",
     "ridge_from_stream",
     "ridge_scores",
+    "side_by_side",
+    "transfer",
 ]
 
 # An experiment file is read with the settings alone; fitting imports torch.
 _LAZY = {
+    "AtDepth": "beside",
     "Baseline": "baseline",
     "Calibration": "reliability",
     "Control": "control",
@@ -123,7 +135,11 @@ _LAZY = {
     "ProbeResults": "results",
     "RankAgreement": "ranking",
     "Selection": "results",
+    "SideBySide": "beside",
+    "Source": "elsewhere",
     "TokenScore": "reading",
+    "Transfer": "transferring",
+    "TransferCell": "transferring",
     "Utilities": "utilities",
     "UtilitySettings": "utilities",
     "attention": "by_kind",
@@ -134,6 +150,7 @@ _LAZY = {
     "fit": "fitting",
     "fit_erasers": "eraser",
     "fit_utilities": "utilities",
+    "held_out_groups": "transferring",
     "lda": "by_kind",
     "logistic": "by_kind",
     "mass_mean": "by_kind",
@@ -150,6 +167,8 @@ _LAZY = {
     "ridge": "by_kind",
     "ridge_from_stream": "from_moments",
     "ridge_scores": "penalty_scores",
+    "side_by_side": "beside",
+    "transfer": "transferring",
 }
 
 

@@ -11,7 +11,7 @@ from sonde.stats.metrics import METRICS
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.probes.scored import Scored
-    from sonde.probes.transfer import Transfer
+    from sonde.probes.transferring import Transfer
 
 
 def transfer_from(transfer: "Transfer", *, note: str = "") -> TransferMatrix:

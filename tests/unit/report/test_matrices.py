@@ -175,8 +175,8 @@ def test_parts_held_out_in_turn_stand_under_each_other():
 
 def test_transfers_of_fitted_probes_keep_their_numbers():
     from sonde.probes.scored import Scored
-    from sonde.probes.transfer import Transfer
-    from sonde.probes.transfer import TransferCell as Measured
+    from sonde.probes.transferring import Transfer
+    from sonde.probes.transferring import TransferCell as Measured
 
     n = 10
     names, ones = np.array([f"e{at}" for at in range(n)]), np.ones(n)

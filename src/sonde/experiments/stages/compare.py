@@ -9,7 +9,7 @@ from sonde.core.files import read_json, write_json
 from sonde.experiments.stage import Context, Outcome, Reference, Stage
 
 if TYPE_CHECKING:
-    from sonde.probes.side_by_side import SideBySide
+    from sonde.probes.beside import SideBySide
     from sonde.stats.interval import Interval
 
 FILE = "comparison.json"
@@ -41,7 +41,7 @@ class CompareStage(Stage):
 
     def run(self, context: Context) -> Outcome:
         """Pair the layers and take the differences."""
-        from sonde.probes.side_by_side import side_by_side
+        from sonde.probes.beside import side_by_side
 
         found = side_by_side(context.open(self.first), context.open(self.second))
         summary = self._summary(found)

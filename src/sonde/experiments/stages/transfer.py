@@ -14,7 +14,7 @@ from sonde.ledger.records import Measured
 from sonde.probes.settings import LogisticSettings, ProbeSettings
 
 if TYPE_CHECKING:
-    from sonde.probes.transfer import Transfer, TransferCell
+    from sonde.probes.transferring import Transfer, TransferCell
 
 FILE = "transfer.json"
 UNITS = "units.parquet"
@@ -99,7 +99,7 @@ class TransferStage(Stage):
         from sonde.core.hooks import parse_hook_point
         from sonde.probes.elsewhere import Source
         from sonde.probes.per_unit import write_series
-        from sonde.probes.transfer import transfer
+        from sonde.probes.transferring import transfer
 
         settings = self.method
         if "seed" not in settings.model_fields_set:

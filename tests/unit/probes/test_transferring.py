@@ -14,7 +14,8 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.data.examples import Example
 from sonde.probes import LogisticSettings, RidgeSettings
-from sonde.probes.transfer import Source, held_out_groups, transfer
+from sonde.probes.elsewhere import Source
+from sonde.probes.transferring import held_out_groups, transfer
 from sonde.stats.metrics import auroc
 
 FAST = {"resamples": 50, "penalties": (1.0, 10.0), "folds": 3}

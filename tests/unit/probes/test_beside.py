@@ -8,7 +8,7 @@ import pytest
 from planted import planted_classes
 from sonde import probes
 from sonde.core.errors import SondeError
-from sonde.probes.side_by_side import side_by_side
+from sonde.probes.beside import side_by_side
 from sonde.stats.effects import difference
 
 
