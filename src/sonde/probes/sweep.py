@@ -73,12 +73,27 @@ def _run(
 ) -> tuple[list[Swept], list[FailedLayer]]:
     """Fit hook points together; where that fails, one by one, to list those that do alone."""
     try:
-        return job.run(hooks, x), []
+        return _finite(job.run(hooks, x))
     except SondeError as error:
         if len(hooks) == 1:
             return [], [FailedLayer(hooks[0], job.position, str(error).rstrip("."))]
     alone = [_run(job, [hook], rows[None]) for hook, rows in zip(hooks, x, strict=True)]
     return [one for done, _ in alone for one in done], [one for _, lost in alone for one in lost]
+
+
+def _finite(swept: Sequence[Swept]) -> tuple[list[Swept], list[FailedLayer]]:
+    """Keep the places whose fits answered every line: a score of NaN cannot be compared."""
+    done: list[Swept] = []
+    failed: list[FailedLayer] = []
+    for one in swept:
+        said = one.columns.out_of_fold[:, 0]
+        lost = int((~np.isfinite(said)).sum())
+        if lost:
+            reason = f"its fits answered NaN or Inf to {lost} of {len(said)}; rescale its rows"
+            failed.append(FailedLayer(one.place.hook, one.place.position, reason))
+        else:
+            done.append(one)
+    return done, failed
 
 
 def _batches(

@@ -152,6 +152,16 @@ def test_a_layer_without_spread_within_the_classes_fails_alone(kind):
     assert "Give a shrinkage above 0" in str(found)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_layer_whose_fits_answer_nan_fails_alone():
+    acts, label, _ = planted_classes(layers=2)
+    there = {hook: acts.tensor(hook).double() for hook in acts.hooks}
+    there[acts.hooks[0]] *= 1e200  # their squares overflow
+    found = probes.mean_difference(type(acts)(there, acts.rows, acts.origin), label, **QUICK)
+    assert [layer.hook.layer for layer in found.layers] == [1]
+    assert found.failed[0].reason.startswith("its fits answered NaN or Inf to 80 of 80")
+
+
 def test_a_layer_whose_score_is_nan_is_not_the_best():
     acts, label, _ = planted_classes(layers=3)
     found = probes.mean_difference(acts, label, **QUICK)
