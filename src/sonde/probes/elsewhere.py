@@ -25,7 +25,7 @@ from sonde.probes.reader import Reader, read_rows
 from sonde.probes.scored import Scored
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.sweep import Job, make_folds, sweep
-from sonde.probes.swept import Place, Swept
+from sonde.probes.swept import Place, Swept, why_all_failed
 from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for
 from sonde.stats.metrics import METRICS
@@ -69,10 +69,7 @@ class Fitted:
             folds = make_folds(targets, settings)
             swept, failed = sweep(acts, targets, folds, settings)
             if not swept:
-                raise SondeError(
-                    f"No layer could be probed. {failed[0].hook}: {failed[0].reason}.",
-                    fix="Mend the activations.",
-                )
+                raise SondeError(f"No layer could be probed. {why_all_failed(failed)}")
             best = [_best_without(swept, fold) for fold in range(settings.folds)]
             readers = [
                 _fit_without(acts, targets, folds, (one, fold), settings)
