@@ -66,4 +66,6 @@ def _scores(name: str, rows: int, each: int) -> Scores:
     unit = np.repeat(np.arange(rows // each), each).astype(str)
     truth = rng.integers(0, 2, rows).astype(np.float64)
     predicted = truth - 0.5 + rng.normal(size=rows)
+    if name in ("class_accuracy", "macro_recall"):  # they take class numbers
+        predicted = (predicted > 0).astype(np.float64)
     return Scores(name, unit, predicted, None if name == "mean" else truth)

@@ -7,8 +7,7 @@ from pydantic import Field, ValidationError, field_validator
 from sonde.activations.settings import ExtractSettings
 from sonde.core.base import Config
 from sonde.data.text_folders import STANDARD_LIBRARY, named_library
-from sonde.data.token_tasks import Sampling, Task
-from sonde.models.target_tokens import Variant
+from sonde.data.token_tasks import Sampling, Task, Variant
 
 POSITION = "all.each"  # each token is a row of its own
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int
 
 Task: TypeAlias = Literal["next", "current"]
 Sampling: TypeAlias = Literal["balanced", "natural"]
+Variant: TypeAlias = Literal["case", "space"]  # other forms of a text that count as it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import nlargest
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from sonde.core.errors import SondeError
+from sonde.data.token_tasks import Variant
 from sonde.models.tokenise import knowledge_of
 
-Variant: TypeAlias = Literal["case", "space"]
 SHOWN = 5  # nearest tokens in an error message
 
 
