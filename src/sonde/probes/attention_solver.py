@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sonde.probes.network_solver import NetworkSolver, Schedule
 from sonde.probes.networks import Inputs, Parameters, Weight
+from sonde.probes.reader import fields_of
 from sonde.probes.settings.networks import AttentionSettings
 from sonde.probes.solver import Prepare
 from sonde.probes.tokens import by_token
@@ -110,13 +111,7 @@ class AttentionReader:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return queries, values, bias, and mean and scale."""
-        return {
-            "query": self.query,
-            "value": self.value,
-            "bias": self.bias,
-            "mean": self.mean,
-            "scale": self.scale,
-        }
+        return fields_of(self)
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "AttentionReader":

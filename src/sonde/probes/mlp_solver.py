@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sonde.probes.network_solver import NetworkSolver, Schedule
 from sonde.probes.networks import Inputs, Parameters, Weight
+from sonde.probes.reader import fields_of
 from sonde.probes.settings.networks import MlpSettings
 from sonde.probes.solver import Prepare
 
@@ -86,14 +87,7 @@ class MlpReader:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of both layers, and mean and scale."""
-        return {
-            "first": self.first,
-            "inner": self.inner,
-            "second": self.second,
-            "outer": self.outer,
-            "mean": self.mean,
-            "scale": self.scale,
-        }
+        return fields_of(self)
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "MlpReader":

@@ -1,8 +1,8 @@
 """Fitted maps of raw activations: what a probe is made of, and all that its file holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -35,6 +35,11 @@ class Reader(Protocol):
         ...
 
 
+def fields_of(reader: Any) -> dict[str, Tensor]:
+    """Return the fields of a reader all of which are tensors."""
+    return {field.name: getattr(reader, field.name) for field in fields(reader)}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
     """``x @ weight.T + bias``; the standardisation by ``mean`` and ``scale`` is folded in."""
@@ -53,12 +58,7 @@ class Linear:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weight, bias, mean and scale."""
-        return {
-            "weight": self.weight,
-            "bias": self.bias,
-            "mean": self.mean,
-            "scale": self.scale,
-        }
+        return fields_of(self)
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "Linear":
