@@ -9,7 +9,15 @@ from jaxtyping import install_import_hook
 
 # Only science folders: the hook dislikes typing.Self, and shapes are annotated nowhere else.
 install_import_hook(
-    ["sonde.core.edits", "sonde.stats", "sonde.models", "sonde.activations", "sonde.probes"],
+    [
+        "sonde.core.edits",
+        "sonde.stats",
+        "sonde.models",
+        "sonde.activations",
+        "sonde.probes",
+        "sonde.vectors",
+        "sonde.steering",
+    ],
     "beartype.beartype",
 )
 

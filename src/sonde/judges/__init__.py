@@ -1,0 +1,1 @@
+"""Judges of answers: a server, a local model, rules, any scoring function."""

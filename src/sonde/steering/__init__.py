@@ -1,0 +1,1 @@
+"""Steering: trait responses, units, the search for a coefficient, monitoring."""

@@ -1,0 +1,1 @@
+"""Directions that stand for a trait: methods, cleaning, sets and their files."""
