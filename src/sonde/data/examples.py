@@ -24,7 +24,8 @@ class Example:
 
     ``id`` is unique in its data set. ``group`` names what must stay on one side of a fold: a pair,
     a document, a person. ``label`` is a class, a number, or several numbers that are fitted
-    together, such as latitude and longitude. ``row`` says where it was read from
+    together, such as latitude and longitude, whose names are ``label_names`` where they are known.
+    ``row`` says where it was read from
     (``sentences.csv, row 12``), for error messages. ``plain`` marks a text that stands as it is
     where the others get the chat template.
     """
@@ -36,6 +37,7 @@ class Example:
     label: Label = None
     row: str = ""
     plain: bool = False
+    label_names: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:

@@ -65,6 +65,7 @@ def example_of(
         label=None if fault else label,
         row=where,
         plain=spec.plain,
+        label_names=tuple(columns["label"]) if isinstance(label, tuple) and not fault else (),
     )
 
 

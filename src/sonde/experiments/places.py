@@ -65,7 +65,7 @@ def claim_problems(spec: Specification) -> tuple[SondeError, ...]:
 
 def _unread(place: str, reference: ResultReference, planned: Planned) -> Iterator[SondeError]:
     names = planned.experiment.stages[reference.stage].result_names()
-    if not names.hook_points or reference.result in names.names:
+    if not names.is_place(reference.result):
         return
     layer = parse_hook_point(reference.result.split(" ", 1)[0]).layer
     read = _layers_behind(reference.stage, planned)

@@ -2,19 +2,21 @@
 
 A result's series has its name: ``selected``, a layer's hook point (and position). The repetitions
 of its controls are ``<result>/<control> <number>``; a baseline, which all results share, has its
-own name. Rows are those of the activations, ``unit`` says which are independent; in pairwise data a
-row is a pair, and ``other`` is the unit of its second item (null in a series without pairs).
+own name. Of several targets the choice's series are there of each alone too: ``selected <target>``
+with its controls, and ``<baseline> <target>``. Rows are those of the activations, ``unit`` says
+which are independent; in pairwise data a row is a pair, and ``other`` is the unit of its second
+item (null in a series without pairs).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sonde.core.files import write_atomic
-from sonde.probes.control import Control
-from sonde.probes.results import ProbeResults
+from sonde.probes.of_targets import of_targets
+from sonde.probes.results import LayerResult, ProbeResults, Selection
 from sonde.probes.scored import Scored
 
 SELECTED = "selected"
@@ -25,26 +27,39 @@ def repetition(result: str, control: str, number: int) -> str:
     return f"{result}/{control} {number}"
 
 
+def target_series(series: str, target: str) -> str:
+    """Return the name of the part of a series that is of one target."""
+    return f"{series} {target}"
+
+
 def _with_controls(
-    result: str, scored: Scored, controls: Mapping[str, Control]
+    result: str, scored: Scored, controls: Mapping[str, Sequence[Scored]]
 ) -> dict[str, Scored]:
     return {result: scored} | {
         repetition(result, name, number): one
-        for name, control in controls.items()
-        for number, one in enumerate(control.scored)
+        for name, several in controls.items()
+        for number, one in enumerate(several)
     }
 
 
 def _series(results: ProbeResults) -> dict[str, tuple[str, str, Scored]]:
     """Name every series of per-unit scores, with its hook point and position."""
     selection = results.selection
-    chosen = _with_controls(SELECTED, selection.scored, selection.controls)
+    chosen = _with_controls(SELECTED, selection.scored, _repetitions(selection))
+    for target in of_targets(results):
+        name = target_series(SELECTED, target.name)
+        chosen |= _with_controls(name, target.scored, target.controls)
+        chosen |= {target_series(it, target.name): one for it, one in target.baselines.items()}
     found = {name: ("", "", scored) for name, scored in chosen.items()}
     found |= {name: ("", "", one.scored) for name, one in results.baselines.items()}
     for layer in results.layers:
-        named = _with_controls(results.name_of(layer), layer.scored, layer.controls)
+        named = _with_controls(results.name_of(layer), layer.scored, _repetitions(layer))
         found |= {name: (str(layer.hook), layer.position, it) for name, it in named.items()}
     return found
+
+
+def _repetitions(found: LayerResult | Selection) -> dict[str, tuple[Scored, ...]]:
+    return {name: control.scored for name, control in found.controls.items()}
 
 
 def write_table(results: ProbeResults, path: Path) -> None:

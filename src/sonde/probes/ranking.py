@@ -89,7 +89,7 @@ def out_of_fold_ranking(found: ProbeResults) -> Mapping[str, float]:
         SondeError: the probe gives an example no one number: it tells several classes apart, fits
             several targets, or was fitted to comparisons.
     """
-    if found.settings.says in ("logits", "utility") or found.by_target:
+    if found.settings.says in ("logits", "utility") or found.several_targets:
         raise SondeError(
             f"A {found.kind} probe of {len(found.labels)} labels gives no one out-of-fold number "
             "for each example, so it ranks none.",

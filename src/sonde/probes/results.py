@@ -130,16 +130,18 @@ class ProbeResults:
         return self.baselines[there[0]].score if there else None
 
     @property
+    def several_targets(self) -> bool:
+        """Whether several numbers are predicted together; ``labels`` are then their names."""
+        return self.settings.says == "number" and self.layers[0].probe.n_outputs > 1
+
+    @property
     def by_target(self) -> Mapping[str, Interval]:
         """The score of each target at the choice, where several numbers are predicted together."""
-        if self.settings.says != "number" or self.layers[0].probe.n_outputs < 2:
-            return {}
+        from sonde.probes.of_targets import of_targets
+
         return {
-            name: interval_of(
-                self.selection.scored.every(len(self.labels), number).scores(self.metric),
-                self.settings.bootstrap,
-            )
-            for number, name in enumerate(self.labels)
+            one.name: interval_of(one.scored.scores(self.metric), self.settings.bootstrap)
+            for one in of_targets(self)
         }
 
     @property
@@ -219,6 +221,7 @@ class ProbeResults:
             f"{self.kind}, {self.metric} over {self.n} units in {self.n_rows} rows:",
             f"  best      {best.score}  at {best.hook} {best.position}",
             f"  selected  {self.selected}  (layer and penalty chosen in the training folds)",
+            *(f"  of        {score}  {name}" for name, score in self.by_target.items()),
             *(f"  against   {one.score}  {name}" for name, one in beside.items()),
             *(f"  against   {self.absence(name)}" for name in self.missing),
             *(f"  failed    {it.hook} {it.position}: {it.reason}" for it in self.failed),

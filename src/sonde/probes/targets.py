@@ -125,17 +125,19 @@ def one_label_an_example(targets: Targets, kind: str) -> Targets:
 def number_targets(acts: Activations, y: Labels, names: Sequence[str] = ()) -> Targets:
     """Join numbers with the activations' rows; two classes become 0 and 1, which a note says.
 
-    ``names`` are those of the targets, where each example has several numbers.
+    ``names`` are those of the targets, where each example has several numbers; by default those
+    that the examples have.
 
     Raises:
         SondeError: nothing joins, the labels are text of other than two classes, one is infinite,
-            all of a target are equal, or there is not one name for each target.
+            all of a target are equal, there is not one name for each target, or examples name
+            theirs differently.
     """
     joined = _joined(acts, y)
     mapped: tuple[str, ...] = ()
     if joined.labels.dtype.kind in "fiub":
         values = joined.labels.astype(np.float64).reshape(len(joined.labels), -1)
-        labels = _target_names(values.shape[1], names)
+        labels = _target_names(values.shape[1], names or _own_names(y))
     else:
         classes = np.unique(joined.labels).tolist()
         if len(classes) != 2:
@@ -175,6 +177,25 @@ def _target_names(n_targets: int, names: Sequence[str]) -> tuple[str, ...]:
     if n_targets == 1:
         return ()
     return tuple(names) or tuple(f"target {number}" for number in range(n_targets))
+
+
+def _own_names(y: Labels) -> tuple[str, ...]:
+    """Return what the labelled examples call their numbers; empty where they have no names."""
+    if not _are_examples(y):
+        return ()
+    named: dict[tuple[str, ...], str] = {}
+    for one in y:
+        if isinstance(one.label, tuple):
+            named.setdefault(one.label_names, one.where)
+    if len(named) > 1:
+        told = "; ".join(
+            f"{where}: {', '.join(names) or 'none'}" for names, where in list(named.items())[:2]
+        )
+        raise SondeError(
+            f"The labels of the examples have different names ({told}).",
+            fix="Give every example the same numbers, in the same order.",
+        )
+    return next(iter(named), ())
 
 
 def _classes(joined: Joined) -> tuple[np.ndarray, list[str]]:

@@ -7,7 +7,8 @@ from sonde.core.errors import SondeError
 from sonde.experiments.facts import Facts
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
-from sonde.experiments.stages.probe import UNITS, ProbeStage
+from sonde.experiments.stages.probe import ProbeStage
+from sonde.experiments.stages.probe_results import UNITS
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.units import read_scores, series_in
 from sonde.stats.metrics import METRICS

@@ -101,6 +101,8 @@ def _stored(example: Example) -> dict[str, Any]:
     stored = {name: getattr(example, name) for name in Example.__dataclass_fields__}
     if not isinstance(example.prompt, str):
         stored["prompt"] = [[turn.role, turn.content] for turn in example.prompt]
+    if not example.label_names:
+        del stored["label_names"]
     return stored
 
 
@@ -109,4 +111,5 @@ def _example(stored: dict[str, Any]) -> Example:
     turns = prompt if isinstance(prompt, str) else tuple(Message(*turn) for turn in prompt)
     label: Label | list[float] = stored.pop("label")
     several = tuple(label) if isinstance(label, list) else label
-    return Example(prompt=turns, label=several, **stored)
+    names = tuple(stored.pop("label_names", ()))
+    return Example(prompt=turns, label=several, label_names=names, **stored)

@@ -1,6 +1,5 @@
 """``probe``: fit a probe at every layer that was read, with controls, baselines and intervals."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -9,21 +8,16 @@ from pydantic import Field, field_validator, model_validator
 
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
-from sonde.ledger.records import Against, Measured
+from sonde.experiments.stages.probe_results import FOLDER, measured, numbers, probe_summary
 from sonde.probes.names import BASELINES, CONTROLS
 from sonde.probes.settings import LogisticSettings, ProbeSettings
-from sonde.stats.interval import Interval
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
-    from sonde.probes.control import Control
     from sonde.probes.ranking import RankAgreement
     from sonde.probes.results import ProbeResults
-    from sonde.stats.confusion import Confusion
 
-FOLDER = "probe"
 WITH_LABELS = "activations with labels"  # what a token task gives
-UNITS = f"{FOLDER}/out_of_fold.parquet"
 
 
 def method_of(given: Any) -> Any:
@@ -71,7 +65,7 @@ class ProbeStage(Stage):
         "`random:<model>`: the control of a model that learnt nothing.",
     )
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     gives: ClassVar[str] = "probe"
     uses_seed: ClassVar[bool] = True
 
@@ -116,7 +110,12 @@ class ProbeStage(Stage):
 
     def result_names(self) -> ResultNames:
         """Return the score of the choice and of each place, with what they may be held against."""
-        return ResultNames(("selected",), hook_points=True, against=(*CONTROLS, *BASELINES))
+        return ResultNames(
+            ("selected",),
+            hook_points=True,
+            against=(*CONTROLS, *BASELINES),
+            of_targets=("selected",) if self.method.says == "number" else (),
+        )
 
     def estimate(self, facts: "Facts") -> Estimate:
         """Count the sweep over layers, folds and penalties, and once more for random weights."""
@@ -156,58 +155,13 @@ class ProbeStage(Stage):
         summary = probe_summary(found)
         if ranked is not None:
             summary |= _ranking(rank_agreement(found, ranked, utilities))
-        return Outcome(summary, tuple(_measured(found)))
+        return Outcome(summary, tuple(measured(found)))
 
     def open(self, folder: Path) -> "ProbeResults":
         """Return the results."""
         from sonde.probes import ProbeResults
 
         return ProbeResults.load(folder / FOLDER)
-
-
-def probe_summary(found: "ProbeResults") -> dict[str, Any]:
-    """Return the numbers that gates and tables read.
-
-    ``control`` and ``baseline`` are the shuffled labels and the bag of tokens under names that a
-    gate can write; ``controls``, ``baselines`` and ``missing`` have all of them under their own.
-    """
-    best = found.best_layer
-    control, selection = found.selection.control, found.selection
-    return {
-        "method": found.kind,
-        "metric": found.metric,
-        "n": found.n,
-        "rows": found.n_rows,
-        "selected": numbers(found.selected),
-        "control": None if control is None else numbers(control),
-        "controls": _scores(selection.controls),
-        "baseline": None if found.baseline is None else numbers(found.baseline),
-        "baselines": {name: numbers(one.score) for name, one in found.baselines.items()},
-        "missing": {name: found.absence(name) for name in found.missing},
-        "by_target": {name: numbers(score) for name, score in found.by_target.items()},
-        "confusion": _by_class(found.confusion),
-        "best": {
-            "hook": str(best.hook),
-            "layer": best.hook.layer,
-            "position": best.position,
-            "penalty": best.penalty,
-            **numbers(best.score),
-        },
-        "layers": {
-            found.name_of(layer): {
-                **numbers(layer.score),
-                "control": None if layer.control is None else numbers(layer.control),
-                "controls": _scores(layer.controls),
-                "confusion": _by_class(layer.confusion),
-                "penalty": layer.penalty,
-            }
-            for layer in found.layers
-        },
-        "join": str(found.join),
-        "failed": len(found.failed),
-        "cautions": [str(one) for one in found.cautions],
-        "warnings": list(found.warnings),
-    }
 
 
 def _ranking(found: "RankAgreement") -> dict[str, Any]:
@@ -219,56 +173,3 @@ def _ranking(found: "RankAgreement") -> dict[str, Any]:
         "ranked_ties": found.pairs.ties,
         "without_utility": found.left_out,
     }
-
-
-def numbers(interval: Interval) -> dict[str, Any]:
-    """Return an interval as JSON values."""
-    return {name: getattr(interval, name) for name in ("value", "low", "high", "n")}
-
-
-def _scores(controls: "Mapping[str, Control]") -> dict[str, Any]:
-    return {name: numbers(control.score) for name, control in controls.items()}
-
-
-def _by_class(found: "Confusion | None") -> dict[str, Any] | None:
-    """Return the counts by true class and what was said, and each class's recall."""
-    if found is None:
-        return None
-    return {
-        "labels": list(found.labels),
-        "counts": found.counts.tolist(),
-        "recalls": dict(zip(found.labels, found.recalls.tolist(), strict=True)),
-    }
-
-
-def _measured(found: "ProbeResults") -> list[Measured]:
-    """Return the results for the ledger, each with its controls and the baselines of all."""
-    from sonde.probes.per_unit import SELECTED, repetition
-
-    baselines = {name: Against(one.score, (name,)) for name, one in found.baselines.items()}
-    selection = found.selection
-    results = [
-        (SELECTED, found.selected, selection.controls,
-         "hook point, position and penalty chosen inside the training folds"),
-        *((found.name_of(layer), layer.score, layer.controls, "; ".join(layer.warnings))
-          for layer in found.layers),
-    ]  # fmt: skip
-    return [
-        Measured(
-            name=name,
-            metric=found.metric,
-            score=score,
-            method=found.kind,
-            controls={
-                control: Against(
-                    one.score, tuple(repetition(name, control, at) for at in range(len(one.scored)))
-                )
-                for control, one in controls.items()
-            },
-            baselines=baselines,
-            units=UNITS,
-            series=name,
-            note=note,
-        )
-        for name, score, controls, note in results
-    ]

@@ -33,6 +33,7 @@ from sonde.report import (
     penalties_from,
     token_view_from,
 )
+from sonde.report.from_targets import targets_from
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
@@ -67,7 +68,7 @@ def report_of(shown: Shown, title: str) -> Report:
     sections += [notices_from(found)] if found else []
     for name, results in list(found.items())[:1]:
         sections.append(_accounting(shown, name, results))
-    sections += [*curves, *classes_from(found), *penalties_from(found)]
+    sections += [*curves, *targets_from(found), *classes_from(found), *penalties_from(found)]
     sections += calibration_from(found)
     first = next(iter(found.values()), None)
     if shown.massive is not None:

@@ -49,7 +49,7 @@ class UtilitiesStage(Stage, UtilitySettings):
         )
         examples: Sequence[Example] = context.open(self.data)
         utility = found.by_item()
-        labelled = [replace(one, label=utility.get(one.id)) for one in examples]
+        labelled = [replace(one, label=utility.get(one.id), label_names=()) for one in examples]
         write_examples(labelled, context.folder / EXAMPLES)
         write_json(context.folder / FILE, _rows(found))
         return Outcome(_summary(found, labelled))
