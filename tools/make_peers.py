@@ -11,7 +11,7 @@ from pathlib import Path
 PEERS = {
     "transformer-lens": ["transformer-lens>=4,<5"],
     "nnsight": ["nnsight>=0.8,<0.9"],
-    "llama": ["llama-cpp-python>=0.3.16,<0.4", "numpy"],
+    "llama": ["llama-cpp-python[server]>=0.3.16,<0.4", "numpy"],
 }
 NEED_TORCH = {"transformer-lens", "nnsight"}
 
@@ -31,11 +31,12 @@ def main() -> None:
     root, torch = Path(sys.argv[1]), sys.argv[2]
     for name, requirements in PEERS.items():
         done = root / name / ".ready"
-        if done.exists():
+        wanted = "\n".join(requirements)
+        if done.exists() and done.read_text() == wanted:
             continue
         print(f"making the environment for {name}", flush=True)
         make(root / name, torch if name in NEED_TORCH else "", requirements)
-        done.touch()
+        done.write_text(wanted)
 
 
 if __name__ == "__main__":
