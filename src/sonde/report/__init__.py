@@ -15,11 +15,14 @@ from sonde.report.sections.accounting import Accounting, Loss, Step
 from sonde.report.sections.calibration import Bin, Calibration, Reliability
 from sonde.report.sections.claims import Claims, ClaimView
 from sonde.report.sections.confusion_matrix import ConfusionMatrix
+from sonde.report.sections.cosine_matrix import CosineMatrix
 from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
 from sonde.report.sections.notices import Notice, Notices
 from sonde.report.sections.penalty_map import PenaltyMap
 from sonde.report.sections.provenance import Provenance
+from sonde.report.sections.samples import Sample, Samples
+from sonde.report.sections.steering_curves import SteeredPoint, SteeringCurve, SteeringCurves
 from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenText, TokenView
 from sonde.report.sections.transfer import TransferCell, TransferMatrix
@@ -33,6 +36,7 @@ __all__ = [
     "Claims",
     "ConfusionMatrix",
     "Coordinate",
+    "CosineMatrix",
     "Curve",
     "LayerCurves",
     "Loss",
@@ -43,8 +47,13 @@ __all__ = [
     "Provenance",
     "Reliability",
     "Report",
+    "Sample",
+    "Samples",
     "Section",
     "Sink",
+    "SteeredPoint",
+    "SteeringCurve",
+    "SteeringCurves",
     "Step",
     "Table",
     "Text",

@@ -24,6 +24,7 @@ STYLES = (
     "claims.css",
     "charts.css",
     "matrices.css",
+    "steering.css",
     "tokens.css",
     "print.css",
     "frame.css",

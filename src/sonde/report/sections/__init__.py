@@ -8,11 +8,14 @@ from sonde.report.sections import (
     calibration,
     claims,
     confusion_matrix,
+    cosine_matrix,
     layer_curves,
     massive_view,
     notices,
     penalty_map,
     provenance,
+    samples,
+    steering_curves,
     text,
     token_view,
     transfer,
@@ -21,11 +24,14 @@ from sonde.report.sections.accounting import Accounting
 from sonde.report.sections.calibration import Calibration
 from sonde.report.sections.claims import Claims
 from sonde.report.sections.confusion_matrix import ConfusionMatrix
+from sonde.report.sections.cosine_matrix import CosineMatrix
 from sonde.report.sections.layer_curves import LayerCurves
 from sonde.report.sections.massive_view import MassiveView
 from sonde.report.sections.notices import Notices
 from sonde.report.sections.penalty_map import PenaltyMap
 from sonde.report.sections.provenance import Provenance
+from sonde.report.sections.samples import Samples
+from sonde.report.sections.steering_curves import SteeringCurves
 from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenView
 from sonde.report.sections.transfer import TransferMatrix
@@ -40,6 +46,9 @@ Section: TypeAlias = (
     | Calibration
     | TransferMatrix
     | MassiveView
+    | SteeringCurves
+    | CosineMatrix
+    | Samples
     | TokenView
     | Provenance
     | Text
@@ -57,6 +66,9 @@ SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     Calibration.kind: calibration.prepare,
     TransferMatrix.kind: transfer.prepare,
     MassiveView.kind: massive_view.prepare,
+    SteeringCurves.kind: steering_curves.prepare,
+    CosineMatrix.kind: cosine_matrix.prepare,
+    Samples.kind: samples.prepare,
     TokenView.kind: token_view.prepare,
     Provenance.kind: provenance.prepare,
     Text.kind: text.prepare,
