@@ -42,8 +42,9 @@ class Against:
 class Measured:
     """One result: a number with its interval, or the reason why there is none.
 
-    ``metric`` is a name in ``stats.METRICS``. ``units`` is the Parquet file in the stage's folder
-    that holds a row for each prediction, and ``series`` names this result's rows in it.
+    ``metric`` is a name in ``stats.METRICS``, or ``kendall_tau``, which keeps no scores of single
+    units. ``units`` is the Parquet file in the stage's folder that holds a row for each prediction,
+    and ``series`` names this result's rows in it.
     """
 
     name: str  # "selected", "blocks.12.resid_post"

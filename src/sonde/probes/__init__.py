@@ -20,6 +20,7 @@ from sonde.probes.settings import (
 
 if TYPE_CHECKING:
     from sonde.probes.after_erasure import erasure_check
+    from sonde.probes.agreement import RankAgreement, rank_agreement
     from sonde.probes.baseline import Baseline
     from sonde.probes.beside import AtDepth, SideBySide, side_by_side
     from sonde.probes.by_kind import (
@@ -45,13 +46,7 @@ if TYPE_CHECKING:
     from sonde.probes.from_moments import ridge_from_stream
     from sonde.probes.penalty_scores import PenaltyScores, ridge_scores
     from sonde.probes.probe import Probe
-    from sonde.probes.ranking import (
-        RankAgreement,
-        out_of_fold_ranking,
-        pair_accuracy,
-        rank_agreement,
-        rank_correlation,
-    )
+    from sonde.probes.ranking import out_of_fold_ranking, pair_accuracy, rank_correlation
     from sonde.probes.reading import TokenScore
     from sonde.probes.reliability import Calibration, calibration
     from sonde.probes.results import LayerResult, ProbeResults, Selection
@@ -133,7 +128,7 @@ _LAZY = {
     "PenaltyScores": "penalty_scores",
     "Probe": "probe",
     "ProbeResults": "results",
-    "RankAgreement": "ranking",
+    "RankAgreement": "agreement",
     "Selection": "results",
     "SideBySide": "beside",
     "Source": "elsewhere",
@@ -162,7 +157,7 @@ _LAZY = {
     "pair_accuracy": "ranking",
     "pca": "by_kind",
     "probes_from_stream": "classes_from_moments",
-    "rank_agreement": "ranking",
+    "rank_agreement": "agreement",
     "rank_correlation": "ranking",
     "ridge": "by_kind",
     "ridge_from_stream": "from_moments",

@@ -9,7 +9,7 @@ from sonde.core.errors import SondeError
 from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.effects import interval_of
 from sonde.stats.interval import Interval
-from sonde.stats.scores import Scores
+from sonde.stats.scores import REFITTED, Scores
 
 
 def kendall_tau(a: Float[np.ndarray, " item"], b: Float[np.ndarray, " item"]) -> float:
@@ -44,11 +44,14 @@ def agreement_with_pairs(
     second: Int[np.ndarray, " comparison"],
     outcome: Float[np.ndarray, " comparison"],
     bootstrap: Bootstrap | None = None,
+    *,
+    cross_validated: bool = False,
 ) -> PairAgreement:
     """Score a ranking by comparisons: share of decided ones whose winner has the higher score.
 
     ``first`` and ``second`` number the items, ``outcome`` above 0.5 says that the first won. The
-    scores must not have been fitted to these comparisons, or the agreement is flattered.
+    scores must not have been fitted to these comparisons, or the agreement is flattered;
+    ``cross_validated`` is as in ``Scores``.
 
     Raises:
         SondeError: no comparison has a winner.
@@ -60,7 +63,14 @@ def agreement_with_pairs(
         )
     ahead = np.sign(score[first] - score[second])[decided]
     right = (ahead * np.sign(outcome[decided] - 0.5) + 1) / 2
-    rows = Scores("mean", first[decided], right, None, other=second[decided])
+    rows = Scores(
+        "mean",
+        first[decided],
+        right,
+        None,
+        other=second[decided],
+        cross_validated=cross_validated,
+    )
     return PairAgreement(
         accuracy=interval_of(rows, bootstrap),
         n=int(decided.sum()),
@@ -73,12 +83,15 @@ def agreement_of_rankings(
     a: Float[np.ndarray, " item"],
     b: Float[np.ndarray, " item"],
     bootstrap: Bootstrap | None = None,
+    *,
+    cross_validated: bool = False,
 ) -> Interval:
     """Return Kendall's tau-b of two rankings of the same items, with an interval over items.
 
     A jackknife over items on Fisher's scale: tau is a mean over pairs of items, so leaving one out
     moves it by twice that item's part (Arvesen 1969), and t quantiles with n - 1 degrees of freedom
-    make the limits, which stay within -1 and 1.
+    make the limits, which stay within -1 and 1. Where either are cross-validated predictions, the
+    error is stretched as that of other scores is (``Scores.stretch``).
 
     Raises:
         SondeError: the lengths differ.
@@ -99,7 +112,8 @@ def agreement_of_rankings(
     z = np.arctanh(np.clip(without, -edge, edge))
     centre = np.arctanh(np.clip(tau, -edge, edge))
     error = np.sqrt((n - 1) / n * np.square(z - z.mean()).sum())
-    reach = float(student.ppf((1 + level) / 2, n - 1)) * error
+    stretch = REFITTED if cross_validated else 1.0
+    reach = stretch * float(student.ppf((1 + level) / 2, n - 1)) * error
     return Interval(tau, float(np.tanh(centre - reach)), float(np.tanh(centre + reach)), n, level)
 
 

@@ -10,6 +10,9 @@ from sonde.cli.results import print_summary
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.probe import ProbeStage
+from sonde.experiments.stages.probe_ranking import RANKED
+from sonde.ledger.ledger import Ledger
+from sonde.ledger.units import read_scores
 from sonde.probes.names import DIRECTION, SHUFFLED
 
 FILE = """
@@ -29,6 +32,7 @@ stages:
     labels: scores
     rank_against: read
     method: {kind: ridge, folds: 3, shuffles: 1, directions: 1, resamples: 20}
+  page: {kind: report, probes: [ridge]}
   pairs:
     kind: probe
     activations: acts
@@ -91,6 +95,30 @@ def test_a_ridge_probe_is_held_against_comparisons(done, capsys):
     assert summary["kendall_tau"]["value"] == pytest.approx(tau)
     print_summary("ridge", summary)
     assert "24 comparisons with a winner" in capsys.readouterr().out
+
+
+def test_the_ledger_has_the_agreement_with_its_controls(done):
+    summary, folder = done["ridge"].summary, done["ridge"].folder
+    ledger = Ledger.open(folder.parents[2] / "ledger.sqlite")
+    found = {one.name: one for one in ledger.show(1).results if one.stage == "ridge"}
+    pairs, tau = found["pair_accuracy"], found["kendall_tau"]
+    assert pairs.score is not None and tau.score is not None
+    assert pairs.score.low == summary["pair_accuracy"]["low"] < pairs.score.value
+    assert (tau.metric, tau.score.value) == ("kendall_tau", summary["kendall_tau"]["value"])
+    assert (tau.status, pairs.status) != ("", "")
+    assert set(pairs.controls) == {SHUFFLED, DIRECTION}
+    assert set(pairs.baselines) == {"bag of tokens", "length"}
+    assert pairs.score.value == read_scores(folder / RANKED, pairs.series, "mean").value
+    assert "Ranking against comparisons" in (done["page"].folder / "report.html").read_text()
+    for one in (*pairs.controls.values(), *pairs.baselines.values()):
+        values = [read_scores(folder / RANKED, name, "mean").value for name in one.series]
+        assert sum(values) / len(values) == pytest.approx(one.score.value)
+
+
+def test_claims_may_speak_of_the_agreement():
+    own = {"activations": "a", "labels": "l", "method": "ridge"}
+    assert not ProbeStage(**own).result_names().has("pair_accuracy")  # pyright: ignore
+    assert ProbeStage(**own, rank_against="c").result_names().has("pair_accuracy")  # pyright: ignore
 
 
 def test_a_probe_of_comparisons_is_not_ranked_against_them():

@@ -7,12 +7,8 @@ from planted import activations
 from sonde import probes
 from sonde.core.errors import SondeError
 from sonde.data.comparisons import Comparison
-from sonde.probes.ranking import (
-    out_of_fold_ranking,
-    pair_accuracy,
-    rank_agreement,
-    rank_correlation,
-)
+from sonde.probes.agreement import rank_agreement
+from sonde.probes.ranking import out_of_fold_ranking, pair_accuracy, rank_correlation
 from sonde.probes.utilities import fit_utilities
 
 COMPARED = [Comparison("a", "b", 1.0), Comparison("c", "b", 1.0), Comparison("z", "a", 0.0)]
@@ -55,6 +51,12 @@ def test_an_examples_rows_are_averaged_and_ranked_out_of_fold():
     assert agreement.pairs.accuracy.value == pytest.approx(right)
     # A chain of comparisons gives utilities in its order.
     assert agreement.tau.value == rank_correlation(said, value).value
+    # The fits vary too, so both intervals are wider than those of given scores.
+    for found_, given in (
+        (agreement.tau, rank_correlation(said, value)),
+        (agreement.pairs.accuracy, pair_accuracy(said, compared).accuracy),
+    ):
+        assert found_.low < given.low < given.value < given.high < found_.high
     assert "of 19 comparisons in the right order" in str(agreement)
 
 

@@ -50,6 +50,17 @@ def test_tau_without_an_item_is_tau_of_the_others(values, seed):
         assert abs(found[item] - (0.0 if np.isnan(alone) else alone)) < 1e-9
 
 
+def test_cross_validated_rankings_have_a_wider_interval_by_hand():
+    """On Fisher's scale the error is sqrt(3) times as large."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=30)
+    b = a + rng.normal(size=30)
+    given_, fitted = (agreement_of_rankings(a, b, cross_validated=it) for it in (False, True))
+    assert fitted.value == given_.value
+    reach = [np.arctanh(it.high) - np.arctanh(it.low) for it in (given_, fitted)]
+    assert abs(reach[1] / reach[0] - 3**0.5) < 1e-9
+
+
 @given(st.lists(st.floats(-5, 5), min_size=3, max_size=30, unique=True))
 def test_a_rising_map_changes_nothing(values):
     a = np.round(np.array(values), 3)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sonde.experiments.recording import Recorder
 
 ROUNDING = 1e-12
+CHANCE = {"kendall_tau": 0.0}  # of metrics without scores of single units, which have no formula
 Results = Mapping[str, Mapping[str, Measured]]  # by stage and name
 
 
@@ -107,14 +108,15 @@ def _without_reference(measured: Measured, score: Interval) -> tuple[str, str]:
     """Ask whether the score can be told from its controls and from chance."""
     from sonde.stats.metrics import METRICS
 
-    metric = METRICS[measured.metric]
+    metric = METRICS.get(measured.metric)
+    chance = metric.chance if metric is not None else CHANCE[measured.metric]
     floors = {name: control.score for name, control in measured.controls.items()}
-    if math.isfinite(metric.chance):
-        floors["chance"] = Interval(metric.chance, metric.chance, metric.chance, 0)
+    if math.isfinite(chance):
+        floors["chance"] = Interval(chance, chance, chance, 0)
     for name, floor in floors.items():
         above, below = score.low > floor.high, score.high < floor.low
         # More is better for each metric but the mean, of which that is for the user to say.
-        if not (above or (below and metric.name == "mean")):
+        if not (above or (below and measured.metric == "mean")):
             known = f"{floor.value:g}" if name == "chance" else str(floor)
             return INCONCLUSIVE, f"{score} is not told from {name}, {known}."
     return NOVEL, ""

@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 from sonde.core.files import write_json
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
-from sonde.experiments.stages.probe import WITH_LABELS, method_of, numbers
+from sonde.experiments.stages.probe import WITH_LABELS, method_of
+from sonde.experiments.stages.probe_results import numbers
 from sonde.ledger.records import Against, Measured
 from sonde.probes.names import SHUFFLED
 from sonde.probes.settings import LogisticSettings, ProbeSettings

@@ -8,13 +8,19 @@ from pydantic import Field, field_validator, model_validator
 
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
-from sonde.experiments.stages.probe_results import FOLDER, measured, numbers, probe_summary
+from sonde.experiments.stages.probe_ranking import (
+    RANKED,
+    RANKING,
+    measured_ranking,
+    ranking_summary,
+    write_ranking,
+)
+from sonde.experiments.stages.probe_results import FOLDER, measured, probe_summary
 from sonde.probes.names import BASELINES, CONTROLS
 from sonde.probes.settings import LogisticSettings, ProbeSettings
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
-    from sonde.probes.ranking import RankAgreement
     from sonde.probes.results import ProbeResults
 
 WITH_LABELS = "activations with labels"  # what a token task gives
@@ -48,7 +54,7 @@ class ProbeStage(Stage):
         default=None,
         description="A stage of comparisons of the examples. What the probe says of each example, "
         "out of fold, is held against them: the share whose winner it puts ahead, and Kendall's "
-        "tau-b with their utilities.",
+        "tau-b with their utilities; both go into the ledger.",
     )
     method: ProbeSettings = Field(
         default_factory=LogisticSettings,
@@ -111,7 +117,7 @@ class ProbeStage(Stage):
     def result_names(self) -> ResultNames:
         """Return the score of the choice and of each place, with what they may be held against."""
         return ResultNames(
-            ("selected",),
+            ("selected", *(RANKING if self.rank_against else ())),
             hook_points=True,
             against=(*CONTROLS, *BASELINES),
             of_targets=("selected",) if self.method.says == "number" else (),
@@ -152,24 +158,16 @@ class ProbeStage(Stage):
             comparisons=context.open(self.comparisons) if self.comparisons else None,
         )
         found.save(context.folder / FOLDER)
-        summary = probe_summary(found)
+        summary, results = probe_summary(found), measured(found)
         if ranked is not None:
-            summary |= _ranking(rank_agreement(found, ranked, utilities))
-        return Outcome(summary, tuple(measured(found)))
+            agreement = rank_agreement(found, ranked, utilities)
+            write_ranking(agreement, context.folder / RANKED)
+            summary |= ranking_summary(agreement)
+            results += measured_ranking(agreement, found.kind)
+        return Outcome(summary, tuple(results))
 
     def open(self, folder: Path) -> "ProbeResults":
         """Return the results."""
         from sonde.probes import ProbeResults
 
         return ProbeResults.load(folder / FOLDER)
-
-
-def _ranking(found: "RankAgreement") -> dict[str, Any]:
-    """Return the agreement with comparisons; ``n`` counts items."""
-    return {
-        "pair_accuracy": numbers(found.pairs.accuracy),
-        "kendall_tau": numbers(found.tau),
-        "ranked_pairs": found.pairs.n,
-        "ranked_ties": found.pairs.ties,
-        "without_utility": found.left_out,
-    }

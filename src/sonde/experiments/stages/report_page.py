@@ -9,6 +9,7 @@ from sonde.core.errors import SondeError
 from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
+from sonde.experiments.stages.probe_ranking import PAIRS, TAU
 from sonde.experiments.stages.texts import read_texts
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.token_texts import token_task_view
@@ -34,6 +35,7 @@ from sonde.report import (
     token_view_from,
 )
 from sonde.report.from_targets import targets_from
+from sonde.report.wording import interval_text
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 
@@ -69,7 +71,7 @@ def report_of(shown: Shown, title: str) -> Report:
     for name, results in list(found.items())[:1]:
         sections.append(_accounting(shown, name, results))
     sections += [*curves, *targets_from(found), *classes_from(found), *penalties_from(found)]
-    sections += calibration_from(found)
+    sections += [*calibration_from(found), *_rankings(shown)]
     first = next(iter(found.values()), None)
     if shown.massive is not None:
         sections.append(_massive(shown, shown.massive, first))
@@ -156,6 +158,28 @@ def _tokens(
             fix="Write `positions: all` in that stage.",
         )
     return token_view_from(results, tokens.open(), rendered, examples[:TEXTS])
+
+
+def _rankings(shown: Shown) -> list[Section]:
+    """Show how far probes put the winners of comparisons ahead."""
+    known = {name: shown.there[name].summary for name in shown.probes}
+    ranked = [(name, it) for name, it in known.items() if PAIRS in it]
+    if not ranked:
+        return []
+    rows = tuple(
+        (name, _score(it[PAIRS]), _score(it[TAU]), it["ranked_pairs"], it["ranked_ties"])
+        for name, it in ranked
+    )
+    columns = ("Probe", "Winner put ahead", "Kendall’s tau-b", "Comparisons", "Ties, apart")
+    note = (
+        "What each probe says of the items, out of fold, beside the comparisons; tau-b is with "
+        "their utilities. By chance the winner is put ahead in .50, and tau-b is 0."
+    )
+    return [Table(columns, rows, "Ranking against comparisons", note)]
+
+
+def _score(found: Mapping[str, Any]) -> str:
+    return interval_text(Interval(**found))
 
 
 def _tables(shown: Shown) -> list[Section]:

@@ -9,7 +9,8 @@ from sonde.core.base import Config
 from sonde.core.files import read_json, write_json
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Outcome, Reference, Stage
-from sonde.experiments.stages.probe import method_of, numbers
+from sonde.experiments.stages.probe import method_of
+from sonde.experiments.stages.probe_results import numbers
 from sonde.ledger.records import Measured
 from sonde.probes.settings import LogisticSettings, ProbeSettings
 
