@@ -1,1 +1,81 @@
 """Steering: trait responses, units, the search for a coefficient, monitoring."""
+
+from typing import TYPE_CHECKING
+
+from sonde.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from sonde.steering.answering import Arm, Session
+    from sonde.steering.candidates import Candidate, How
+    from sonde.steering.controls import random_control
+    from sonde.steering.results import Best, SteeringResults
+    from sonde.steering.room import FrameRoom, check_room, scan_frames
+    from sonde.steering.scoring import Judges
+    from sonde.steering.screening import Cliff, screen
+    from sonde.steering.searching import search
+    from sonde.steering.session import open_session
+    from sonde.steering.settings import (
+        JudgedCoherence,
+        PerplexityCap,
+        ScreenSettings,
+        SearchSettings,
+    )
+    from sonde.steering.task import SteeringTask
+    from sonde.steering.units import check_coefficient, in_units, largest_coefficient
+
+__all__ = [
+    "Arm",
+    "Best",
+    "Candidate",
+    "Cliff",
+    "FrameRoom",
+    "How",
+    "JudgedCoherence",
+    "Judges",
+    "PerplexityCap",
+    "ScreenSettings",
+    "SearchSettings",
+    "Session",
+    "SteeringResults",
+    "SteeringTask",
+    "check_coefficient",
+    "check_room",
+    "in_units",
+    "largest_coefficient",
+    "open_session",
+    "random_control",
+    "scan_frames",
+    "screen",
+    "search",
+]
+
+# Torch takes seconds to import, so a name is imported when it is first used. No module here has
+# the name of a function (docs/decisions/0006).
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Arm": "answering",
+        "Best": "results",
+        "Candidate": "candidates",
+        "Cliff": "screening",
+        "FrameRoom": "room",
+        "How": "candidates",
+        "JudgedCoherence": "settings",
+        "Judges": "scoring",
+        "PerplexityCap": "settings",
+        "ScreenSettings": "settings",
+        "SearchSettings": "settings",
+        "Session": "answering",
+        "SteeringResults": "results",
+        "SteeringTask": "task",
+        "check_coefficient": "units",
+        "check_room": "room",
+        "in_units": "units",
+        "largest_coefficient": "units",
+        "open_session": "session",
+        "random_control": "controls",
+        "scan_frames": "room",
+        "screen": "screening",
+        "search": "searching",
+    },
+)

@@ -1,0 +1,104 @@
+"""Whether the unsteered model leaves room for the trait, and which prompts would leave more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sonde.core.errors import SondeError
+from sonde.stats.effects import interval_of
+from sonde.stats.headroom import Headroom, headroom
+from sonde.stats.interval import Interval
+from sonde.stats.metrics import METRICS
+from sonde.stats.scores import Scores
+from sonde.steering.answering import Arm, Session
+from sonde.steering.journal import Journal
+from sonde.steering.judging import judged
+from sonde.steering.scoring import Judges
+
+TRAIT_SCORE = replace(METRICS["mean"], floor=0.0, ceiling=100.0)
+
+# Ways to put a question that pull a model's manner in different directions.
+FRAMES = (
+    "{question}",
+    "{question} Answer in one short sentence.",
+    "{question} Give only the facts.",
+    "Question: {question}\nAnswer:",
+    "Write two or three neutral sentences on this: {question}",
+    "A colleague asks you in passing: {question} What do you reply?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRoom:
+    """The unsteered trait score of questions in a frame, and whether it leaves room."""
+
+    frame: str
+    unsteered: Interval
+    headroom: Headroom
+
+
+def room_of(session: Session, judges: Judges) -> FrameRoom:
+    """Return how far the unsteered trait score lies from the end that it is to move towards.
+
+    Raises:
+        SondeError: a judge failed, or scored none of the unsteered answers.
+    """
+    found = judged(session, judges, [Arm()], progress=False).trait[0]
+    known = ~np.isnan(found)
+    if not known.any():
+        raise SondeError(
+            f"The judge {judges.trait.name} scored none of the {len(found)} unsteered answers.",
+            fix="Judge a few by hand with it: its reasons say why.",
+        )
+    units = np.array(session.task.units)[known]
+    unsteered = interval_of(Scores("mean", units, found[known], None))
+    settings = session.settings
+    enough = headroom(unsteered, TRAIT_SCORE, settings.room, rises=settings.towards == "more")
+    return FrameRoom(session.task.frame, unsteered, enough)
+
+
+def scan_frames(
+    session: Session, judges: Judges, frames: Sequence[str] = FRAMES
+) -> list[FrameRoom]:
+    """Return the room that each way to put the questions leaves, the score nearest 50 first.
+
+    Only unsteered answers are generated. Nothing goes to the session's journal: questions in
+    another frame are another task.
+
+    Raises:
+        SondeError: a frame has no place for the question, or a judge failed.
+    """
+    found = []
+    for frame in frames:
+        task = replace(session.task, frame=frame)
+        trial = Session(session.model, task, session.settings, Journal(None, {}))
+        found.append(room_of(trial, judges))
+    return sorted(found, key=lambda one: abs(one.unsteered.value - 50))
+
+
+def check_room(session: Session, judges: Judges) -> FrameRoom:
+    """Refuse a search whose unsteered score leaves no room, and say which frames leave some.
+
+    Raises:
+        SondeError: there is no room, or a judge failed.
+    """
+    own = room_of(session, judges)
+    if own.headroom.enough:
+        return own
+    others = [
+        one
+        for one in scan_frames(session, judges, [it for it in FRAMES if it != own.frame])
+        if one.headroom.enough
+    ]
+    more = "higher" if session.settings.towards == "more" else "lower"
+    fix = (
+        f"No other way to put the questions that was tried leaves room either: choose other "
+        f"questions, or steer towards {'less' if more == 'higher' else 'more'}."
+    )
+    if others:
+        said = "; ".join(f"{one.frame!r} ({one.unsteered.value:.0f})" for one in others[:3])
+        fix = f"Put the questions in another frame, whose unsteered score leaves room: {said}."
+    raise SondeError(
+        f"Steering cannot show a {more} score of {session.task.trait}: {own.headroom.why}", fix=fix
+    )

@@ -1,0 +1,103 @@
+"""What judges say of answers, kept as it comes: a run goes on where a judge was lost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sonde.core.errors import SondeError
+from sonde.core.files import fingerprint
+from sonde.judges.judge import Asked, Judge, Opinion
+from sonde.steering.journal import Journal
+from sonde.steering.settings import JudgedCoherence, Limit
+from sonde.steering.task import SteeringTask
+
+AT_ONCE = 64  # answers that are judged between two writes
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who judges the trait, and who coherence; None where perplexity limits it."""
+
+    trait: Judge
+    coherence: Judge | None = None
+
+    def check(self, limit: Limit) -> None:
+        """Refuse judges of a wrong aspect, and a limit that nobody judges.
+
+        Raises:
+            SondeError: see above.
+        """
+        for judge, aspect in ((self.trait, "trait"), (self.coherence, "coherence")):
+            if judge is not None and judge.aspect != aspect:
+                raise SondeError(
+                    f"The judge {judge.name} scores {judge.aspect}, and was given for {aspect}.",
+                    fix="Trait and coherence are judged apart: give one judge for each.",
+                )
+        if isinstance(limit, JudgedCoherence) and self.coherence is None:
+            raise SondeError(
+                f"The limit is a judged coherence of {limit.at_least:g}, and no judge scores "
+                "coherence.",
+                fix="Give a judge of coherence, or choose the limit perplexity.",
+            )
+
+    @property
+    def all(self) -> tuple[Judge, ...]:
+        """The judges that there are."""
+        return (self.trait,) if self.coherence is None else (self.trait, self.coherence)
+
+    def keys(self) -> dict[str, Any]:
+        """Return what decides the judges' opinions."""
+        return {
+            "trait": dict(self.trait.key()),
+            "coherence": None if self.coherence is None else dict(self.coherence.key()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text to judge: the number of the question, and the answer."""
+
+    question: int
+    answer: str
+
+
+def opinions(
+    judge: Judge, task: SteeringTask, said: Sequence[Said], journal: Journal
+) -> list[Opinion]:
+    """Return the judge's opinion of each answer, in order; what is known is not asked again.
+
+    The same answer to the same question is asked about once. An error of the judge comes through
+    after everything that it has said was kept.
+    """
+    kind = _kind(judge)
+    keys = [fingerprint([task.key, one.question, one.answer]) for one in said]
+    absent = {
+        key: one for key, one in zip(keys, said, strict=True) if journal.get(kind, key) is None
+    }
+    names = list(absent)
+    for start in range(0, len(names), AT_ONCE):
+        part = names[start : start + AT_ONCE]
+        found = judge.score([_asked(task, absent[name]) for name in part])
+        journal.keep(kind, {name: _entry(one) for name, one in zip(part, found, strict=True)})
+    return [_opinion(journal.get(kind, key)) for key in keys]
+
+
+def cost_of(judge: Judge, journal: Journal) -> float:
+    """Return what a judge's opinions in a journal cost."""
+    return float(sum(entry["cost"] for entry in journal.values(_kind(judge))))
+
+
+def _kind(judge: Judge) -> str:
+    return f"{judge.aspect} by {fingerprint(dict(judge.key()))}"
+
+
+def _asked(task: SteeringTask, said: Said) -> Asked:
+    return Asked(task.questions[said.question], said.answer, task.trait, task.definition)
+
+
+def _entry(opinion: Opinion) -> dict[str, Any]:
+    return {name: getattr(opinion, name) for name in Opinion.__slots__}
+
+
+def _opinion(entry: Mapping[str, Any]) -> Opinion:
+    return Opinion(**entry)

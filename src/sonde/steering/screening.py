@@ -1,0 +1,153 @@
+"""The pre-screen: find each vector's coherence cliff without asking a judge.
+
+Two measures, because either is blind where the other sees. A text that repeats one word is soon
+likely again, so its perplexity may be low; the divergence from the unedited model, on tokens that
+the unedited model wrote, is then large. A vector that turns a text elsewhere, coherently, diverges
+by little a token and is bounded by the perplexity of what it writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sonde.core.progress import progress as show_progress
+from sonde.steering.answering import Arm, Session
+from sonde.steering.candidates import Candidate, How
+from sonde.steering.lattice import Lattice, Reach
+from sonde.steering.perplexity import perplexity_ratio
+from sonde.steering.settings import ScreenSettings
+from sonde.steering.units import check_coefficient, largest_coefficient
+from sonde.vectors.vector import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPoint:
+    """A coefficient that was screened.
+
+    ``coefficient`` is in units of the typical norm. ``divergence`` is in nats a token;
+    ``perplexity_ratio`` is over the unsteered texts', and NaN where the divergence alone was beyond
+    its limit, so that no text was written.
+    """
+
+    coefficient: float
+    divergence: float
+    perplexity_ratio: float
+    coherent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cliff:
+    """Where a vector's texts stop being coherent: between two coefficients, in units.
+
+    ``coherent`` is None where not even the smallest one tried is, ``incoherent`` where the largest
+    one tried still is. ``points`` are all that were tried, smallest first.
+    """
+
+    vector: str
+    coherent: float | None
+    incoherent: float | None
+    points: tuple[ScreenPoint, ...]
+
+
+def lattice_of(settings: ScreenSettings) -> Lattice:
+    """Return the coefficients that a search may visit."""
+    return Lattice(settings.ratio, 2**settings.halvings)
+
+
+def reach_of(vector: Vector, session: Session) -> Reach:
+    """Return the outermost points for a vector: by the settings, and by what the dtype holds."""
+    settings = session.settings.screen
+    lattice = lattice_of(settings)
+    largest = min(settings.highest, largest_coefficient(vector, session.model.dtype))
+    highest = lattice.nearest(largest)
+    while lattice.coefficient(highest) > largest * (1 + 1e-12):
+        highest -= lattice.fine
+    return Reach(lattice.nearest(settings.lowest), highest)
+
+
+def screen(
+    session: Session, vectors: Sequence[Vector], how: How, *, progress: bool = True
+) -> list[Cliff]:
+    """Find the cliff of each vector; all vectors' coefficients of a round are one grid.
+
+    Raises:
+        SondeError: a coefficient to start from overflows in the model's dtype.
+    """
+    settings = session.settings.screen
+    lattice = lattice_of(settings)
+    reaches = [reach_of(vector, session) for vector in vectors]
+    for vector in vectors:
+        check_coefficient(vector, settings.start, session.model.dtype)
+    found: list[dict[int, ScreenPoint]] = [{} for _ in vectors]
+    waiting = [
+        [point for point in lattice.start(settings.start) if reach.lowest <= point <= reach.highest]
+        for reach in reaches
+    ]
+    with show_progress("screening", len(vectors), unit="vectors", show=progress) as advance:
+        done = 0
+        while any(waiting):
+            asked = [(index, point) for index, points in enumerate(waiting) for point in points]
+            candidates = [
+                Candidate(vectors[index], session.settings.sign * lattice.coefficient(point), how)
+                for index, point in asked
+            ]
+            for (index, point), said in zip(asked, _screened(session, candidates), strict=True):
+                found[index][point] = said
+            waiting = [
+                lattice.next_points(_coherent(points), reach) if points else []
+                for points, reach in zip(found, reaches, strict=True)
+            ]
+            ready = sum(not points for points in waiting)
+            advance(ready - done)
+            done = ready
+    return [_cliff(vector, points, lattice) for vector, points in zip(vectors, found, strict=True)]
+
+
+def _coherent(points: Mapping[int, ScreenPoint]) -> dict[int, bool]:
+    return {point: said.coherent for point, said in points.items()}
+
+
+def _screened(session: Session, candidates: Sequence[Candidate]) -> list[ScreenPoint]:
+    """Measure candidates; texts are written only where the divergence allows."""
+    settings = session.settings.screen
+    questions = range(min(settings.questions, len(session.task.questions)))
+    arms = [Arm(candidate) for candidate in candidates]
+    asks = [(arm, question) for arm in arms for question in questions]
+    divergence = np.array(session.divergences(asks)).reshape(len(arms), -1).mean(axis=1)
+    near = [arm for arm, nats in zip(arms, divergence, strict=True) if _within(nats, settings)]
+    ratios = iter(_ratios(session, near, questions))
+    points = []
+    for candidate, nats in zip(candidates, divergence, strict=True):
+        ratio = next(ratios) if _within(nats, settings) else float("nan")
+        points.append(
+            ScreenPoint(
+                candidate.coefficient, float(nats), ratio, ratio <= settings.perplexity_times
+            )
+        )
+    return points
+
+
+def _within(divergence: float, settings: ScreenSettings) -> bool:
+    return bool(divergence <= settings.max_divergence)  # NaN is not
+
+
+def _ratios(session: Session, arms: Sequence[Arm], questions: range) -> list[float]:
+    if not arms:
+        return []
+    asks = [(arm, question) for arm in (Arm(), *arms) for question in questions]
+    answers = session.answers(asks, session.settings.screen.tokens, progress=False)
+    total = np.array([one.log_likelihood for one in answers]).reshape(len(arms) + 1, -1)
+    count = np.array([one.n_tokens for one in answers]).reshape(len(arms) + 1, -1)
+    return [float(one) for one in perplexity_ratio(total[1:], count[1:], (total[0], count[0]))]
+
+
+def _cliff(vector: Vector, points: Mapping[int, ScreenPoint], lattice: Lattice) -> Cliff:
+    bracket = lattice.bracket(_coherent(points))
+    low, high = bracket.coherent, bracket.incoherent
+    return Cliff(
+        vector.name,
+        None if low is None else points[low].coefficient,
+        None if high is None else points[high].coefficient,
+        tuple(points[point] for point in sorted(points)),
+    )

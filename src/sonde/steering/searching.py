@@ -1,0 +1,167 @@
+"""The search: the coherence cliff of each vector, then the curve of its trait below the cliff.
+
+Both ends of what a search may miss are closed. The pre-screen brackets the cliff wherever it is, so
+that a base coefficient tenfold too large or too small costs some rounds and changes nothing. And
+the best coefficient is chosen by some questions and scored on the others, so that the best of many
+is not quoted at its luckiest.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sonde.core.edits import Gate, When
+from sonde.core.errors import SondeError
+from sonde.steering.answering import Arm, Session
+from sonde.steering.answers import Answers
+from sonde.steering.arms import RANDOM, ArmRow, SteeredBy
+from sonde.steering.candidates import Candidate, How
+from sonde.steering.cautions import cautions
+from sonde.steering.controls import random_control
+from sonde.steering.judging import judged
+from sonde.steering.lattice import Lattice, Reach
+from sonde.steering.limits import within
+from sonde.steering.results import SteeringResults
+from sonde.steering.room import check_room
+from sonde.steering.scoring import Judges, cost_of
+from sonde.steering.screening import Cliff, lattice_of, reach_of, screen
+from sonde.steering.session import described
+from sonde.vectors.vector import Vector
+
+
+def search(
+    session: Session,
+    vectors: Iterable[Vector],
+    judges: Judges,
+    *,
+    gate: Gate | None = None,
+    progress: bool = True,
+) -> SteeringResults:
+    """Search each vector's coefficients, and keep all curves.
+
+    First the screen finds each vector's cliff. Then the questions are put to the steered model at
+    some coefficients below the cliff and one above; what lies between the last within the limit and
+    the first beyond it is halved. The unsteered model, the plain prompt and, where none was given,
+    a random vector at each hook point are always among the arms. The session's journal keeps
+    answers and opinions as they come, so a search that was stopped goes on where it was.
+
+    Raises:
+        SondeError: a vector is of another model, or has no unit; a coefficient overflows; a judge
+            is of the wrong aspect, or fails; the unsteered model leaves no room for the trait.
+    """
+    settings = session.settings
+    judges.check(settings.limit)
+    searched, notes = _searched(session, vectors)
+    how = How(settings.kind, When(settings.when), settings.steps, gate)
+    plain = [Arm(), *([Arm(instruction=words)] if (words := session.task.asked_plainly) else [])]
+    check_room(session, judges)
+    cliffs = screen(session, searched, how, progress=progress)
+    arms, answers = _curves(session, judges, plain, _Steered(searched, cliffs, how), progress)
+    described_vectors = tuple(
+        SteeredBy.of(vector, note) for vector, note in zip(searched, notes, strict=True)
+    )
+    results = SteeringResults(
+        task=session.task,
+        settings=settings,
+        vectors=described_vectors,
+        cliffs=tuple(cliffs),
+        arms=tuple(ArmRow.of(arm) for arm in arms),
+        answers=answers,
+        judges=judges.keys(),
+        model=described(session.model),
+        cost=sum(cost_of(judge, session.journal) for judge in judges.all),
+    )
+    return replace(results, warnings=cautions(results))
+
+
+class _Steered:
+    """The coefficients of each vector that the questions are put at, as points of the lattice."""
+
+    def __init__(self, vectors: Sequence[Vector], cliffs: Sequence[Cliff], how: How) -> None:
+        self.vectors = vectors
+        self.cliffs = cliffs
+        self.how = how
+
+    def arms(self, points: Sequence[Iterable[int]], lattice: Lattice, sign: float) -> list[Arm]:
+        """Return the arms, vector by vector, weakest first."""
+        return [
+            Arm(Candidate(vector, sign * lattice.coefficient(point), self.how))
+            for vector, own in zip(self.vectors, points, strict=True)
+            for point in sorted(own)
+        ]
+
+
+def _curves(
+    session: Session, judges: Judges, plain: list[Arm], steered: _Steered, progress: bool
+) -> tuple[list[Arm], Answers]:
+    """Put the questions at points around each cliff, and halve what the limit brackets."""
+    settings, lattice = session.settings, lattice_of(session.settings.screen)
+    reaches = [reach_of(vector, session) for vector in steered.vectors]
+    points = [
+        set(_around(cliff, lattice, reach, settings.points, settings.stride))
+        for cliff, reach in zip(steered.cliffs, reaches, strict=True)
+    ]
+    for round_ in range(settings.refinements + 1):
+        arms = [*plain, *steered.arms(points, lattice, settings.sign)]
+        answers = judged(session, judges, arms, progress=progress)
+        if round_ == settings.refinements:
+            break
+        fit = iter(within(answers, settings.limit, _every(session))[len(plain) :].tolist())
+        said = [{point: next(fit) for point in sorted(own)} for own in points]
+        more = [
+            _refined(one, lattice, reach, settings.stride)
+            for one, reach in zip(said, reaches, strict=True)
+        ]
+        if not any(more):
+            break
+        points = [own | set(new) for own, new in zip(points, more, strict=True)]
+    return arms, answers
+
+
+def _searched(session: Session, vectors: Iterable[Vector]) -> tuple[list[Vector], list[str]]:
+    """Check vectors, and add a random one at each hook point where none is among them."""
+    given = list(vectors)
+    names = [vector.name for vector in given]
+    if not given or len(set(names)) < len(names):
+        raise SondeError(
+            f"A search was given {len(given)} vectors of {len(set(names))} names.",
+            fix="Give at least one, and each a name of its own.",
+        )
+    if not any(vector.method == RANDOM for vector in given):
+        by_hook = {vector.hook: vector for vector in given}
+        given += [random_control(vector, session.settings.seed) for vector in by_hook.values()]
+    allowed = session.settings.allow_other_model
+    info = session.model.info
+    return given, [vector.check(info, allow_other_model=allowed) for vector in given]
+
+
+def _every(session: Session) -> np.ndarray:
+    return np.ones(len(session.task.questions), bool)
+
+
+def _around(cliff: Cliff, lattice: Lattice, reach: Reach, n_points: int, stride: int) -> list[int]:
+    """Return the points of a first curve: below the cliff, and one above."""
+    tried = [lattice.point(abs(point.coefficient)) for point in cliff.points]
+    if cliff.coherent is None:
+        return tried[:1]
+    low = lattice.point(abs(cliff.coherent))
+    points = [low - stride * number for number in range(n_points)]
+    if cliff.incoherent is not None:
+        points.append(lattice.point(abs(cliff.incoherent)))
+    return [point for point in points if reach.lowest <= point <= reach.highest]
+
+
+def _refined(said: dict[int, bool], lattice: Lattice, reach: Reach, stride: int) -> list[int]:
+    """Return the point that halves what the limit brackets, or one beyond the curve's end."""
+    if not said:
+        return []
+    bracket = lattice.bracket(said)
+    low, high = bracket.coherent, bracket.incoherent
+    if high is None:
+        points = [max(said) + stride]
+    elif low is None:
+        points = [min(said) - stride, min(said) - 2 * stride]
+    else:
+        points = [(low + high) // 2] if high - low > 1 else []
+    return [point for point in points if reach.lowest <= point <= reach.highest]

@@ -1,0 +1,73 @@
+"""The unit of a coefficient: the typical norm, and how much of it a model's dtype can hold.
+
+A coefficient of 1 adds a vector as long as the residual of an ordinary token is without its massive
+dimensions, whatever the model and the layer. Measured with them that length can be 20 times as
+large, and a search that starts there starts in gibberish.
+"""
+
+from math import isfinite, sqrt
+
+import torch
+
+from sonde.core.errors import SondeError
+from sonde.vectors.vector import Vector
+
+# What is added joins activations that are there already, and sums of both must be finite.
+SPARE = 2.0
+
+
+def raw_coefficient(vector: Vector, coefficient: float) -> float:
+    """Return a coefficient in the activations' own unit: coefficient * typical norm.
+
+    Raises:
+        SondeError: the vector's typical norm is not known.
+    """
+    return vector.raw_coefficient(coefficient)
+
+
+def in_units(vector: Vector, raw: float) -> float:
+    """Return a raw coefficient in units of the typical norm: raw / typical norm.
+
+    Raises:
+        SondeError: the vector's typical norm is not known.
+    """
+    return raw / vector.raw_coefficient(1.0)
+
+
+def largest_coefficient(vector: Vector, dtype: torch.dtype) -> float:
+    """Return the largest coefficient, in units, that a model of this dtype can be steered by.
+
+    Two things bound the raw one. Its largest coordinate must stay below the dtype's largest number
+    (65,504 in float16). And its square must stay below float32's, because a norm layer sums squares
+    in float32: an infinite sum makes the layer answer zeros, so that the text would be the same for
+    every vector, and nothing would say so.
+
+    Raises:
+        SondeError: the vector's typical norm is not known.
+    """
+    peak = float(vector.direction.abs().max())
+    raw = min(torch.finfo(dtype).max / peak, sqrt(torch.finfo(torch.float32).max)) / SPARE
+    return in_units(vector, raw)
+
+
+def check_coefficient(vector: Vector, coefficient: float, dtype: torch.dtype) -> None:
+    """Refuse a coefficient that is no number or overflows in the dtype that the model computes in.
+
+    Raises:
+        SondeError: it does, or the vector's typical norm is not known.
+    """
+    if not isfinite(coefficient):
+        raise SondeError(
+            f"A coefficient of {coefficient} for {vector.name} is not a number.",
+            fix="Give a finite one, in units of the typical norm; most useful ones lie near 1.",
+        )
+    largest = largest_coefficient(vector, dtype)
+    if abs(coefficient) > largest:
+        name = str(dtype).removeprefix("torch.")
+        raise SondeError(
+            f"A coefficient of {coefficient:g} for {vector.name} overflows: it is "
+            f"{vector.raw_coefficient(coefficient):.3g} in the activations' own unit, and {name} "
+            f"holds {largest:.3g} at most, in units of the typical norm.",
+            fix="Give one near 1. A coefficient in the activations' own unit is divided by the "
+            "typical norm first (in_units).",
+        )
