@@ -1,6 +1,7 @@
 """What a stage will have results for, as far as that is known before it runs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
@@ -11,24 +12,25 @@ class ResultNames:
     """``names`` are there whatever the data; with ``hook_points`` there is one for each place read.
 
     A place is a hook point (``blocks.12.resid_post``), followed by its position where there are
-    several. ``of_targets`` are names that may be followed by the name of one of several targets.
-    ``against`` are the controls and baselines that a result may have.
+    several. ``with_names`` are words that a name begins with whose rest only the data say, and what
+    that is: ``{"selected": "target"}`` for ``selected latitude``. ``against`` are the controls and
+    baselines that a result may have.
     """
 
     names: tuple[str, ...] = ()
     hook_points: bool = False
     against: tuple[str, ...] = ()
-    of_targets: tuple[str, ...] = ()
+    with_names: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def any(self) -> bool:
         """Whether there are results at all."""
-        return bool(self.names) or self.hook_points
+        return bool(self.names) or self.hook_points or bool(self.with_names)
 
     def has(self, name: str) -> bool:
         """Whether a result may have this name."""
-        target = any(name.startswith(f"{whole} ") for whole in self.of_targets)
-        return name in self.names or target or self.is_place(name)
+        begun = any(name.startswith(f"{word} ") for word in self.with_names)
+        return name in self.names or begun or self.is_place(name)
 
     def is_place(self, name: str) -> bool:
         """Whether a name is that of a place read."""
@@ -38,8 +40,8 @@ class ResultNames:
     def words(self) -> str:
         """The names as a reader is told them."""
         places = ("blocks.<layer>.<site> for each hook point read",) if self.hook_points else ()
-        targets = (f"{whole} <target> where there are several" for whole in self.of_targets)
-        return ", ".join((*self.names, *targets, *places))
+        begun = (f"{word} <{rest}>" for word, rest in self.with_names.items())
+        return ", ".join((*self.names, *begun, *places))
 
 
 def _is_place(name: str) -> bool:

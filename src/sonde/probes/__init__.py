@@ -44,13 +44,14 @@ if TYPE_CHECKING:
     from sonde.probes.erasure_results import ErasureCheck
     from sonde.probes.fitting import fit
     from sonde.probes.from_moments import ridge_from_stream
+    from sonde.probes.held_out import held_out_groups
     from sonde.probes.penalty_scores import PenaltyScores, ridge_scores
     from sonde.probes.probe import Probe
     from sonde.probes.ranking import out_of_fold_ranking, pair_accuracy, rank_correlation
     from sonde.probes.reading import TokenScore
     from sonde.probes.reliability import Calibration, calibration
     from sonde.probes.results import LayerResult, ProbeResults, Selection
-    from sonde.probes.transferring import Transfer, TransferCell, held_out_groups, transfer
+    from sonde.probes.transferring import Transfer, TransferCell, transfer
     from sonde.probes.utilities import Utilities, UtilitySettings, fit_utilities
 
 __all__ = [
@@ -145,7 +146,7 @@ _LAZY = {
     "fit": "fitting",
     "fit_erasers": "eraser",
     "fit_utilities": "utilities",
-    "held_out_groups": "transferring",
+    "held_out_groups": "held_out",
     "lda": "by_kind",
     "logistic": "by_kind",
     "mass_mean": "by_kind",

@@ -5,14 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonde.activations.activations import Activations, Skipped
-from sonde.activations.subset import Subset
 from sonde.core.errors import SondeError
-from sonde.data.examples import Example
 from sonde.probes.elsewhere import Fitted, Source
 from sonde.probes.scored import Scored
 from sonde.probes.settings import AnyProbeSettings
-from sonde.probes.targets import Labels
 from sonde.stats.effects import interval_of
 from sonde.stats.interval import Interval
 
@@ -79,19 +75,13 @@ def transfer(
     """
     if not train or not test:
         raise SondeError("Transfer needs sources to train on and to test on.")
-    if settings.says == "utility":
-        raise SondeError(
-            "Probes of comparisons are not transferred: a comparison has two items.",
-            fix="Fit utilities first, and transfer a ridge probe of them.",
-        )
-    bare = _bare(settings)
-    cells, faults = _cells(train, test, bare)
+    cells, faults = cells_of(train, test, bare(settings))
     if len(faults) == len(train):
         raise faults[0]
     return Transfer(settings.kind, settings.metric, tuple(cells))
 
 
-def _cells(
+def cells_of(
     train: Mapping[str, Source], test: Mapping[str, Source], settings: AnyProbeSettings
 ) -> tuple[list[TransferCell], list[SondeError]]:
     """Return the cells; those of a source that cannot be fitted say why, beside the errors."""
@@ -108,52 +98,18 @@ def _cells(
     return cells, faults
 
 
-def _bare(settings: AnyProbeSettings) -> AnyProbeSettings:
-    return settings.model_copy(update={"shuffles": 0, "directions": 0, "baseline": False})
-
-
-def held_out_groups(
-    acts: Activations, y: Labels, parts: Mapping[str, str], settings: AnyProbeSettings
-) -> Transfer:
-    """Score each part of the data by probes fitted on all the others.
-
-    ``parts`` names the part of each example: a topic, a document, a language. Examples without a
-    part train in every fit and are tested in none.
+def bare(settings: AnyProbeSettings) -> AnyProbeSettings:
+    """Return the settings without controls and baselines, which belong to sweeps.
 
     Raises:
-        SondeError: there are fewer than two parts, or nothing can be fitted without any of them.
+        SondeError: the kind reads comparisons.
     """
-    of_row = np.array([parts.get(name, "") for name in acts.rows.example.tolist()])
-    names = sorted(set(of_row.tolist()) - {""})
-    if len(names) < 2:
+    if settings.says == "utility":
         raise SondeError(
-            f"The examples fall into {len(names)} part{'s' * (len(names) != 1)}; holding one out "
-            "needs two.",
-            fix="Name the part of each example by its id.",
+            "Probes of comparisons are not transferred: a comparison has two items.",
+            fix="Fit utilities first, and transfer a ridge probe of them.",
         )
-    cells: list[TransferCell] = []
-    faults: list[SondeError] = []
-    for part in names:
-        inside = of_row == part
-        rest = Source(_part(acts, ~inside, f"held out: {part}"), _labels_of(y, ~inside))
-        here = Source(_part(acts, inside, f"not of {part}"), _labels_of(y, inside))
-        found = _cells({f"all but {part}": rest}, {part: here}, _bare(settings))
-        cells, faults = [*cells, *found[0]], [*faults, *found[1]]
-    if len(faults) == len(names):
-        raise faults[0]
-    return Transfer(settings.kind, settings.metric, tuple(cells))
-
-
-def _labels_of(y: Labels, rows: np.ndarray) -> Labels:
-    """Take the labels of some rows where they come row by row, else as they are."""
-    by_row = not isinstance(y, Mapping) and not isinstance(next(iter(y), None), Example)
-    return np.asarray(y)[rows] if by_row else y
-
-
-def _part(acts: Activations, rows: np.ndarray, reason: str) -> Subset:
-    gone = np.setdiff1d(acts.rows.example, acts.rows.example[rows]).tolist()
-    skipped = tuple(Skipped(str(name), reason) for name in gone)
-    return Subset(acts, np.flatnonzero(rows), (*acts.skipped, *skipped))
+    return settings.model_copy(update={"shuffles": 0, "directions": 0, "baseline": False})
 
 
 def _cell(names: tuple[str, str], fitted: Fitted, tested: Source) -> TransferCell:

@@ -122,3 +122,30 @@ def test_labels_are_left_out_for_a_token_task_alone(experiment):
         read_specification(experiment, (*extra, "next.activations=acts"))
     with pytest.raises(SondeError, match=r"gives activations with labels, not activations"):
         read_specification(experiment, (*extra, "next.labels=rows"))
+
+
+def test_token_tasks_are_sources_of_transfers_comparisons_and_held_out_documents(experiment):
+    """Another token and another model, on the same documents: no fit reads what it saw."""
+    method = "{kind: mean_difference, metric: balanced_accuracy, folds: 4, resamples: 20}"
+    task = "{kind: token_task, texts: texts, context: 16, rows: 60, layers: [0, 1]"
+    finished, _ = ran(
+        experiment,
+        f"stages.second={task}, tokens: a}}",
+        f"stages.gemma={task}, tokens: c, model: {{name: 'random:gemma2', check: false}}}}",
+        f"stages.there={{kind: probe, activations: gemma, method: {method}}}",
+        "stages.beside={kind: compare, first: next, second: there}",
+        "stages.moved={kind: transfer, sources: {c: {activations: tokens}, "
+        f"a: {{activations: second}}, g: {{activations: gemma}}}}, method: {method}}}",
+        f"stages.apart={{kind: held_out, activations: tokens, groups: [f1.txt, f2.txt], "
+        f"method: {method}}}",
+    )
+    cells = {(it["train"], it["test"]): it for it in finished["moved"].summary["cells"]}
+    assert len(cells) == 9
+    scored = {pair: it for pair, it in cells.items() if it["score"] is not None}
+    assert {("c", "a"), ("a", "c"), ("c", "c"), ("a", "a"), ("g", "g")} <= set(scored)
+    for it in scored.values():
+        assert 0 <= it["score"]["value"] <= 1
+        assert it["shared"] > 0 and ("out of fold" in it["note"])
+    beside = finished["beside"].summary
+    assert (beside["design"], len(beside["layers"])) == ("paired", 2)
+    assert list(finished["apart"].summary["groups"]) == ["f1.txt", "f2.txt"]

@@ -15,7 +15,8 @@ from sonde.core.hooks import HookPoint, Site
 from sonde.data.examples import Example
 from sonde.probes import LogisticSettings, RidgeSettings
 from sonde.probes.elsewhere import Source
-from sonde.probes.transferring import held_out_groups, transfer
+from sonde.probes.held_out import all_held_out, held_out_groups
+from sonde.probes.transferring import transfer
 from sonde.stats.metrics import auroc
 
 FAST = {"resamples": 50, "penalties": (1.0, 10.0), "folds": 3}
@@ -129,6 +130,12 @@ def test_each_part_is_scored_by_probes_of_the_others():
         assert sorted(map(int, cell.scored.example)) == list(range(part, 90, 3))
         assert cell.shared == 0
         assert cell.score.value > 0.8
+    whole = all_held_out(found)
+    assert len(whole) == 90 and set(whole.fold.tolist()) == {0, 1, 2}
+    # A part that is held out alone, the rest of the examples without one.
+    one = {name: part for name, part in parts.items() if part == "topic 1"}
+    alone = held_out_groups(acts, label, one, LOGISTIC)
+    assert [it.score for it in alone.cells] == [found.cells[1].score]
     with pytest.raises(SondeError, match="fall into 1 part;"):
         held_out_groups(acts, label, dict.fromkeys(parts, "one"), LOGISTIC)
 

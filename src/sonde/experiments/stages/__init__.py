@@ -10,6 +10,7 @@ from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.elicit import ElicitStage
 from sonde.experiments.stages.erase import EraseStage
 from sonde.experiments.stages.extract import ExtractStage
+from sonde.experiments.stages.held_out import HeldOutStage
 from sonde.experiments.stages.import_activations import ImportStage
 from sonde.experiments.stages.massive_dimensions import MassiveStage
 from sonde.experiments.stages.moments import MomentsStage
@@ -26,6 +27,7 @@ AnyStage: TypeAlias = Annotated[
     | ElicitStage  # which of two tasks the model would rather do
     | EraseStage  # take a concept out, and look for it again
     | ExtractStage  # keep activations on disk
+    | HeldOutStage  # each group scored by probes fitted on the others
     | ImportStage  # take existing activations with their ids
     | MassiveStage  # massive dimensions, attention sinks, typical norms
     | MomentsStage  # mean and spread of each class, mean differences

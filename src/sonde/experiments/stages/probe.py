@@ -120,7 +120,7 @@ class ProbeStage(Stage):
             ("selected", *(RANKING if self.rank_against else ())),
             hook_points=True,
             against=(*CONTROLS, *BASELINES),
-            of_targets=("selected",) if self.method.says == "number" else (),
+            with_names={"selected": "target"} if self.method.says == "number" else {},
         )
 
     def estimate(self, facts: "Facts") -> Estimate:

@@ -9,12 +9,15 @@ from sonde.core.base import Config
 from sonde.core.files import read_json, write_json
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Outcome, Reference, Stage
-from sonde.experiments.stages.probe import method_of
+from sonde.experiments.stages.probe import WITH_LABELS, method_of
 from sonde.experiments.stages.probe_results import numbers
 from sonde.ledger.records import Measured
 from sonde.probes.settings import LogisticSettings, ProbeSettings
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from sonde.probes.elsewhere import Source
     from sonde.probes.transferring import Transfer, TransferCell
 
 FILE = "transfer.json"
@@ -24,12 +27,12 @@ UNITS = "units.parquet"
 class TransferSource(Config):
     """Activations with labels, to train on and to test on.
 
-    ``hook`` is the hook point to read, such as ``blocks.12.resid_post``; without it the training
-    rows choose.
+    ``labels`` names the stage whose examples carry them; a token task carries its own. ``hook`` is
+    the hook point to read, such as ``blocks.12.resid_post``; without it the training rows choose.
     """
 
     activations: str
-    labels: str
+    labels: str | None = None
     hook: str | None = None
 
 
@@ -40,7 +43,7 @@ class TransferStage(Stage):
         default="transfer", description="Fit on each source, and score on every other."
     )
     sources: dict[str, TransferSource] = Field(
-        description="By name: activations, labels, and perhaps a hook point."
+        description="By name: activations, labels (a token task has its own), perhaps a hook point."
     )
     train: tuple[str, ...] | None = Field(
         default=None, description="The sources to train on; all by default."
@@ -85,11 +88,13 @@ class TransferStage(Stage):
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the activations and labels of every source."""
-        return tuple(
-            Reference(f"sources.{name}.{field}", getattr(source, field), (wants,))
-            for name, source in self.sources.items()
-            for field, wants in (("activations", "activations"), ("labels", "examples"))
-        )
+        found: list[Reference] = []
+        for name, it in self.sources.items():
+            reads = "activations" if it.labels else WITH_LABELS
+            found.append(Reference(f"sources.{name}.activations", it.activations, (reads,)))
+            if it.labels:
+                found.append(Reference(f"sources.{name}.labels", it.labels, ("examples",)))
+        return tuple(found)
 
     def result_names(self) -> ResultNames:
         """Return a name for each pair: ``base to instruct``."""
@@ -97,22 +102,13 @@ class TransferStage(Stage):
 
     def run(self, context: Context) -> Outcome:
         """Fit and score every pair."""
-        from sonde.core.hooks import parse_hook_point
-        from sonde.probes.elsewhere import Source
         from sonde.probes.per_unit import write_series
         from sonde.probes.transferring import transfer
 
         settings = self.method
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
-        sources = {
-            name: Source(
-                context.open(it.activations),
-                context.open(it.labels),
-                parse_hook_point(it.hook) if it.hook else None,
-            )
-            for name, it in self.sources.items()
-        }
+        sources = {name: _source(it, context) for name, it in self.sources.items()}
         found = transfer(
             {name: sources[name] for name in self.train or sources},
             {name: sources[name] for name in self.test or sources},
@@ -128,6 +124,25 @@ class TransferStage(Stage):
     def open(self, folder: Path) -> dict[str, Any]:
         """Return the summary."""
         return read_json(folder / FILE)
+
+
+def _source(given: TransferSource, context: Context) -> "Source":
+    from sonde.core.hooks import parse_hook_point
+    from sonde.probes.elsewhere import Source
+
+    activations = context.open(given.activations)
+    labels = context.open(given.labels) if given.labels else _of_tokens(activations.labels)
+    hook = parse_hook_point(given.hook) if given.hook else None
+    return Source(activations, labels, hook)
+
+
+def _of_tokens(labels: "np.ndarray") -> "np.ndarray":
+    """Name the target's class alike in every token task: one is asked what another one learnt."""
+    import numpy as np
+
+    from sonde.activations.token_rows import OTHER
+
+    return np.where(labels == OTHER, OTHER, "target")
 
 
 def _name(cell: "TransferCell") -> str:
