@@ -33,17 +33,77 @@ class When(StrEnum):
     BOTH = "both"
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition on activations, such as a linear probe: x · weight + bias > threshold.
+
+    An edit with a gate reaches a token only where the condition holds at that token, at the gate's
+    hook point. That is the edit's own, where the gate reads what earlier edits there made, or one
+    that the pass comes to before, where it reads what all edits there made.
+
+    Raises:
+        SondeError: the weight, the bias or the threshold is not finite.
+    """
+
+    hook: HookPoint
+    weight: Vector
+    bias: PerRow = 0.0
+    threshold: PerRow = 0.0
+
+    def __post_init__(self) -> None:
+        _check_tensor(self.weight)
+        for given in (self.weight, self.bias, self.threshold):
+            if not bool(torch.as_tensor(given).isfinite().all()):
+                raise SondeError(
+                    f"A gate at {self.hook} has NaN or Inf in its weight, bias or threshold.",
+                    fix="Check the probe that it was made from.",
+                )
+
+    def open(self, x: Float[Tensor, "batch pos d_model"]) -> Bool[Tensor, "batch pos 1"]:
+        """Return at which tokens the condition holds."""
+        score = (x.float() * _vector(self.weight, x)).sum(-1, keepdim=True) + _rows(self.bias, x)
+        return score > _rows(self.threshold, x)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """To whom an edit applies: the rows of the batch, the tokens of a pass, the phase.
 
     ``rows`` None is every row; ``tokens`` None is every token. ``tokens`` indexes the tokens of
-    the prompt, so it does not reach generated tokens.
+    the prompt, so it does not reach generated tokens. ``steps`` is a window of generated tokens,
+    from the first up to and without the second, counted from 0; None is all of them. The edit at
+    generated token n acts on the choice of token n + 1 and what follows. ``gate`` is a condition
+    that each token must meet.
+
+    Raises:
+        SondeError: the window is empty, or is given for an edit of the prompt alone.
     """
 
     rows: Bool[Tensor, "batch"] | None = None
     tokens: Bool[Tensor, "batch pos"] | None = None
     when: When = When.BOTH
+    steps: tuple[int, int | None] | None = None
+    gate: Gate | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is None:
+            return
+        start, end = self.steps
+        if start < 0 or (end is not None and end <= start):
+            raise SondeError(
+                f"An edit was given the window {self.steps} of generated tokens, which is empty.",
+                fix="Write (0, 5) for the first five, or (5, None) for all from the sixth on.",
+            )
+        if self.when is When.PROMPT:
+            raise SondeError(
+                f"An edit of the prompt was given the window {self.steps} of generated tokens.",
+                fix="Leave steps out, or choose when=generated.",
+            )
+
+    def reaches_step(self, step: int) -> bool:
+        """Whether generated token ``step``, counted from 0, lies in the window."""
+        start, end = self.steps or (0, None)
+        return self.when is not When.PROMPT and start <= step and (end is None or step < end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +212,15 @@ class Affine:
 
 Edit: TypeAlias = Add | Ablate | Clamp | Replace | Affine
 
+
+def cap(hook: HookPoint, direction: Vector, high: PerRow, scope: Scope | None = None) -> Clamp:
+    """Return the edit that brings a projection above ``high`` down to it, and leaves others."""
+    return Clamp(hook, direction, -torch.inf, high, scope or Scope())
+
+
 # Which fields may differ by row, and from how many dimensions on they do.
 _PER_ROW = {"vector": 2, "direction": 2, "bias": 2, "value": 2, "scale": 1, "low": 1, "high": 1}
+_PER_ROW_GATE = {"weight": 2, "bias": 1, "threshold": 1}
 
 
 def select_rows(edit: Edit, rows: Int[Tensor, "chosen"], n_rows: int) -> Edit:
@@ -171,17 +238,17 @@ def select_rows(edit: Edit, rows: Int[Tensor, "chosen"], n_rows: int) -> Edit:
             )
         return given.index_select(0, rows.to(given.device))
 
-    changed = {
-        name: chosen(given)
-        for name, n_dims in _PER_ROW.items()
-        if isinstance(given := getattr(edit, name, None), Tensor) and given.ndim >= n_dims
-    }
-    masks = {
-        name: chosen(mask)
-        for name in ("rows", "tokens")
-        if (mask := getattr(edit.scope, name)) is not None
-    }
-    return replace(edit, **changed, scope=replace(edit.scope, **masks))
+    def by_row(item: object, fields: dict[str, int]) -> dict[str, Tensor]:
+        return {
+            name: chosen(given)
+            for name, n_dims in fields.items()
+            if isinstance(given := getattr(item, name, None), Tensor) and given.ndim >= n_dims
+        }
+
+    scope = replace(edit.scope, **by_row(edit.scope, {"rows": 1, "tokens": 2}))
+    if scope.gate is not None:
+        scope = replace(scope, gate=replace(scope.gate, **by_row(scope.gate, _PER_ROW_GATE)))
+    return replace(edit, **by_row(edit, _PER_ROW), scope=scope)
 
 
 def _check_tensor(given: object) -> None:

@@ -14,7 +14,7 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.models.batch import TokenBatch, pad_batch
 from sonde.models.gather import Gather
-from sonde.models.hooking import Reader, ScopedEdit, Stop, Taps, hooked
+from sonde.models.hooking import Reader, ScopedEdit, Stop, Taps, check_gate, hooked
 from sonde.models.model import Model
 
 __all__ = [
@@ -151,6 +151,13 @@ def _scoped(
                 f"An edit at {edit.hook} is for generated tokens, and a forward pass has none.",
                 fix="Name the tokens with Scope.tokens, or use generate.",
             )
+        if edit.scope.steps is not None:
+            raise SondeError(
+                f"An edit at {edit.hook} has a window of generated tokens, and a forward pass has "
+                "none.",
+                fix="Name the tokens with Scope.tokens, or use generate.",
+            )
+        check_gate(model, edit)
         mask = scope_mask(edit.scope, batch.ids.shape[0], batch.ids.shape[1])
         scoped[model.check(edit.hook)].append(ScopedEdit(edit, mask))
     return scoped

@@ -16,8 +16,9 @@ from sonde.core.edits import Edit, Replace, When, select_rows
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.models.forward import scope_mask
-from sonde.models.hooking import ScopedEdit, Taps, hooked
+from sonde.models.hooking import ScopedEdit, Taps, check_gate, hooked
 from sonde.models.model import Model
+from sonde.models.row_edits import by_token
 from sonde.models.sampling import next_tokens, row_uniforms
 
 
@@ -61,7 +62,7 @@ def generate(
             point, or an edit does not fit the prompts.
     """
     settings = settings or GenerateSettings()
-    _check_prompts(model, prompts, settings)
+    check_prompts(model, prompts, settings.max_new_tokens)
     _check_edits(model, edits, n_rows=len(prompts), longest=max(map(len, prompts)))
     lengths = np.array([len(prompt) for prompt in prompts])
     order = np.argsort(-lengths, kind="stable")  # alike lengths share a batch, so padding is low
@@ -123,14 +124,14 @@ def _generate_batch(
         token = step(ids, (real.cumsum(dim=1) - 1).clamp(min=0), 0)
     made = [token]
     done = torch.isin(token, ends)
-    with hooked(model, Taps(_on_generated(edits), {})):
-        for number in range(1, settings.max_new_tokens):
-            if bool(done.all()):
-                break
-            real = torch.cat([real, real.new_ones(len(prompts), 1)], dim=1)
+    for number in range(1, settings.max_new_tokens):
+        if bool(done.all()):
+            break
+        real = torch.cat([real, real.new_ones(len(prompts), 1)], dim=1)
+        with hooked(model, Taps(_on_generated(edits, number - 1), {})):
             token = step(token[:, None], lengths + number - 1, number)
-            made.append(token)
-            done |= torch.isin(token, ends)
+        made.append(token)
+        done |= torch.isin(token, ends)
     return _cut_at_end(torch.stack(made, dim=1), ends)
 
 
@@ -183,19 +184,14 @@ def _on_prompt(
     return scoped
 
 
-def _on_generated(edits: Sequence[Edit]) -> dict[HookPoint, list[ScopedEdit]]:
+def _on_generated(edits: Sequence[Edit], step: int) -> dict[HookPoint, list[ScopedEdit]]:
     scoped: dict[HookPoint, list[ScopedEdit]] = defaultdict(list)
     for edit in edits:
-        if edit.scope.when is not When.PROMPT and not _by_token(edit):
+        if edit.scope.reaches_step(step) and not by_token(edit):
             rows = edit.scope.rows
             mask = None if rows is None else rows[:, None, None]
             scoped[edit.hook].append(ScopedEdit(edit, mask))
     return scoped
-
-
-def _by_token(edit: Edit) -> bool:
-    """Whether an edit indexes the tokens of the prompt."""
-    return edit.scope.tokens is not None or (isinstance(edit, Replace) and edit.value.ndim == 3)
 
 
 def _cut_at_end(
@@ -209,21 +205,24 @@ def _cut_at_end(
     return [tuple(row[:n]) for row, n in rows], ended.tolist()
 
 
-def _check_prompts(
-    model: Model, prompts: Sequence[Sequence[int]], settings: GenerateSettings
-) -> None:
+def check_prompts(model: Model, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
+    """Refuse prompts that leave no room for what is to be written.
+
+    Raises:
+        SondeError: a prompt is empty or too long, or there is none.
+    """
     if not prompts:
         raise SondeError("There are no prompts.", fix="Give at least one.")
-    room = model.info.context - settings.max_new_tokens
+    room = model.info.context - max_new_tokens
     for number, prompt in enumerate(prompts):
         if not 0 < len(prompt) <= room:
             raise SondeError(
                 f"Prompt {number} has {len(prompt)} tokens; {model.info.name} reads "
-                f"{model.info.context}, of which {settings.max_new_tokens} are for what it writes.",
+                f"{model.info.context}, of which {max_new_tokens} are for what it writes.",
                 fix=f"Give prompts of 1 to {max(room, 0)} tokens, or lower max_new_tokens.",
             )
         switch = model.rope_switch
-        if switch is not None and len(prompt) <= switch < len(prompt) + settings.max_new_tokens:
+        if switch is not None and len(prompt) <= switch < len(prompt) + max_new_tokens:
             raise SondeError(
                 f"Prompt {number} has {len(prompt)} tokens, and {model.info.name} changes its "
                 f"rotary frequencies at {switch}, which would make what is cached wrong.",
@@ -234,7 +233,8 @@ def _check_prompts(
 def _check_edits(model: Model, edits: Sequence[Edit], n_rows: int, longest: int) -> None:
     for edit in edits:
         model.check(edit.hook)
-        if edit.scope.when is When.GENERATED and _by_token(edit):
+        check_gate(model, edit)
+        if edit.scope.when is When.GENERATED and by_token(edit):
             raise SondeError(
                 f"An edit at {edit.hook} is for generated tokens and names tokens of the prompt.",
                 fix="Leave Scope.tokens out, or choose when=prompt.",

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from sonde.core.edits import Edit
+from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.models.families import Side
 
@@ -25,15 +27,42 @@ class Stop(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class ScopedEdit:
-    """An edit, and the tokens of this pass it reaches as ``[batch or 1, pos or 1, 1]``, or None."""
+    """An edit, and the tokens of this pass it reaches as ``[batch or 1, pos or 1, 1]``, or None.
+
+    With ``rows`` the edit and its mask have a batch axis of their own: their row ``i`` is for row
+    ``rows[i]`` of the activations, and for row ``gate_rows[i]`` at the gate's hook point.
+    """
 
     edit: Edit
     mask: Tensor | None = None
+    rows: Int[Tensor, "chosen"] | None = None
+    gate_rows: Int[Tensor, "chosen"] | None = None
 
-    def apply(self, x: Tensor) -> Tensor:
-        """Return the edited activations; tokens out of reach keep theirs, bit for bit."""
+    def apply(self, x: Tensor, opened: Tensor | None = None) -> Tensor:
+        """Return the edited activations; tokens out of reach keep theirs, bit for bit.
+
+        ``opened`` is where an earlier hook point's gate is open; a gate at the edit's own is
+        asked here.
+        """
+        if self.rows is None:
+            return self._edited(x, opened)
+        rows = self.rows.to(x.device)
+        return x.index_copy(0, rows, self._edited(x.index_select(0, rows), opened))
+
+    def _edited(self, x: Tensor, opened: Tensor | None) -> Tensor:
+        gate, mask = self.edit.scope.gate, self.mask
+        if gate is not None:
+            own = gate.open(x) if opened is None else opened.to(x.device)
+            mask = own if mask is None else mask.to(x.device) & own
         edited = self.edit.apply(x)
-        return edited if self.mask is None else torch.where(self.mask.to(x.device), edited, x)
+        return edited if mask is None else torch.where(mask.to(x.device), edited, x)
+
+    def ask_gate(self, x: Tensor) -> Tensor:
+        """Return where the gate is open, from the activations at its hook point."""
+        gate = self.edit.scope.gate
+        assert gate is not None
+        rows = self.gate_rows
+        return gate.open(x if rows is None else x.index_select(0, rows.to(x.device)))
 
 
 @dataclass(slots=True)
@@ -44,11 +73,28 @@ class Taps:
     captures: Mapping[HookPoint, Reader]
     stop: bool = False  # once everything is captured
     captured: dict[HookPoint, Tensor] = field(default_factory=dict)
+    _waiting: dict[HookPoint, list[ScopedEdit]] = field(init=False)  # by their gates' hook points
+    _opened: dict[int, Tensor] = field(default_factory=dict)  # by the id of the edit
+
+    def __post_init__(self) -> None:
+        self._waiting = {}
+        for scoped in (scoped for edits in self.edits.values() for scoped in edits):
+            gate = scoped.edit.scope.gate
+            if gate is not None and gate.hook != scoped.edit.hook:
+                self._waiting.setdefault(gate.hook, []).append(scoped)
+
+    @property
+    def hooks(self) -> list[HookPoint]:
+        """The hook points where something is done, in the order of the pass."""
+        found = {*self.edits, *self.captures, *self._waiting}
+        return sorted(found, key=lambda hook: hook.depth)
 
     def run(self, hook: HookPoint, x: Tensor) -> Tensor:
-        """Edit and capture at one hook point: a capture sees what the edits made."""
+        """Edit and capture at one hook point: captures and gates see what the edits made."""
         for scoped in self.edits.get(hook, ()):
-            x = scoped.apply(x)
+            x = scoped.apply(x, self._opened.get(id(scoped)))
+        for scoped in self._waiting.get(hook, ()):
+            self._opened[id(scoped)] = scoped.ask_gate(x)
         reader = self.captures.get(hook)
         if reader is not None:
             self.captured[hook] = reader(x)
@@ -65,7 +111,7 @@ def hooked(model: "Model", taps: Taps) -> Generator[None]:
     """Put hooks on the modules that the taps need, and remove them whatever happens."""
     handles = []
     stations: dict[tuple[int, str, Side], list[HookPoint]] = {}
-    for hook in sorted({*taps.edits, *taps.captures}, key=lambda hook: hook.depth):
+    for hook in taps.hooks:
         place = model.family.place(hook.site)
         stations.setdefault((hook.layer, place.module, place.side), []).append(hook)
     try:
@@ -121,6 +167,23 @@ def _on_output(taps: Taps, hooks: Sequence[HookPoint], neutral: float) -> Callab
         return (x, *output[1:]) if isinstance(output, tuple) else x
 
     return hook_fn
+
+
+def check_gate(model: "Model", edit: Edit) -> None:
+    """Refuse an edit whose gate the model lacks, or comes to after the edit.
+
+    Raises:
+        SondeError: it does.
+    """
+    gate = edit.scope.gate
+    if gate is None:
+        return
+    model.check(gate.hook)
+    if gate.hook.depth > edit.hook.depth:
+        raise SondeError(
+            f"An edit at {edit.hook} has a gate at {gate.hook}, which the pass comes to later.",
+            fix="Put the gate at the edit's own hook point or at an earlier one.",
+        )
 
 
 def without_gain(norm: nn.Module, x: Tensor, neutral: float) -> Tensor:

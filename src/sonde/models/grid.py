@@ -1,0 +1,71 @@
+"""Generate a grid: many rows, each a prompt with edits of its own, as one stream of batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from sonde.core.base import Config
+from sonde.core.edits import Edit
+from sonde.models.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """A prompt, by its index, and the edits that act on this row alone.
+
+    The edits' tensors have no batch axis: a vector is ``[d_model]``, a scale a number. A mask of
+    the prompt's tokens is ``[1, pos]``, and a ``Replace`` value for each of them
+    ``[1, pos, d_model]``.
+    """
+
+    prompt: int
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What a row wrote: token ids without the end-of-text token, and their text.
+
+    ``finished`` says whether the model ended the text itself. ``margin`` is the smallest gap
+    between the two best logits along the way, the end included: where it is below 1e-3 rounding
+    may send the same row another way in another batch. It is infinite where tokens were sampled.
+    """
+
+    row: int
+    tokens: tuple[int, ...]
+    text: str
+    finished: bool
+    margin: float
+
+
+class GridSettings(Config):
+    """How to generate a grid. Temperature 0 is greedy.
+
+    ``token_budget`` is how many tokens caches may hold at once, padding included; it bounds memory,
+    whatever the size of the grid. None is 16,384.
+    """
+
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: Annotated[int, Field(ge=0)] = 0
+    token_budget: Annotated[int, Field(ge=1)] | None = None
+
+
+def generate_grid(
+    model: Model,
+    prompts: Sequence[Sequence[int]],
+    rows: Sequence[GridRow],
+    settings: GridSettings | None = None,
+    *,
+    progress: bool = True,
+) -> Iterator[Continuation]:
+    """Continue each row's prompt until the model ends it, and yield rows as they end.
+
+    Raises:
+        SondeError: a prompt is empty or leaves no room in the context, the model lacks a hook
+            point, an edit does not fit, or the token budget does not hold a single row.
+    """
+    raise NotImplementedError
