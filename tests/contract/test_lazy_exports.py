@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-LAZY = ("sonde", "sonde.activations", "sonde.models", "sonde.probes")
+LAZY = ("sonde", "sonde.activations", "sonde.judges", "sonde.models", "sonde.probes")
 
 
 @pytest.mark.parametrize("package", LAZY)

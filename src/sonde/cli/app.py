@@ -174,6 +174,43 @@ def verify(
 
 
 @app.command()
+def agreement(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Tables of judged answers: CSV, JSON Lines or Parquet.", show_default=False
+        ),
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            help="A judge's scores; may be repeated.  [default: score]",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            help="The column that names an answer.  [default: id, else question and answer]",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group", help="The column of independent units, such as question.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Say how far judges agree: Spearman, quadratic κ and mean difference, with intervals."""
+    from sonde.cli.agreement import print_agreement
+
+    print_agreement(files, column or [], by, group)
+
+
+@app.command()
 def log(
     spec: Spec,
     to: Annotated[

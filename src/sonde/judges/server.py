@@ -183,10 +183,10 @@ def answer_form(server: ChatServer, scale: ScaleName | Literal["auto"] = "auto")
     before, first = _past_blanks(reply)
     ranked = sorted(first.alternatives if first else (), key=lambda one: -one[1])
     numbers: dict[str, ScaleName] = {"73": "percent", "7": "digits"}
-    seen = (numbers[text.strip()] for text, _ in ranked if text.strip() in numbers)
-    otherwise: ScaleName = "letters"
-    chosen = next(seen, otherwise) if scale == "auto" else scale
-    return AnswerForm(SCALES[chosen], len(before))
+    seen: list[ScaleName] = [numbers[text.strip()] for text, _ in ranked if text.strip() in numbers]
+    if scale != "auto":
+        return AnswerForm(SCALES[scale], len(before))
+    return AnswerForm(SCALES[seen[0] if seen else "letters"], len(before))
 
 
 def _past_blanks(reply: Reply) -> tuple[list[Token], Token | None]:
