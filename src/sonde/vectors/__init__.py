@@ -3,23 +3,42 @@
 from typing import TYPE_CHECKING
 
 from sonde.core.lazy import lazily
+from sonde.vectors.settings import GradientSettings, VectorSettings
 
 if TYPE_CHECKING:
+    from sonde.vectors.build import vectors_from
+    from sonde.vectors.cleaning import energy_share
     from sonde.vectors.cosines import Cosines, cosine_matrix
+    from sonde.vectors.methods import METHODS
     from sonde.vectors.vector import EditKind, Vector
     from sonde.vectors.vector_set import HeldOut, VectorSet
 
-__all__ = ["Cosines", "EditKind", "HeldOut", "Vector", "VectorSet", "cosine_matrix"]
+__all__ = [
+    "METHODS",
+    "Cosines",
+    "EditKind",
+    "GradientSettings",
+    "HeldOut",
+    "Vector",
+    "VectorSet",
+    "VectorSettings",
+    "cosine_matrix",
+    "energy_share",
+    "vectors_from",
+]
 
-# Settings are read without torch: a name is imported when it is first used.
+# An experiment file is read with the settings alone; fitting imports torch.
 __getattr__, __dir__ = lazily(
     __name__,
     {
+        "METHODS": "methods",
         "Cosines": "cosines",
         "EditKind": "vector",
         "HeldOut": "vector_set",
         "Vector": "vector",
         "VectorSet": "vector_set",
         "cosine_matrix": "cosines",
+        "energy_share": "cleaning",
+        "vectors_from": "build",
     },
 )

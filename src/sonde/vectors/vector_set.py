@@ -28,7 +28,8 @@ class HeldOut:
 
     ``example`` and ``unit`` (the group) name each row, ``truth`` is 1 where its label is the
     positive one, ``said`` has for a vector's name the projection of each row less the point midway
-    between the classes, both of the fit that left the row's fold out: above 0 is the positive side.
+    between the classes, both of the fit that left the row's fold out: above 0 is the positive side,
+    NaN a row that the vector was made from.
     """
 
     example: np.ndarray
@@ -186,7 +187,11 @@ class VectorSet:
                 f"{vector.name} has no held-out scores.",
                 fix="Make the vectors from activations with labels (vectors_from).",
             )
-        return Scores(metric, held.unit, held.said[vector.name], held.truth, cross_validated=True)
+        said = held.said[vector.name]
+        there = ~np.isnan(said)  # of the gradient method, rows that it was not optimised on
+        return Scores(
+            metric, held.unit[there], said[there], held.truth[there], cross_validated=True
+        )
 
     @property
     def directions(self) -> Float[Tensor, "vector d_model"]:
