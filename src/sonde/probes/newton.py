@@ -25,9 +25,9 @@ from torch import Tensor
 
 from sonde.probes.likelihood import Likelihood
 from sonde.probes.newton_equations import Equations, inverse, runs, times, turned
+from sonde.probes.newton_line_search import Way, line_search
 
 NEWTON_STEPS = 100
-HALVINGS = 40
 # Products for each coordinate, and at least, beyond which a new inverse is the cheaper way; where
 # rows are few it costs as much as more of them.
 OLD, LEAST = 0.03, 10
@@ -90,19 +90,22 @@ def fit(fits: Fits) -> Fit:
     f = theta[..., -1:].repeat(1, 1, 1, z.shape[1])
     active = fits.likelihood.varies.expand(len(z), -1).clone()
     gap = torch.where(active, torch.inf, 0.0).to(z)
-    best, since = gap.clone(), torch.zeros_like(gap)
+    # Patience is of the distance, not of its share: between classes that hardly overlap the
+    # objective falls as fast as the distance, step after step.
+    off, best, since = gap.clone(), gap.clone(), torch.zeros_like(gap)
     newton = Newton(turned(fits.z.to(torch.float32), fits.basis))
     for _ in range(NEWTON_STEPS):
         columns = active.any(dim=0).nonzero()[:, 0]
         if not len(columns):
             break
         part = fits.part(columns)
-        step, along, gap[:, columns] = newton.step(part, theta[:, columns], f[:, columns])
-        theta[:, columns] += step
-        f[:, columns] += along
+        move = newton.step(part, theta[:, columns], f[:, columns])
+        theta[:, columns] += move.step
+        f[:, columns] += move.along
+        gap[:, columns], off[:, columns] = move.gap, move.off
         active &= ~(gap <= fits.tolerance)
-        since = torch.where(gap < best / 2, 0, since + 1)
-        best = torch.minimum(best, gap)
+        halved = off < best / 2
+        since, best = torch.where(halved, 0, since + 1), torch.where(halved, off, best)
         stuck = active & ((since >= PATIENCE) | gap.isinf())
         if bool(stuck.any()):
             since.zero_()
@@ -110,6 +113,20 @@ def fit(fits: Fits) -> Fit:
             if newton.exact(fits):
                 active &= ~(stuck & ((gap <= NEAR) | gap.isinf()))
     return Fit(theta, gap <= fits.tolerance.clamp(min=NEAR))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """A step of each fit and what it adds to the logits.
+
+    ``off`` is the Newton decrement before it, ``gap`` half its share of the objective; both are
+    infinite where no step was found, and 0 where rounding leaves none.
+    """
+
+    step: Float[Tensor, "layer column output coordinate"]
+    along: Float[Tensor, "layer column output row"]
+    gap: Float[Tensor, "layer column"]
+    off: Float[Tensor, "layer column"]
 
 
 class Newton:
@@ -129,27 +146,33 @@ class Newton:
             self.spectrum = self.spectrum.to(self.z)
         return already
 
-    def step(self, fits: Fits, theta: Tensor, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return a step of every fit, what it adds to the logits, and how far off it was before."""
+    def step(self, fits: Fits, theta: Tensor, f: Tensor) -> "Move":
+        """Find a step of every fit, and how far off it was before."""
         likelihood, pull = fits.likelihood, fits.pull
         chance = likelihood.chance(f)
         slope = times(likelihood.residual(chance), fits.z) + pull * theta
         before = likelihood.loss(f) + (pull * theta.square()).sum(dim=(2, 3)) / 2
-        step = self._direction(fits, chance, -slope, before)
+        step = self._direction(fits, pull, chance, -slope, before)
         decrement = -(slope * step).sum(dim=(2, 3))
         along = times(step, fits.z.mT)
-        length = _line_search(fits, (theta, f), (step, along), before, decrement)
+        way = Way.of(likelihood, pull, (theta, f), (step, along))
+        length = line_search(way, before, decrement)
         gap = decrement.abs() / (2 * before.clamp(min=1e-300))
         sound = (decrement >= 0) & (length > 0)
         gap = torch.where(sound, gap, torch.where(gap <= NEAR, 0.0, torch.inf))
         length = torch.where(sound, length, 0.0)[..., None, None]
-        return length * step.nan_to_num(), length * along.nan_to_num(), gap
+        return Move(
+            length * step.nan_to_num(),
+            length * along.nan_to_num(),
+            gap,
+            off=torch.where(sound, decrement, gap),
+        )
 
     def _direction(
-        self, fits: Fits, chance: Tensor, right: Tensor, objective: Tensor
+        self, fits: Fits, pull: Tensor, chance: Tensor, right: Tensor, objective: Tensor
     ) -> Float[Tensor, "layer column output coordinate"]:
         """Solve Newton's equations; note which groups took too many products."""
-        low, pull = chance.to(self.z), fits.pull[:, :, 0].to(self.z)
+        low, pull = chance.to(self.z), pull[:, :, 0].to(self.z)
         groups = runs(fits.group)
         for group, here in groups:
             if group in self.old:
@@ -158,36 +181,15 @@ class Newton:
         equations = Equations(
             self.z, fits.likelihood, low, pull, fits.group, self.spectrum, self.inverses
         )
-        along = turned(right.flatten(1, 2), fits.basis).view_as(right)
-        step, products = equations.solve(along, objective)
+        # In float32 there is no room for right sides of any size.
+        unit = right.abs().amax(dim=(2, 3), keepdim=True).clamp(min=1e-300)
+        scaled = (right / unit).to(self.z)
+        scaled = turned(scaled.flatten(1, 2), fits.basis).view_as(right)
+        weight = unit[..., 0, 0].square() / objective.clamp(min=1e-300)
+        step, products = equations.solve(scaled, weight)
         rows, side = self.z.shape[1:]
         few = max(LEAST, OLD * side * (1 + side / rows))
         self.old = {group for group, here in groups if int(products[here].max()) > few}
         back = None if fits.basis is None else fits.basis.mT
-        return turned(step.flatten(1, 2), back).view_as(right)
-
-
-def _line_search(
-    fits: Fits,
-    point: tuple[Tensor, Tensor],
-    move: tuple[Tensor, Tensor],
-    before: Float[Tensor, "layer column"],
-    decrement: Float[Tensor, "layer column"],
-) -> Float[Tensor, "layer column"]:
-    """Halve each fit's step until the objective falls enough (Armijo's rule), or take 0."""
-    (theta, f), (step, along) = point, move
-    own, cross, square = (
-        (fits.pull * a * b).sum(dim=(2, 3))
-        for a, b in ((theta, theta), (theta, step), (step, step))
-    )
-    length = torch.ones_like(before)
-    enough = torch.zeros_like(before, dtype=torch.bool)
-    for _ in range(HALVINGS):
-        norm = own + 2 * length * cross + length.square() * square
-        now = fits.likelihood.loss(f + length[..., None, None] * along) + norm / 2
-        # Near the optimum the fall is smaller than the rounding of the objective.
-        enough = now <= before - 1e-4 * length * decrement + 1e-13 * before.abs()
-        if bool(enough.all()):
-            break
-        length = torch.where(enough, length, length / 2)
-    return torch.where(enough, length, 0.0)
+        step = turned(step.flatten(1, 2), back).view_as(right)
+        return fits.likelihood.told(step.to(right) * unit)

@@ -12,7 +12,7 @@ from sonde.probes.likelihood import Likelihood
 
 CONJUGATE_STEPS = 500
 RIDGE = 1e-6  # of the curvature, added to inverses so that float32 has them
-LEAST, MOST = 1e-4, 0.1  # share of the squared error that a solution may leave
+LEAST, MOST = 1e-4, 0.03  # share of the squared error that a solution may leave
 
 
 def times(
@@ -79,17 +79,17 @@ class Equations:
     def solve(
         self,
         right: Float[Tensor, "layer column output coordinate"],
-        objective: Float[Tensor, "layer column"],
+        weight: Float[Tensor, "layer column"],
     ) -> tuple[Float[Tensor, "layer column output coordinate"], Int[Tensor, " column"]]:
-        """Solve, the closer to the optimum the more exactly; count the products of each column."""
-        # In float32 there is no room for right sides of any size.
-        unit = right.abs().amax(dim=(2, 3), keepdim=True).clamp(min=1e-300)
-        system, ask = _System(self), self.likelihood.told((right / unit).to(self.z))
+        """Solve, the closer to the optimum the more exactly; count the products of each column.
+
+        ``weight`` turns the squared length of the solution into a share of the objective.
+        """
+        system, ask = _System(self), self.likelihood.told(right)
         solution, moved = torch.zeros_like(ask), torch.zeros_like(ask)
         residual, search = ask, system.near(ask)
         size = _dot(residual, search)
-        share = size.to(right) * unit[..., 0, 0].square() / objective.clamp(min=1e-300)
-        goal = size * share.clamp(LEAST, MOST).to(size)
+        goal = size * (size.to(weight) * weight).clamp(LEAST, MOST).to(size)
         products = torch.zeros(right.shape[1], dtype=torch.long, device=right.device)
         left = torch.arange(right.shape[1], device=right.device)
         for number in range(1, CONJUGATE_STEPS + 1):
@@ -112,7 +112,7 @@ class Equations:
                 left, system = left[here], _System(system.of.part(here))
                 moved, residual, search = (one[:, here] for one in (moved, residual, search))
                 size, goal = size[:, here], goal[:, here]
-        return self.likelihood.told(solution.to(right) * unit), products
+        return solution, products
 
 
 class _System:
@@ -124,8 +124,9 @@ class _System:
         curvature = of.likelihood.curvature(of.chance).sum(dim=-1)
         own = curvature[..., None] * (of.spectrum[:, None] + RIDGE)
         self.diagonal = (own + of.penalty)[:, :, None]
-        self.runs = runs(of.group)
-        self.rough = any(group not in of.inverses for group, _ in self.runs)
+        self.runs = runs(of.group) if of.inverses else []
+        inverted = [group in of.inverses for group, _ in self.runs]
+        self.rough = not inverted or not all(inverted)
 
     def image(self, step: Tensor) -> Tensor:
         """Multiply by the Hessian."""
@@ -150,4 +151,4 @@ def runs(group: Int[Tensor, " column"]) -> list[tuple[int, Int[Tensor, " some"]]
 
 
 def _dot(a: Tensor, b: Tensor) -> Float[Tensor, "layer column"]:
-    return torch.einsum("lcop,lcop->lc", a, b)
+    return (a * b).sum(dim=(2, 3))
