@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         pca,
         ridge,
     )
-    from sonde.probes.classes_from_moments import probes_from_stream
+    from sonde.probes.classes_from_moments import StreamedProbes, probes_from_stream
     from sonde.probes.control import Control
     from sonde.probes.elicitation import Elicited, elicit
     from sonde.probes.elsewhere import Source
@@ -82,6 +82,7 @@ __all__ = [
     "Selection",
     "SideBySide",
     "Source",
+    "StreamedProbes",
     "TokenScore",
     "Transfer",
     "TransferCell",
@@ -133,6 +134,7 @@ _LAZY = {
     "Selection": "results",
     "SideBySide": "beside",
     "Source": "elsewhere",
+    "StreamedProbes": "classes_from_moments",
     "TokenScore": "reading",
     "Transfer": "transferring",
     "TransferCell": "transferring",

@@ -23,7 +23,7 @@ from sonde.probes.random_direction import draw_directions
 from sonde.probes.reader import Reader, read_rows
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Prepare
-from sonde.probes.swept import NOT_FINITE, Columns, FailedLayer, Place, Swept
+from sonde.probes.swept import CONSTANT, NOT_FINITE, Columns, FailedLayer, Place, Swept
 from sonde.probes.targets import Targets
 from sonde.stats.folds import grouped_folds
 from sonde.stats.metrics import METRICS
@@ -130,7 +130,7 @@ def _fault(rows: Tensor, example: np.ndarray) -> str:
             f"{int(bad.sum())} of {len(rows)} rows hold NaN or Inf, such as {names}; {NOT_FINITE}"
         )
     if not bool((rows != rows[0]).any()):
-        return "its activations are the same in every row; take another hook point or position"
+        return CONSTANT
     return ""
 
 

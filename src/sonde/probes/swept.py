@@ -12,7 +12,8 @@ from sonde.probes.reader import Reader
 from sonde.probes.scored import Scored
 from sonde.probes.targets import Targets
 
-# How to mend rows that hold NaN or Inf, in the reason that a place failed.
+# Reasons that a place failed, and how to mend rows that hold NaN or Inf.
+CONSTANT = "its activations are the same in every row; take another hook point or position"
 NOT_FINITE = "extract them in float32, or leave them out"
 
 

@@ -1,5 +1,7 @@
 """Two-class probes from a stream are those of stored activations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from sonde.models.model import wrap
 from sonde.models.tiny import tiny_hf
 from sonde.models.tokenizers import byte_tokenizer
 from sonde.probes.classes_from_moments import probes_from_stream
+from sonde.probes.fitting import fit
 from sonde.probes.lda_solver import lda_solver
 from sonde.probes.mass_mean_solver import mass_mean_solver
 from sonde.probes.mean_solver import mean_solver
@@ -57,7 +60,7 @@ CASES = [
 def test_the_probe_is_the_one_of_stored_activations(model, settings, solver, given, count):
     data = sentences(count)
     how = {"positions": ("prompt[-1]", "prompt.mean"), "token_budget": 200, "layers": [0, 2]}
-    found = probes_from_stream(stream(model, data, **how), data, settings)
+    found = probes_from_stream(stream(model, data, **how), data, settings).probes
     acts = extract(model, data, **how)
     positive = settings.positive or "many"
     assert [(str(one.hook), one.position) for one in found] == [
@@ -82,9 +85,38 @@ def test_layers_in_turn_give_the_same_probes(model):
     reading = stream(model, data)
     together = probes_from_stream(reading, data, LdaSettings())
     in_turn = probes_from_stream(reading, data, LdaSettings(), memory=model.info.d_model**2 * 8)
-    assert len(together) == len(in_turn) == len(reading.hooks)
-    for one, other in zip(together, in_turn, strict=True):
+    assert len(together.probes) == len(in_turn.probes) == len(reading.hooks)
+    for one, other in zip(together.probes, in_turn.probes, strict=True):
         torch.testing.assert_close(one.weight, other.weight)
+        assert one.metrics == other.metrics
+    assert in_turn.warnings[-1] == "The layers took 3 turns, each of 3 runs of the model."
+
+
+@pytest.mark.parametrize("settings", [MeanDifferenceSettings, MassMeanSettings, LdaSettings,
+                                      PcaSettings])  # fmt: skip
+def test_scores_out_of_fold_are_those_of_stored_activations(model, settings):
+    data, own = sentences(60), settings(folds=4, resamples=20, shuffles=0, directions=0)
+    how = {"positions": ("prompt[-1]", "prompt.mean"), "layers": [0, 2]}
+    found = probes_from_stream(stream(model, data, **how), data, own)
+    stored = fit(extract(model, data, **how), data, own)
+    assert len(found.probes) == len(stored.layers) == 4
+    for probe, scored, layer in zip(found.probes, found.scored, stored.layers, strict=True):
+        assert (probe.hook, probe.position) == (layer.hook, layer.position)
+        np.testing.assert_array_equal(scored.fold, layer.scored.fold)
+        np.testing.assert_allclose(scored.predicted, layer.scored.predicted, atol=1e-6)
+        np.testing.assert_allclose(scored.said, layer.scored.said, rtol=1e-6, atol=1e-7)
+        assert probe.metrics == {name: layer.metrics[name] for name in own.metrics}
+    assert found.join == stored.join
+
+
+def test_a_layer_without_a_fit_leaves_the_others(model):
+    """The embeddings of one last letter are the same in every row."""
+    data = [replace(one, prompt=f"{one.prompt}.") for one in sentences(60)]
+    reading = stream(model, data, hooks=("resid_pre", "resid_post"), layers=[0])
+    found = probes_from_stream(reading, data, LdaSettings())
+    assert [str(it.hook) for it in found.failed] == ["blocks.0.resid_pre"]
+    assert "the same in every row" in found.failed[0].reason
+    assert [str(it.hook) for it in found.probes] == ["blocks.0.resid_post"]
 
 
 def test_a_stream_of_some_hook_points_refuses_others(model):
@@ -95,6 +127,12 @@ def test_a_stream_of_some_hook_points_refuses_others(model):
         reading.only(other)
     with pytest.raises(SondeError, match="no hook point at all"):
         reading.only([])
+
+
+def test_fewer_rows_than_coordinates_have_no_unshrunk_covariance(model):
+    data = sentences(24)
+    with pytest.raises(SondeError, match=r"No layer could be probed\. .*has no inverse in 32"):
+        probes_from_stream(stream(model, data), data, LdaSettings(shrinkage=0.0))
 
 
 def test_a_single_class_is_refused(model):
