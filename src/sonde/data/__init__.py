@@ -7,7 +7,8 @@ from sonde.data.examples import Example, Message, as_examples
 from sonde.data.ratings import draw_comparisons, read_ratings
 from sonde.data.read import read_data, read_examples
 from sonde.data.read_comparisons import read_comparisons
-from sonde.data.sets import shipped, shipped_sets
+from sonde.data.scenarios import Scenario
+from sonde.data.sets import shipped, shipped_sets, shipped_trait, shipped_traits
 from sonde.data.settings import Columns, DataSpec
 from sonde.data.traits import Trait, read_trait
 
@@ -22,6 +23,7 @@ __all__ = [
     "JoinReport",
     "Joined",
     "Message",
+    "Scenario",
     "Trait",
     "as_examples",
     "draw_comparisons",
@@ -33,4 +35,6 @@ __all__ = [
     "read_trait",
     "shipped",
     "shipped_sets",
+    "shipped_trait",
+    "shipped_traits",
 ]

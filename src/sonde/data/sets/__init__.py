@@ -1,15 +1,17 @@
-"""Data sets that come with sonde. Each has a card in ``docs/data/``."""
+"""Data sets and traits that come with sonde. Each has a card in ``docs/data/``."""
 
 from pathlib import Path
 
 from sonde.core.errors import SondeError, nearest
 
 _FOLDER = Path(__file__).parent
+_TRAITS = _FOLDER / "traits"
+_ENDINGS = (".csv", ".txt")
 
 
 def shipped_sets() -> tuple[str, ...]:
     """Return the names of the data sets that come with sonde."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.csv")))
+    return tuple(sorted(path.stem for path in _FOLDER.iterdir() if path.suffix in _ENDINGS))
 
 
 def shipped(name: str) -> Path:
@@ -24,4 +26,24 @@ def shipped(name: str) -> Path:
             f"{name!r} is not a data set that comes with sonde.{nearest(wanted, shipped_sets())}",
             fix=f"They are {', '.join(shipped_sets())}; or give the path of a file.",
         )
-    return _FOLDER / f"{wanted}.csv"
+    files = (_FOLDER / f"{wanted}{ending}" for ending in _ENDINGS)
+    return next(path for path in files if path.is_file())
+
+
+def shipped_traits() -> tuple[str, ...]:
+    """Return the names of the traits that come with sonde."""
+    return tuple(sorted(path.name for path in _TRAITS.iterdir() if (path / "rule.json").is_file()))
+
+
+def shipped_trait(name: str) -> Path:
+    """Return the folder of a trait that comes with sonde.
+
+    Raises:
+        SondeError: there is none of that name.
+    """
+    if name not in shipped_traits():
+        raise SondeError(
+            f"{name!r} is not a trait that comes with sonde.{nearest(name, shipped_traits())}",
+            fix=f"They are {', '.join(shipped_traits())}; or give the folder of a trait.",
+        )
+    return _TRAITS / name
