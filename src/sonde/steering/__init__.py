@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from sonde.core.lazy import lazily
 
 if TYPE_CHECKING:
-    from sonde.steering.answering import Arm, Session
-    from sonde.steering.candidates import Candidate, How
+    from sonde.steering.answering import Session
+    from sonde.steering.candidates import Arm, Candidate, How
+    from sonde.steering.cliffs import Cliff
     from sonde.steering.controls import random_control
     from sonde.steering.results import Best, SteeringResults
     from sonde.steering.room import FrameRoom, check_room, scan_frames
     from sonde.steering.scoring import Judges
-    from sonde.steering.screening import Cliff, screen
+    from sonde.steering.screening import screen
     from sonde.steering.searching import search
     from sonde.steering.session import open_session
     from sonde.steering.settings import (
@@ -54,10 +55,10 @@ __all__ = [
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "Arm": "answering",
+        "Arm": "candidates",
         "Best": "results",
         "Candidate": "candidates",
-        "Cliff": "screening",
+        "Cliff": "cliffs",
         "FrameRoom": "room",
         "How": "candidates",
         "JudgedCoherence": "settings",

@@ -1,7 +1,4 @@
-"""Answers of arms to questions: generated in large grids, measured, and kept as they come.
-
-An arm is who is asked: the model as it is, told in words, or steered by a candidate.
-"""
+"""Answers of arms to questions: generated in large grids, measured, and kept as they come."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,55 +9,11 @@ from sonde.models.grid import Continuation, GridRow, GridSettings, generate_grid
 from sonde.models.likelihood import log_likelihoods, steered_divergence
 from sonde.models.model import Model
 from sonde.models.render import RenderSettings
-from sonde.steering.candidates import Candidate
+from sonde.steering.answers import Answer
+from sonde.steering.candidates import Arm
 from sonde.steering.journal import Journal
 from sonde.steering.settings import SearchSettings
 from sonde.steering.task import SteeringTask
-
-UNSTEERED, PROMPT = "unsteered", "prompt"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Arm:
-    """Who is asked: the model with an instruction before the question, steered, both or neither."""
-
-    candidate: Candidate | None = None
-    instruction: str = ""
-
-    @property
-    def key(self) -> str:
-        """What its answers hang on; the arms that change nothing share one."""
-        steered = "" if self.candidate is None or self.is_idle else self.candidate.key
-        if not self.instruction:
-            return steered or UNSTEERED
-        return fingerprint([steered, self.instruction])
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is steered."""
-        return self.candidate is None or not self.candidate.edits()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, and how surprising it is to the unedited model that was asked plainly.
-
-    ``log_likelihood`` is the sum over its ``n_tokens`` tokens, in nats. ``margin`` is the smallest
-    gap between the two best logits along the way (infinite where it was sampled): below 1e-3 the
-    same row in another batch may go another way.
-    """
-
-    text: str
-    tokens: tuple[int, ...]
-    finished: bool
-    margin: float
-    log_likelihood: float
-
-    @property
-    def n_tokens(self) -> int:
-        """How many tokens it has."""
-        return len(self.tokens)
-
 
 Asks: TypeAlias = Sequence[tuple[Arm, int]]  # and the numbers of the questions put to them
 Absent: TypeAlias = Mapping[str, tuple[Arm, int]]  # by key: what the journal lacks

@@ -8,7 +8,27 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sonde.judges.judge import Opinion
-from sonde.steering.answering import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and how surprising it is to the unedited model that was asked plainly.
+
+    ``log_likelihood`` is the sum over its ``n_tokens`` tokens, in nats. ``margin`` is the smallest
+    gap between the two best logits along the way (infinite where it was sampled): below 1e-3 the
+    same row in another batch may go another way.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    finished: bool
+    margin: float
+    log_likelihood: float
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens it has."""
+        return len(self.tokens)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,10 +1,12 @@
 """What a result says of each arm: who was asked, steered by what, how strongly."""
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sonde.core.base import Config
-from sonde.steering.answering import Arm
-from sonde.vectors.vector import Vector
+
+if TYPE_CHECKING:
+    from sonde.steering.candidates import Arm
+    from sonde.vectors.vector import Vector
 
 Role: TypeAlias = Literal["unsteered", "prompt", "steered"]
 RANDOM = "random"
@@ -28,7 +30,7 @@ class SteeredBy(Config):
     note: str = ""
 
     @staticmethod
-    def of(vector: Vector, note: str = "") -> "SteeredBy":
+    def of(vector: "Vector", note: str = "") -> "SteeredBy":
         """Describe a vector.
 
         Raises:
@@ -61,7 +63,7 @@ class ArmRow(Config):
     raw: float | None = None
 
     @staticmethod
-    def of(arm: Arm) -> "ArmRow":
+    def of(arm: "Arm") -> "ArmRow":
         """Describe an arm."""
         if arm.candidate is not None:
             return ArmRow(

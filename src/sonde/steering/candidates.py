@@ -1,4 +1,4 @@
-"""A candidate: a vector, a coefficient and the way in which it is used."""
+"""A candidate: a vector, a coefficient and the way it is used; an arm: who is asked."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -11,6 +11,8 @@ from sonde.core.edits import Add, Edit, Gate, When
 from sonde.core.files import fingerprint
 from sonde.steering.units import check_coefficient
 from sonde.vectors.vector import EditKind, Vector
+
+UNSTEERED = "unsteered"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +97,27 @@ class Candidate:
             return made
         scope = replace(made.scope, steps=self.how.steps, gate=self.how.gate)
         return replace(made, scope=scope)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """Who is asked: the model with an instruction before the question, steered, both or neither."""
+
+    candidate: Candidate | None = None
+    instruction: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its answers hang on; the arms that change nothing share one."""
+        steered = "" if self.candidate is None or self.is_idle else self.candidate.key
+        if not self.instruction:
+            return steered or UNSTEERED
+        return fingerprint([steered, self.instruction])
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is steered."""
+        return self.candidate is None or not self.candidate.edits()
 
 
 def vector_key(vector: Vector) -> str:

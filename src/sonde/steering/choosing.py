@@ -99,12 +99,12 @@ def _best(
     sign: float,
 ) -> int:
     """Return the arm that some questions choose, or the unsteered one."""
-    fit = within(answers, limit, by)
-    scored = ~np.isnan(answers.trait[:, by]).any(axis=1)
+    fit, trait = within(answers, limit, by), answers.trait
+    scored = np.isnan(trait[:, by]).sum(axis=1) == 0
     able = [arm for arm in arms if fit[arm] and scored[arm]]
     if not able:
         return 0
-    return able[int(_chosen_by(sign * answers.trait[able], folds, by))]
+    return able[int(_chosen_by(sign * trait[able], folds, by))]
 
 
 def _chosen_by(

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from sonde.steering.answering import Arm, Session
+from sonde.steering.answering import Session
 from sonde.steering.answers import Answers
+from sonde.steering.candidates import Arm
 from sonde.steering.scoring import Judges, Said, opinions
 
 

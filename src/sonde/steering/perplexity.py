@@ -34,4 +34,4 @@ def perplexity_ratio(
     unsteered = pooled_perplexity(*baseline)
     if not np.isfinite(unsteered):
         return np.full(log_likelihood.shape[:-1], np.nan)
-    return pooled_perplexity(log_likelihood, n_tokens) / unsteered
+    return np.asarray(pooled_perplexity(log_likelihood, n_tokens) / unsteered)

@@ -16,9 +16,9 @@ from sonde.stats.scores import Scores
 from sonde.steering.answers import Answers
 from sonde.steering.arms import ArmRow, SteeredBy
 from sonde.steering.choosing import ChosenArm, best_under_limit, question_folds
+from sonde.steering.cliffs import Cliff
 from sonde.steering.limits import within
 from sonde.steering.perplexity import pooled_perplexity
-from sonde.steering.screening import Cliff
 from sonde.steering.settings import SearchSettings
 from sonde.steering.task import SteeringTask
 

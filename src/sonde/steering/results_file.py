@@ -12,8 +12,8 @@ from sonde.core.errors import SondeError
 from sonde.core.files import read_json, write_atomic, write_json
 from sonde.steering.answers import Answers
 from sonde.steering.arms import ArmRow, SteeredBy
+from sonde.steering.cliffs import Cliff, ScreenPoint
 from sonde.steering.results import SteeringResults
-from sonde.steering.screening import Cliff, ScreenPoint
 from sonde.steering.settings import SearchSettings
 from sonde.steering.task import SteeringTask
 

@@ -11,7 +11,8 @@ from sonde.stats.headroom import Headroom, headroom
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 from sonde.stats.scores import Scores
-from sonde.steering.answering import Arm, Session
+from sonde.steering.answering import Session
+from sonde.steering.candidates import Arm
 from sonde.steering.journal import Journal
 from sonde.steering.judging import judged
 from sonde.steering.scoring import Judges

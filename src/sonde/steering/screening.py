@@ -7,47 +7,18 @@ by little a token and is bounded by the perplexity of what it writes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from sonde.core.progress import progress as show_progress
-from sonde.steering.answering import Arm, Session
-from sonde.steering.candidates import Candidate, How
+from sonde.steering.answering import Session
+from sonde.steering.candidates import Arm, Candidate, How
+from sonde.steering.cliffs import Cliff, ScreenPoint
 from sonde.steering.lattice import Lattice, Reach
 from sonde.steering.perplexity import perplexity_ratio
 from sonde.steering.settings import ScreenSettings
 from sonde.steering.units import check_coefficient, largest_coefficient
 from sonde.vectors.vector import Vector
-
-
-@dataclass(frozen=True, slots=True)
-class ScreenPoint:
-    """A coefficient that was screened.
-
-    ``coefficient`` is in units of the typical norm. ``divergence`` is in nats a token;
-    ``perplexity_ratio`` is over the unsteered texts', and NaN where the divergence alone was beyond
-    its limit, so that no text was written.
-    """
-
-    coefficient: float
-    divergence: float
-    perplexity_ratio: float
-    coherent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Cliff:
-    """Where a vector's texts stop being coherent: between two coefficients, in units.
-
-    ``coherent`` is None where not even the smallest one tried is, ``incoherent`` where the largest
-    one tried still is. ``points`` are all that were tried, smallest first.
-    """
-
-    vector: str
-    coherent: float | None
-    incoherent: float | None
-    points: tuple[ScreenPoint, ...]
 
 
 def lattice_of(settings: ScreenSettings) -> Lattice:

@@ -13,11 +13,12 @@ import numpy as np
 
 from sonde.core.edits import Gate, When
 from sonde.core.errors import SondeError
-from sonde.steering.answering import Arm, Session
+from sonde.steering.answering import Session
 from sonde.steering.answers import Answers
-from sonde.steering.arms import RANDOM, ArmRow, SteeredBy
+from sonde.steering.arms import RANDOM, Arm, ArmRow, SteeredBy
 from sonde.steering.candidates import Candidate, How
 from sonde.steering.cautions import cautions
+from sonde.steering.cliffs import Cliff
 from sonde.steering.controls import random_control
 from sonde.steering.judging import judged
 from sonde.steering.lattice import Lattice, Reach
@@ -25,7 +26,7 @@ from sonde.steering.limits import within
 from sonde.steering.results import SteeringResults
 from sonde.steering.room import check_room
 from sonde.steering.scoring import Judges, cost_of
-from sonde.steering.screening import Cliff, lattice_of, reach_of, screen
+from sonde.steering.screening import lattice_of, reach_of, screen
 from sonde.steering.session import described
 from sonde.vectors.vector import Vector
 

@@ -1,13 +1,16 @@
 """What steering is tried on: a trait, in words, and the questions that are put to the model."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
 from sonde.data.examples import Example
 from sonde.data.traits import Trait
-from sonde.models.model import Model
-from sonde.models.render import RenderSettings
+
+if TYPE_CHECKING:
+    from sonde.models.model import Model
+    from sonde.models.render import RenderSettings
 
 # How the plain prompt asks for what a vector is to bring about.
 INSTRUCTION = "Answer in a way that shows this clearly: {definition}"
@@ -83,7 +86,7 @@ class SteeringTask:
         )
 
     def prompts(
-        self, model: Model, instruction: str = "", render: RenderSettings | None = None
+        self, model: "Model", instruction: str = "", render: "RenderSettings | None" = None
     ) -> list[tuple[int, ...]]:
         """Return the token ids of each question, after an instruction where there is one.
 

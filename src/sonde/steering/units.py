@@ -67,7 +67,7 @@ def check_coefficient(vector: Vector, coefficient: float, dtype: torch.dtype) ->
         raise SondeError(
             f"A coefficient of {coefficient:g} for {vector.name} overflows: it is "
             f"{vector.raw_coefficient(coefficient):.3g} in the activations' own unit, and {name} "
-            f"holds {largest:.3g} at most, in units of the typical norm.",
+            f"holds {largest:.4g} at most, in units of the typical norm.",
             fix="Give one near 1. A coefficient in the activations' own unit is divided by the "
             "typical norm first (in_units).",
         )

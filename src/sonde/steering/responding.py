@@ -1,0 +1,203 @@
+"""Responses to a trait's scenarios, written by the model or given, and vetted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from sonde.core.base import Config
+from sonde.core.errors import SondeError
+from sonde.data.examples import Example
+from sonde.data.scenarios import SIDES, Scenario
+from sonde.data.traits import Trait
+from sonde.judges.judge import Judge
+from sonde.models.render import RenderSettings
+from sonde.steering.vetting import SHORT, LeftOut, Written, counts_of, judge_of_trait, vet
+
+if TYPE_CHECKING:
+    from sonde.models.model import Model
+
+
+class ResponseSettings(Config):
+    """How scenarios are answered, and which answers pass.
+
+    Each scenario is answered ``per_scenario`` times. Answers are sampled, as weak models fall into
+    loops at temperature 0; ``seed`` decides them. An answer passes with at least ``longest_window``
+    tokens (the longest position window that vectors are to be fitted on), a share of different word
+    trigrams of ``least_distinct``, and a judge's score of at least ``threshold`` on the positive
+    side or below it on the negative one; None is the threshold of the trait's rule, or 50. Fewer
+    than ``least`` of a side are refused.
+    """
+
+    max_new_tokens: Annotated[int, Field(ge=1)] = 48
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    seed: Annotated[int, Field(ge=0)] = 0
+    per_scenario: Annotated[int, Field(ge=1)] = 1
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    longest_window: Annotated[int, Field(ge=1)] = 20
+    least_distinct: Annotated[float, Field(ge=0, le=1)] = 0.5
+    threshold: Annotated[float, Field(ge=0, le=100)] | None = None
+    least: Annotated[int, Field(ge=1)] = 5
+    render: RenderSettings = Field(default_factory=RenderSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """Vetted responses of both sides, positive ones first.
+
+    ``examples`` have a prompt, a response, a label (``positive`` or ``negative``) and the group of
+    their scenario; ``scores`` are the judge's, in their order, None where nobody judged.
+    ``written`` counts what there was before, by side; ``left_out`` is what did not pass.
+    """
+
+    trait: str
+    examples: tuple[Example, ...]
+    scores: tuple[float | None, ...]
+    left_out: tuple[LeftOut, ...]
+    written: Mapping[str, int] = field(hash=False)
+    vetted_by: str = ""
+    threshold: float | None = None
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many responses were left out, by reason."""
+        return counts_of(self.left_out)
+
+    @property
+    def kept(self) -> Mapping[str, int]:
+        """How many responses passed, by side."""
+        return {side: sum(one.label == side for one in self.examples) for side in SIDES}
+
+    def __str__(self) -> str:
+        sides = [_line(side, self.kept[side], self.written[side], self.left_out) for side in SIDES]
+        by = f"vetted by {self.vetted_by}" if self.vetted_by else "by form alone, judged by nobody"
+        return f"{self.trait}, {by}: {'; '.join(sides)}."
+
+
+def responses(
+    model: "Model",
+    trait: Trait,
+    settings: ResponseSettings | None = None,
+    judge: Judge | None = None,
+) -> Responses:
+    """Answer a trait's scenarios with the model where no response is given, and vet the answers.
+
+    ``judge`` vets them; without one the trait's own rule does, and where it has none they are
+    vetted by form alone, which the result says. Chen et al. 2025 (arXiv:2507.21509) build persona
+    vectors from responses that were made and filtered in this way.
+
+    Raises:
+        SondeError: sampling is off and a scenario is to be answered more than once; fewer than
+            ``least`` responses of a side pass, or all are shorter than the longest window.
+    """
+    settings = settings or ResponseSettings()
+    if settings.per_scenario > 1 and settings.temperature == 0:
+        raise SondeError(
+            f"per_scenario is {settings.per_scenario} at temperature 0, where every answer of a "
+            "scenario is the same.",
+            fix="Choose a temperature above 0, or per_scenario: 1.",
+        )
+    own, middle = judge_of_trait(trait) if judge is None else (judge, 50.0)
+    threshold = middle if settings.threshold is None else settings.threshold
+    written = _written(model, trait, settings)
+    vetted = vet(
+        written,
+        trait,
+        own,
+        threshold=threshold,
+        shortest=settings.longest_window,
+        least_distinct=settings.least_distinct,
+    )
+    found = Responses(
+        trait=trait.name,
+        examples=tuple(one.example for one, _ in vetted.kept),
+        scores=tuple(score for _, score in vetted.kept),
+        left_out=vetted.left_out,
+        written={side: sum(one.scenario.side == side for one in written) for side in SIDES},
+        vetted_by=own.name if own is not None else "",
+        threshold=threshold if own is not None else None,
+    )
+    _check_enough(found, written, settings)
+    return found
+
+
+def _written(model: "Model", trait: Trait, settings: ResponseSettings) -> list[Written]:
+    """Return every scenario's responses in order, generated where none is given."""
+    planned = [
+        (scenario, number)
+        for scenario in trait.scenarios
+        for number in range(settings.per_scenario if scenario.response is None else 1)
+    ]
+    texts = iter(_generated(model, [one for one, _ in planned if one.response is None], settings))
+    examples: list[Example] = []
+    for scenario, number in planned:
+        text = next(texts) if scenario.response is None else scenario.response
+        examples.append(_numbered(scenario.example(text), number, settings.per_scenario))
+    lengths = _lengths(model, examples, settings.render)
+    return [
+        Written(example, scenario, length)
+        for example, (scenario, _), length in zip(examples, planned, lengths, strict=True)
+    ]
+
+
+def _generated(
+    model: "Model", scenarios: Sequence[Scenario], settings: ResponseSettings
+) -> list[str]:
+    if not scenarios:
+        return []
+    from sonde.models.generate import GenerateSettings, generate
+
+    chosen = GenerateSettings.model_validate(
+        settings.model_dump(include=set(GenerateSettings.model_fields))
+    )
+    prompts = [model.render(one.example(), settings.render).ids.tolist() for one in scenarios]
+    return [text.strip() for text in generate(model, prompts, chosen).texts]
+
+
+def _numbered(example: Example, number: int, per_scenario: int) -> Example:
+    """Give the answers of one scenario ids of their own and one group."""
+    if per_scenario == 1:
+        return example
+    return replace(
+        example, id=f"{example.id}/{number + 1}", group=example.group or f"of {example.id}"
+    )
+
+
+def _lengths(model: "Model", examples: Sequence[Example], settings: RenderSettings) -> list[int]:
+    """Return the tokens of each response as it stands in the rendered example; 0 where empty."""
+    full = [one for one in examples if one.response and one.response.strip()]
+    spans = (model.render(one, settings).spans.response for one in full)
+    known = {one.id: span[1] - span[0] for one, span in zip(full, spans, strict=True) if span}
+    return [known.get(one.id, 0) for one in examples]
+
+
+def _check_enough(found: Responses, written: Sequence[Written], settings: ResponseSettings) -> None:
+    for side in SIDES:
+        if found.kept[side] >= settings.least:
+            continue
+        mine = [one for one in written if one.scenario.side == side]
+        longest = max(one.n_tokens for one in mine)
+        said = _line(side, found.kept[side], found.written[side], found.left_out)
+        if longest < settings.longest_window:
+            raise SondeError(
+                f"The longest {side} response of the trait {found.trait} has {longest} tokens, and "
+                f"the longest window needs {settings.longest_window}. {said}.",
+                fix=f"Choose shorter windows (longest_window: {max(longest, 1)} or less), or raise "
+                f"max_new_tokens, {settings.max_new_tokens} here.",
+            )
+        short = counts_of(found.left_out, side).get(SHORT, 0)
+        advice = "shorten longest_window, " if 2 * short >= len(mine) else ""
+        raise SondeError(
+            f"Too few responses of the trait {found.trait} passed: {said}; at least "
+            f"{settings.least} are needed.",
+            fix=f"Look at what was left out; {advice}change the scenarios or the rule, raise "
+            "per_scenario, or lower least.",
+        )
+
+
+def _line(side: str, kept: int, written: int, left_out: Sequence[LeftOut]) -> str:
+    counts = counts_of(left_out, side)
+    lost = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f"{kept} of {written} {side}" + (f" ({lost} left out)" if lost else "")
