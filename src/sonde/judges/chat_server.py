@@ -6,7 +6,7 @@ later), refuse a question, answer what is no answer, or lack log-probabilities.
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -48,7 +48,10 @@ class Patience:
 class Pace:
     """Lets requests begin no more often than so many a minute, over all threads."""
 
-    def __init__(self, per_minute: float | None) -> None:
+    def __init__(
+        self, per_minute: float | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._gap = 60.0 / per_minute if per_minute else 0.0
         self._next = 0.0
         self._lock = Lock()
@@ -56,7 +59,7 @@ class Pace:
     def seconds_to_wait(self) -> float:
         """Take the next free place in time; return how far away it is."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             begin = max(now, self._next)
             self._next = begin + self._gap
         return begin - now
