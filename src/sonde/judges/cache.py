@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS opinion (
     score REAL, mass REAL, reason TEXT NOT NULL, cost REAL NOT NULL, tokens INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-_PLACES = ", ".join("?" * 8)
+_INSERT = "INSERT OR IGNORE INTO opinion VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,13 @@ class CachedJudge:
                 new.setdefault(key, []).append(number)
         wanted = list(new)
         one_of_each = [asked[new[key][0]] for key in wanted]
-        for number, opinion in _as_they_come(self.judge, one_of_each) if wanted else ():
-            key = wanted[number]
-            if opinion.score is not None or opinion.mass is not None:
-                self._write(key, opinion)
-            first, *copies = new[key]
-            yield first, opinion
-            for copy in copies:
-                yield copy, _free(opinion)
+        for opinions in _as_they_come(self.judge, one_of_each) if wanted else ():
+            self._write({wanted[number]: opinion for number, opinion in opinions})
+            for number, opinion in opinions:
+                first, *copies = new[wanted[number]]
+                yield first, opinion
+                for copy in copies:
+                    yield copy, Opinion(opinion.score, opinion.mass, opinion.reason)
 
     def _keys(self, asked: Sequence[Asked]) -> list[str]:
         judge = [dict(self.judge.key()), self.judge.aspect]
@@ -106,13 +105,15 @@ class CachedJudge:
                 found |= {key: Opinion(*values) for key, *values in rows}
         return found
 
-    def _write(self, key: str, opinion: Opinion) -> None:
-        """Keep an opinion; where another process was faster, its opinion stays."""
-        values = (key, self.name, self.aspect, *asdict(opinion).values())
+    def _write(self, opinions: Mapping[str, Opinion]) -> None:
+        """Keep opinions; where another process was faster, its opinion stays."""
+        rows = [
+            (key, self.name, self.aspect, *asdict(opinion).values())
+            for key, opinion in opinions.items()
+            if opinion.score is not None or opinion.mass is not None
+        ]
         with self._open() as database, database:
-            database.execute(
-                "INSERT OR IGNORE INTO opinion VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
-            )
+            database.executemany(_INSERT, rows)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -135,15 +136,12 @@ class CachedJudge:
             ) from None
 
 
-def _as_they_come(judge: Judge, asked: Sequence[Asked]) -> Iterator[tuple[int, Opinion]]:
+def _as_they_come(judge: Judge, asked: Sequence[Asked]) -> Iterator[list[tuple[int, Opinion]]]:
     if isinstance(judge, StreamingJudge):
-        yield from judge.each(asked)
+        for opinion in judge.each(asked):
+            yield [opinion]
     else:
-        yield from enumerate(judge.score(asked))
-
-
-def _free(opinion: Opinion) -> Opinion:
-    return Opinion(opinion.score, opinion.mass, opinion.reason)
+        yield list(enumerate(judge.score(asked)))
 
 
 def _hash(value: Any) -> str:

@@ -24,6 +24,10 @@ LONGEST_ANSWER = 1 << 22  # bytes
 LONGEST_WAIT = 60.0  # seconds, whatever a server asks for
 
 
+class Stopped(SondeError):
+    """The judging ended for another reason while this request waited."""
+
+
 class RefusedQuestion(Exception):
     """The server refuses this question: too long, or not allowed."""
 
@@ -116,7 +120,7 @@ class ChatServer:
         wait = 0.0
         for attempt in range(self.patience.tries):
             if self.stopped.wait(wait + self.pace.seconds_to_wait()):
-                raise SondeError("Judging was stopped.")
+                raise Stopped("Judging was stopped.")
             try:
                 return reply_of(self._post(body), self.url)
             except (_AwayError, BadAnswer) as error:

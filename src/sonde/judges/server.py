@@ -2,31 +2,51 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field
-from math import exp
-from typing import Any, Literal
+from threading import Lock
+from typing import Any
 
 from sonde.core.errors import SondeError
-from sonde.judges.chat_server import ChatServer, Pace, Patience, RefusedQuestion
+from sonde.judges.answer_form import AnswerForm, answer_form, expected_of
+from sonde.judges.chat_server import ChatServer, Pace, Patience, RefusedQuestion, Stopped
 from sonde.judges.judge import Asked, Aspect, Opinion, nothing_to_judge
 from sonde.judges.off_scale import OffScale, opinion_of
 from sonde.judges.prompts import RUBRICS, rubric_text
-from sonde.judges.replies import BadAnswer, Reply, Token
-from sonde.judges.scales import SCALES, Expected, Scale, ScaleName, expected_score
+from sonde.judges.replies import BadAnswer, Reply
 from sonde.judges.settings import ServerJudgeSettings
 
 MILLION = 1_000_000
-WRITE_73 = "Write the number 73 and nothing else."
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerForm:
-    """How a model answers: on which scale, and behind how many tokens of blank space."""
+class Bill:
+    """What judging costs, over all threads, and the most that it may."""
 
-    scale: Scale
-    blanks: int
+    def __init__(self, settings: ServerJudgeSettings) -> None:
+        self._prices = settings.price_in / MILLION, settings.price_out / MILLION
+        self._most = settings.most_cost
+        self._spent = 0.0
+        self._lock = Lock()
+
+    def add(self, reply: Reply) -> float:
+        """Add the price of a reply and return it."""
+        cost = reply.tokens_in * self._prices[0] + reply.tokens_out * self._prices[1]
+        with self._lock:
+            self._spent += cost
+        return cost
+
+    def check(self) -> None:
+        """Refuse to go on where the most is spent.
+
+        Raises:
+            SondeError: it is; requests under way at that time are still paid.
+        """
+        if self._most is not None and self._spent >= self._most:
+            raise SondeError(
+                f"Judging has cost {self._spent:.4g}, and most_cost is {self._most:g}.",
+                fix="Raise most_cost to go on; what the cache holds is not asked for twice.",
+            )
 
 
 @dataclass(slots=True)
@@ -91,25 +111,30 @@ class ServerJudge:
     def _in_threads(
         self, server: ChatServer, form: AnswerForm, asked: Mapping[int, Asked]
     ) -> Iterator[tuple[int, Opinion]]:
-        off_scale, spent, done = OffScale(self.name), 0.0, 0
+        bill, off_scale, done = Bill(self.settings), OffScale(self.name), 0
         trouble: SondeError | None = None
+
+        def opinion(one: Asked) -> Opinion:
+            try:
+                return self._opinion(server, form, one, bill)
+            except SondeError:
+                server.stopped.set()  # here, so that this thread takes up no other
+                raise
+
         with ThreadPoolExecutor(self.settings.concurrency) as pool:
-            pending: dict[Future[Opinion], int] = {
-                pool.submit(self._opinion, server, form, one): number
-                for number, one in asked.items()
-            }
+            pending = {pool.submit(opinion, one): number for number, one in asked.items()}
             try:
                 for future in as_completed(pending):
-                    if future.cancelled():
-                        continue
                     try:
-                        opinion = future.result()
+                        found = future.result()
+                    except (Stopped, CancelledError):
+                        continue
                     except SondeError as error:
                         trouble = trouble or error
                     else:
-                        yield pending[future], opinion
-                        done, spent = done + 1, spent + opinion.cost
-                        trouble = trouble or off_scale.after(opinion) or self._too_dear(spent)
+                        done += 1
+                        yield pending[future], found
+                        trouble = trouble or off_scale.after(found)
                     if trouble is not None:
                         _stop(server, pending)
             finally:
@@ -119,16 +144,8 @@ class ServerJudge:
                 f"{trouble.what} {done} of {len(asked)} answers had been judged.", fix=trouble.fix
             )
 
-    def _too_dear(self, spent: float) -> SondeError | None:
-        most = self.settings.most_cost
-        if most is None or spent < most:
-            return None
-        return SondeError(
-            f"Judging has cost {spent:.4g}, and most_cost is {most:g}.",
-            fix="Raise most_cost to go on; what the cache holds is not asked for twice.",
-        )
-
-    def _opinion(self, server: ChatServer, form: AnswerForm, asked: Asked) -> Opinion:
+    def _opinion(self, server: ChatServer, form: AnswerForm, asked: Asked, bill: Bill) -> Opinion:
+        bill.check()
         scale = form.scale
         text = rubric_text(
             self._rubric, asked, lowest=scale.lowest, highest=scale.highest, ask=scale.ask
@@ -139,12 +156,11 @@ class ServerJudge:
             return Opinion(None, reason=f"the server refused the question: {error}")
         except BadAnswer as error:
             return Opinion(None, reason=f"the server made no sense: {error}")
-        cost = reply.tokens_in * self.settings.price_in + reply.tokens_out * self.settings.price_out
         return opinion_of(
-            _expected(scale, reply),
+            expected_of(reply, scale),
             self.settings.least_mass,
             said=reply.text,
-            cost=cost / MILLION,
+            cost=bill.add(reply),
             tokens=reply.tokens_in + reply.tokens_out,
         )
 
@@ -162,50 +178,6 @@ class ServerJudge:
             Pace(chosen.requests_per_minute),
             chosen.top_logprobs,
         )
-
-
-def answer_form(server: ChatServer, scale: ScaleName | Literal["auto"] = "auto") -> AnswerForm:
-    """Ask a server once how its model writes a number: in one token, digit by digit, or not.
-
-    The finest scale is taken whose answers are single tokens: 0 to 100 where 73 is one token, else
-    the digits 0 to 9, else the letters A to E.
-
-    Raises:
-        SondeError: see ``ChatServer.ask``.
-    """
-    try:
-        reply = server.ask(WRITE_73, 4)
-    except (RefusedQuestion, BadAnswer) as error:
-        raise SondeError(
-            f"The judge's server {server.url} does not answer a question of one line: {error}.",
-            fix="Check that the URL is that of a chat model with an OpenAI-compatible API.",
-        ) from None
-    before, first = _past_blanks(reply)
-    ranked = sorted(first.alternatives if first else (), key=lambda one: -one[1])
-    numbers: dict[str, ScaleName] = {"73": "percent", "7": "digits"}
-    seen: list[ScaleName] = [numbers[text.strip()] for text, _ in ranked if text.strip() in numbers]
-    if scale != "auto":
-        return AnswerForm(SCALES[scale], len(before))
-    return AnswerForm(SCALES[seen[0] if seen else "letters"], len(before))
-
-
-def _past_blanks(reply: Reply) -> tuple[list[Token], Token | None]:
-    """Return the blank tokens that a reply begins with, and the first that is not blank."""
-    before: list[Token] = []
-    for token in reply.tokens:
-        if token.text.strip():
-            return before, token
-        before.append(token)
-    return before, None
-
-
-def _expected(scale: Scale, reply: Reply) -> Expected:
-    before, first = _past_blanks(reply)
-    if first is None:
-        return Expected(None, 0.0)
-    found = expected_score(scale, first.alternatives)
-    reached = exp(sum(min(0.0, dict(token.alternatives)[token.text]) for token in before))
-    return Expected(found.score, found.mass * reached)
 
 
 def _stop(server: ChatServer, pending: Mapping[Future[Opinion], int]) -> None:
