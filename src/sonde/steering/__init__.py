@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sonde.steering.candidates import Arm, Candidate, How
     from sonde.steering.cliffs import Cliff
     from sonde.steering.controls import random_control
+    from sonde.steering.responding import Responses, ResponseSettings, responses
     from sonde.steering.results import Best, SteeringResults
     from sonde.steering.room import FrameRoom, check_room, scan_frames
     from sonde.steering.scoring import Judges
@@ -34,6 +35,8 @@ __all__ = [
     "JudgedCoherence",
     "Judges",
     "PerplexityCap",
+    "ResponseSettings",
+    "Responses",
     "ScreenSettings",
     "SearchSettings",
     "Session",
@@ -45,6 +48,7 @@ __all__ = [
     "largest_coefficient",
     "open_session",
     "random_control",
+    "responses",
     "scan_frames",
     "screen",
     "search",
@@ -64,6 +68,8 @@ __getattr__, __dir__ = lazily(
         "JudgedCoherence": "settings",
         "Judges": "scoring",
         "PerplexityCap": "settings",
+        "ResponseSettings": "responding",
+        "Responses": "responding",
         "ScreenSettings": "settings",
         "SearchSettings": "settings",
         "Session": "answering",
@@ -75,6 +81,7 @@ __getattr__, __dir__ = lazily(
         "largest_coefficient": "units",
         "open_session": "session",
         "random_control": "controls",
+        "responses": "responding",
         "scan_frames": "room",
         "screen": "screening",
         "search": "searching",

@@ -31,7 +31,7 @@ class ResponseSettings(Config):
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)] = 48
-    temperature: Annotated[float, Field(ge=0)] = 0.7
+    temperature: Annotated[float, Field(ge=0)] = 0.4
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     seed: Annotated[int, Field(ge=0)] = 0
     per_scenario: Annotated[int, Field(ge=1)] = 1
