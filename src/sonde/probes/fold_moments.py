@@ -14,7 +14,7 @@ from torch import Tensor
 from sonde.activations.gram import lower_gram, mirrored
 from sonde.activations.running_moments import RunningMoments
 from sonde.probes.shifted import solve_shifted
-from sonde.probes.solver import scale_of
+from sonde.probes.solver import refuse_overflow, scale_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +53,17 @@ class Spread:
         return cls(n, torch.stack([mean for _, mean in both]), square)
 
     def over(self, kept: Sequence[int]) -> Standards:
-        """Merge some folds; the scale is as scikit-learn's StandardScaler has it."""
+        """Merge some folds; the scale is as scikit-learn's StandardScaler has it.
+
+        Raises:
+            SondeError: float64 has no room for the squares of rows so large.
+        """
         where = list(kept)
         n, mean = self.n[where], self.mean[where]
         total = n.sum()
         middle = n @ mean / total
         square = self.square[where].sum(dim=0) + n @ (mean - middle).square()
+        refuse_overflow(square)
         scale = scale_of(square[None] / total, middle[None], int(total))[0]
         relative = square / scale.square()
         varies = relative > total / 2  # it is n, or rounding where a coordinate is constant

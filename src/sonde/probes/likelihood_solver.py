@@ -13,7 +13,7 @@ from sonde.probes.likelihood import Likelihood
 from sonde.probes.newton import Fits, fit
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Linear, folded
-from sonde.probes.solver import EPS, scale_of
+from sonde.probes.solver import EPS, refuse_overflow, scale_of
 from sonde.probes.threads import each
 
 SWEEP_TOLERANCE = 1e-9  # the last step is still taken, which leaves a ten-thousandth of it
@@ -209,9 +209,15 @@ def _rows(
 ) -> tuple[
     Float[Tensor, "few train d_model"], Float[Tensor, "few d_model"], Float[Tensor, "few d_model"]
 ]:
-    """Return the training rows standardised by themselves, their mean and scale, in few passes."""
+    """Return the training rows standardised by themselves, their mean and scale, in few passes.
+
+    Raises:
+        SondeError: float64 has no room for the squares of rows so large.
+    """
     rows = x.index_select(1, train.nonzero()[:, 0])
     mean = rows.mean(dim=1)
     rows -= mean[:, None]
-    scale = scale_of(rows.square().mean(dim=1), mean, rows.shape[1])
+    variance = rows.square().mean(dim=1)
+    refuse_overflow(variance)
+    scale = scale_of(variance, mean, rows.shape[1])
     return rows.div_(scale[:, None]), mean, scale

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sonde.core.errors import SondeError
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Reader
 
@@ -54,6 +55,19 @@ def standardised(
     """Return all rows standardised by the rows in ``train`` (or by all), their mean and scale."""
     mean, scale = moments(x if train is None else x[:, train])
     return (x - mean[:, None]) / scale[:, None], mean, scale
+
+
+def refuse_overflow(variance: Float[Tensor, "*any"]) -> None:
+    """Refuse activations that cannot be standardised: the squares of 1e155 are beyond float64.
+
+    Raises:
+        SondeError: a variance, or a sum of squares, is not finite.
+    """
+    if not bool(variance.isfinite().all()):
+        raise SondeError(
+            "Its activations are so large that float64 has no room for their squares.",
+            fix="Rescale its rows.",
+        )
 
 
 def scale_of(

@@ -122,3 +122,16 @@ def test_a_selections_chances_can_be_judged():
     with pytest.raises(SondeError, match="two classes"):
         several, names = three_classes()
         probes.calibration(probes.multinomial(several, names, **QUICK).layers[0].scored)
+
+
+@pytest.mark.parametrize("kind", [probes.logistic, probes.ridge, probes.lda, probes.pca])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_layer_whose_squares_overflow_fails_alone(kind, wide):
+    acts, label, _ = planted_classes(n=60, d=70 if wide else 10)
+    there = {hook: acts.tensor(hook).double() for hook in acts.hooks}
+    there[acts.hooks[0]] *= 1e200
+    own = {"shrinkage": "ledoit_wolf"} if kind is probes.lda else {}
+    quick = {name: value for name, value in QUICK.items() if name != "penalties"} | own
+    found = kind(type(acts)(there, acts.rows, acts.origin), label, **quick)
+    assert [layer.hook for layer in found.layers] == list(acts.hooks[1:])
+    assert found.failed[0].reason.startswith("Its activations are so large")
