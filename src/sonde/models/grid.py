@@ -8,6 +8,10 @@ from pydantic import Field
 
 from sonde.core.base import Config
 from sonde.core.edits import Edit
+from sonde.core.progress import progress as show_progress
+from sonde.models.generate import check_prompts, end_tokens
+from sonde.models.grid_plan import DEFAULT_BUDGET, GridPlan, check_budget, plan_rows
+from sonde.models.grid_stream import Choice, RowStream
 from sonde.models.model import Model
 
 
@@ -64,8 +68,38 @@ def generate_grid(
 ) -> Iterator[Continuation]:
     """Continue each row's prompt until the model ends it, and yield rows as they end.
 
+    Rows with any edits at any layers share batches. What they have in common is computed once: a
+    prompt that edits don't reach, tokens that all prompts begin with, blocks below the first edit
+    in which rows differ, and whole rows that are the same. Neither batch mates nor torch's global
+    random state have a part in what is sampled. A row without edits, or with edits that do nothing,
+    is the unsteered text. The order in which rows come depends on the arguments alone.
+
     Raises:
-        SondeError: a prompt is empty or leaves no room in the context, the model lacks a hook
-            point, an edit does not fit, or the token budget does not hold a single row.
+        SondeError: a prompt is empty or leaves no room in the context, a row names no prompt, the
+            model lacks a hook point, an edit does not fit, or the token budget does not hold a
+            single row.
     """
-    raise NotImplementedError
+    settings = settings or GridSettings()
+    n_new, budget = settings.max_new_tokens, settings.token_budget or DEFAULT_BUDGET
+    if rows:
+        check_prompts(model, prompts, n_new)
+    asked = [(row.prompt, row.edits) for row in rows]
+    plan = plan_rows(model, prompts, asked, n_new=n_new, same=settings.temperature == 0)
+    check_budget(plan, n_new, budget)
+    choice = Choice(n_new, settings.temperature, settings.top_p, settings.seed)
+    stream = RowStream(model, list(reversed(plan.rows)), choice, budget)
+    return _said(stream, plan, n_rows=len(rows), progress=progress)
+
+
+def _said(
+    stream: RowStream, plan: GridPlan, *, n_rows: int, progress: bool
+) -> Iterator[Continuation]:
+    ends = end_tokens(stream.model)
+    with show_progress("generating", n_rows, unit="rows", show=progress) as advance:
+        for row in stream.run():
+            finished = row.tokens[-1] in ends
+            tokens = tuple(row.tokens[:-1] if finished else row.tokens)
+            text = stream.model.tokenizer.decode(list(tokens), skip_special_tokens=True)
+            for number in plan.copies[row.number]:
+                advance(1)
+                yield Continuation(number, tokens, text, finished, row.margin)

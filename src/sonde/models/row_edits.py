@@ -19,15 +19,15 @@ from sonde.models.hooking import check_gate
 from sonde.models.model import Model
 
 # Of each kind, the tensors that have a batch axis once rows are stacked.
-_VECTORS: Mapping[type, tuple[str, ...]] = {
+VECTORS: Mapping[type, tuple[str, ...]] = {
     Add: ("vector",),
     Ablate: ("direction",),
     Clamp: ("direction",),
     Replace: ("value",),
     Affine: ("bias",),
 }
-_NUMBERS: Mapping[type, tuple[str, ...]] = {Add: ("scale",), Clamp: ("low", "high")}
-_GATE_NUMBERS = ("bias", "threshold")
+NUMBERS: Mapping[type, tuple[str, ...]] = {Add: ("scale",), Clamp: ("low", "high")}
+GATE_NUMBERS = ("bias", "threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +45,40 @@ class Placed:
 Edits: TypeAlias = tuple[Placed, ...]
 
 
-def place_edits(model: Model, edits: Sequence[Edit], n_tokens: int) -> Edits:
+def place_edits(
+    model: Model, edits: Sequence[Edit], n_tokens: int, known: dict[int, Hashable]
+) -> Edits:
     """Return what a row's edits do to a prompt of ``n_tokens``, in the order of the pass.
 
-    Edits that do nothing are left out. What a block returns is what the next one gets, so edits at
-    ``resid_post`` move there, and rows part one block later.
+    Edits that do nothing are left out. ``known`` keeps what tensors hold, by their ids, so that one
+    that many rows have is looked at once. What a block returns is what the next one gets, so edits
+    at ``resid_post`` move there, and rows part one block later.
 
     Raises:
         SondeError: the model lacks a hook point, or a tensor has a batch axis or another width.
     """
     ordered = sorted(edits, key=lambda edit: edit.hook.depth)
     return tuple(
-        _placed(_moved(edit, model.info.n_layers))
+        _placed(_moved(edit, model.info.n_layers), known)
         for edit in (_checked(model, edit, n_tokens) for edit in ordered)
         if not _idle(edit)
     )
 
 
-def below(edits: Edits, block: int) -> tuple[Hashable, ...]:
+def below(edits: Edits, block: int | None = None) -> tuple[Hashable, ...]:
     """Return what tells rows apart up to and with a block: the keys of the edits that begin there.
+
+    None is all blocks.
 
     Rows of one prompt with equal keys have equal activations in that block.
     """
-    return tuple(placed.key for placed in edits if placed.start <= block)
+    return tuple(placed.key for placed in edits if block is None or placed.start <= block)
 
 
-def _placed(edit: Edit) -> Placed:
+def _placed(edit: Edit, known: dict[int, Hashable]) -> Placed:
     gate = edit.scope.gate
     start = edit.hook.layer if gate is None else min(edit.hook.layer, gate.hook.layer)
-    return Placed(edit, start, _content(edit))
+    return Placed(edit, start, _content(edit, known))
 
 
 def _moved(edit: Edit, n_layers: int) -> Edit:
@@ -104,13 +109,13 @@ def _checked(model: Model, edit: Edit, n_tokens: int) -> Edit:
     model.check(edit.hook)
     check_gate(model, edit)
     width = _width(model, edit.hook)
-    for name in _VECTORS[type(edit)]:
+    for name in VECTORS[type(edit)]:
         value: Tensor = getattr(edit, name)
         if name == "value" and value.ndim == 3:
             _fits(edit, name, value, (1, n_tokens, width))
         else:
             _fits(edit, name, value, (width,))
-    for name in _NUMBERS.get(type(edit), ()):
+    for name in NUMBERS.get(type(edit), ()):
         _fits(edit, name, getattr(edit, name), ())
     if isinstance(edit, Affine):
         _fits(edit, "matrix", edit.matrix, (width, width))
@@ -124,7 +129,7 @@ def _checked(model: Model, edit: Edit, n_tokens: int) -> Edit:
     gate = edit.scope.gate
     if gate is not None:
         _fits(edit, "scope.gate.weight", gate.weight, (_width(model, gate.hook),))
-        for name in _GATE_NUMBERS:
+        for name in GATE_NUMBERS:
             _fits(edit, f"scope.gate.{name}", getattr(gate, name), ())
     if edit.scope.when is When.GENERATED and by_token(edit):
         raise SondeError(
@@ -154,14 +159,15 @@ def by_token(edit: Edit) -> bool:
     return edit.scope.tokens is not None or (isinstance(edit, Replace) and edit.value.ndim == 3)
 
 
-def _content(item: object) -> Hashable:
+def _content(item: object, known: dict[int, Hashable]) -> Hashable:
     """Return what tells an edit from others: its kind, and the contents of all its tensors."""
     if isinstance(item, Tensor):
-        array = item.detach().to("cpu").contiguous()
-        data = array.view(torch.uint8) if array.ndim else array.reshape(1).view(torch.uint8)
-        digest = hashlib.sha256(data.numpy().tobytes()).digest()
-        return str(array.dtype), tuple(array.shape), digest
+        if id(item) not in known:
+            array = item.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8)
+            digest = hashlib.sha256(array.numpy().tobytes()).digest()
+            known[id(item)] = str(item.dtype), tuple(item.shape), digest
+        return known[id(item)]
     if isinstance(item, Add | Ablate | Clamp | Replace | Affine | Scope | Gate):
-        values = (_content(getattr(item, field.name)) for field in fields(item))
+        values = (_content(getattr(item, field.name), known) for field in fields(item))
         return type(item).__name__, *values
     return item  # a number, a hook point, a phase, a window: values already
