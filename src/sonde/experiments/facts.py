@@ -21,6 +21,7 @@ from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.extract import ExtractStage
+from sonde.experiments.stages.responses import ResponsesStage
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.utilities import UtilitiesStage
 from sonde.models.spec import ModelSpec
@@ -54,12 +55,12 @@ class Facts:
         return replace(self, planned=planned)
 
     def examples(self, stage: str) -> tuple[Example, ...]:
-        """Return the examples of a data stage, read from its file.
+        """Return the examples that a stage will give: a file's, or stand-ins of their length.
 
         Raises:
             SondeError: the file cannot be read.
         """
-        return self._data(stage).read(self.planned.base).examples
+        return self._data(stage).foreseen(self.planned.base)
 
     def extraction(
         self,
@@ -144,11 +145,11 @@ class Facts:
             self._tokens[key] = count_tokens(self.examples(stage), spec, chosen)
         return self._tokens[key]
 
-    def _data(self, stage: str) -> DataStage:
+    def _data(self, stage: str) -> DataStage | ResponsesStage:
         settings = self.planned.experiment.stages[stage]
         if isinstance(settings, UtilitiesStage):
             return self._data(settings.data)  # the same texts, with other labels
-        assert isinstance(settings, DataStage)
+        assert isinstance(settings, DataStage | ResponsesStage)
         return settings
 
 

@@ -1,4 +1,4 @@
-"""Reading files of units: the rows from which a result is computed again.
+"""Files of units: the rows from which a result is computed again.
 
 A file is a Parquet table with a row for each prediction. Columns: ``series`` (which of the file's
 scores the row belongs to), ``unit`` (the independent unit: a group, or an example), ``predicted``,
@@ -6,12 +6,14 @@ scores the row belongs to), ``unit`` (the independent unit: a group, or an examp
 one that the fit had not seen; negative where nothing was fitted on these units). More are allowed.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.core.errors import SondeError, nearest
+from sonde.core.files import write_atomic
 
 if TYPE_CHECKING:
     from sonde.stats.scores import Scores
@@ -56,6 +58,30 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
         other=texts("other") if paired else None,
         cross_validated="fold" in rows.column_names and bool((numbers("fold") >= 0).any()),
     )
+
+
+def write_scores(series: "Mapping[str, Scores]", path: Path) -> None:
+    """Write scores by the name of their series as a file of units, atomically.
+
+    Cross-validated scores get the fold 0, others -1: the file says whether anything was fitted or
+    chosen, not by which fold.
+    """
+    arrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "other", "fold")}
+    for name, one in series.items():
+        n = len(one.predicted)
+        columns["series"] += [name] * n
+        columns["unit"] += one.unit.tolist()
+        columns["predicted"] += one.predicted.tolist()
+        columns["truth"] += [None] * n if one.truth is None else one.truth.tolist()
+        columns["other"] += [None] * n if one.other is None else one.other.tolist()
+        columns["fold"] += [0 if one.cross_validated else -1] * n
+    types = {"truth": arrow.float64(), "other": arrow.string()}
+    table = arrow.table(
+        {name: arrow.array(values, types.get(name)) for name, values in columns.items()}
+    )
+    write_atomic(path, lambda aside: parquet.write_table(table, aside, compression="zstd"))
 
 
 def told_apart(scores: "Scores", numbering: str) -> "Scores":

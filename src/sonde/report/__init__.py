@@ -5,9 +5,12 @@ from sonde.report.from_calibration import calibration_from, calibration_view
 from sonde.report.from_classes import classes_from
 from sonde.report.from_massive import massive_from
 from sonde.report.from_penalties import penalties_from
+from sonde.report.from_projections import projections_from
 from sonde.report.from_results import accounting_from, curves_from
+from sonde.report.from_steering import samples_from, steering_from
 from sonde.report.from_tokens import TokenTruth, token_view_from, token_view_of
 from sonde.report.from_transfer import transfer_from
+from sonde.report.from_vectors import cosines_from, separation_from
 from sonde.report.from_warnings import notices_from
 from sonde.report.report import Report, render, write_report
 from sonde.report.sections import Section
@@ -67,11 +70,16 @@ __all__ = [
     "calibration_from",
     "calibration_view",
     "classes_from",
+    "cosines_from",
     "curves_from",
     "massive_from",
     "notices_from",
     "penalties_from",
+    "projections_from",
     "render",
+    "samples_from",
+    "separation_from",
+    "steering_from",
     "token_view_from",
     "token_view_of",
     "transfer_from",

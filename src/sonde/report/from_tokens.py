@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
-from sonde.core.positions import Pool, parse_position
+from sonde.core.positions import parse_position
 from sonde.data.examples import Example
 from sonde.report.from_results import METRIC_NAMES
 from sonde.report.sections.token_view import TokenText, TokenView
@@ -16,12 +16,14 @@ from sonde.report.token_scores import (
     by_token,
     centred,
     is_bounded,
+    is_shared,
     output_of,
     plain,
     row_of,
     scale_of,
     token_scores,
 )
+from sonde.report.token_truth import TokenTruth, is_positive, read_at, template_of, truth_of
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.activations.activations import Activations
@@ -42,17 +44,10 @@ ALONE = (
     "The probe reads a text’s tokens together; here each token has the score that it would have "
     "alone."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TokenTruth:
-    """What is true of each token of each example, by id; None where it is not known.
-
-    ``says`` puts it in words: ``the next token is ‘ the’``.
-    """
-
-    says: str
-    of: Mapping[str, Sequence[bool | None]]
+SHARED = (
+    "The probe weighs a text’s tokens against each other; each token has its share of what is said "
+    "of the text, 0 where the probe does not look."
+)
 
 
 def token_view_from(
@@ -116,14 +111,14 @@ def token_view_of(
     """
     first = probes[0]
     shown = output_of(first, output)
-    said = [token_scores(probe, acts, shown) for probe in probes]
+    said = [token_scores(probe, acts, shown, rendered) for probe in probes]
     low, threshold, high = scale_of(first, [one.shown for one in said])
     texts = [_text(example, rendered[example.id], acts, first, said) for example in examples]
     texts = [
         replace(
             text,
-            positive=_is_positive(first, text.label, shown),
-            truth=_truth(first, text, rendered[text.name], shown, truth),
+            positive=is_positive(first, text.label, shown),
+            truth=truth_of(first, text, rendered[text.name], shown, truth),
         )
         for text in texts
     ]
@@ -140,7 +135,7 @@ def token_view_of(
             threshold=threshold,
             low=low,
             high=high,
-            score=f"probability of {positive}" if is_bounded(first) else "score",
+            score=_unit(first, positive),
             note=" ".join(_notes(first, one_place, truth)),
             shade="middle: the block’s median token" if one_place else "",
             one_sided=truth is not None and is_bounded(first),
@@ -154,7 +149,18 @@ def _notes(probe: "Probe", one_place: bool, truth: TokenTruth | None) -> list[st
     if truth is not None:
         name = _classes(probe, 0, truth)[1]
         notes.append(f"A token is to be read as {name!r} where {truth.says}.")
-    return notes + [ALONE] * probe.reader.pools + [CENTRED] * one_place
+    pooled = [SHARED if is_shared(probe) else ALONE] * probe.reader.pools
+    return notes + pooled + [CENTRED] * one_place
+
+
+def _unit(probe: "Probe", positive: str) -> str:
+    """Say what a token's number is."""
+    if is_bounded(probe):
+        return f"probability of {positive}"
+    if not is_shared(probe):
+        return "score"
+    of = {"logit": f"the log-odds of {positive}", "logits": f"the logit of {positive}"}
+    return f"share of {of.get(probe.says, 'the score')}"
 
 
 def _classes(probe: "Probe", output: int, truth: TokenTruth | None) -> tuple[str, str]:
@@ -187,43 +193,10 @@ def _text(
         ids=tuple(int(token) for token in rendered.ids),
         scores=plain(by_token(acts, example.id, len(rendered.ids), [one.shown for one in said])),
         label="" if example.label is None else str(example.label),
-        read_at=_read_at(probe.position, rendered),
-        template=_template(rendered),
+        read_at=read_at(probe.position, rendered),
+        template=template_of(rendered),
         name=example.id,
     )
-
-
-def _is_positive(probe: "Probe", label: str, output: int) -> bool | None:
-    """Say whether a text's class is the one that is shown; None where that is not known."""
-    if probe.says == "number" or label not in probe.labels:
-        return None
-    if probe.says == "logits":
-        return probe.labels.index(label) == output
-    return label == probe.labels[1] if len(probe.labels) == 2 else None
-
-
-def _truth(
-    probe: "Probe", text: TokenText, rendered: "Rendered", output: int, given: TokenTruth | None
-) -> tuple[bool | None, ...]:
-    """Return what is true of each token; by default its text's class where it was fitted on."""
-    if given is not None:
-        found = tuple(given.of.get(text.name, ()))
-        if found and len(found) != len(text.tokens):
-            raise SondeError(
-                f"There are {len(found)} truths for the {len(text.tokens)} tokens of {text.name!r}."
-            )
-        return found
-    positive = _is_positive(probe, text.label, output)
-    position = parse_position(probe.position)
-    if positive is None or (position.pool is not Pool.EACH and not probe.reader.pools):
-        return ()
-    if position.index is not None:
-        return ()
-    try:
-        fitted = set(position.tokens(rendered.spans))
-    except SondeError:
-        return ()
-    return tuple(positive if at in fitted else None for at in range(len(text.tokens)))
 
 
 def _has_outcome(probe: "Probe") -> bool:
@@ -240,21 +213,3 @@ def _outcome(layer: "LayerResult", example: str) -> float | None:
         return None
     mean = float(found.mean())
     return 1 / (1 + math.exp(-max(-700.0, mean))) if is_bounded(layer.probe) else mean
-
-
-def _read_at(position: str, rendered: "Rendered") -> int | None:
-    """Return the token that the probe was fitted on, None where it was several."""
-    try:
-        tokens = parse_position(position).tokens(rendered.spans)
-    except SondeError:
-        return None
-    return int(tokens[0]) if len(tokens) == 1 else None
-
-
-def _template(rendered: "Rendered") -> tuple[int, ...]:
-    """Return the tokens outside every message and response; none where there is no template."""
-    spans = rendered.spans
-    own: set[int] = set()
-    for stretch in (*spans.turns, spans.user, spans.response):
-        own.update(range(*stretch) if stretch else ())
-    return tuple(token for token in range(spans.n_tokens) if token not in own) if own else ()

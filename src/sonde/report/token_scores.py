@@ -1,7 +1,7 @@
 """What probes say of every token: numbers to show, and what their colours compare."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from sonde.report.sections.token_view import TokenText
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.activations.activations import Activations
+    from sonde.models.render import Rendered
     from sonde.probes.probe import Probe
 
 # Distances and numbers have no bounds; this share of them stays inside the scale.
@@ -53,22 +54,33 @@ def _several(probe: "Probe") -> bool:
 
 
 def is_bounded(probe: "Probe") -> bool:
-    """Say whether a probe gives probabilities."""
-    return probe.says in ("logit", "logits")
+    """Say whether tokens have probabilities; those of an attention probe have shares of a logit."""
+    return probe.says in ("logit", "logits") and not is_shared(probe)
 
 
-def token_scores(probe: "Probe", acts: "Activations", output: int) -> TokenScores:
-    """Read every row by itself.
+def is_shared(probe: "Probe") -> bool:
+    """Say whether tokens have a share of what is said of their text."""
+    from sonde.probes.token_shares import has_shares
 
-    A probe that pools reads a text's tokens together; its tokens have the score that each would
-    have alone, so that they differ.
+    return has_shares(probe)
+
+
+def token_scores(
+    probe: "Probe", acts: "Activations", output: int, rendered: Mapping[str, "Rendered"]
+) -> TokenScores:
+    """Read every row by itself, or as its share of what is said of its text.
 
     Raises:
         SondeError: the activations are of another model, or of another width.
     """
     import torch
 
+    from sonde.probes.token_shares import token_shares
+
     whole = probe.apply(acts).numpy()  # refuses another model's activations
+    if is_shared(probe):
+        shares = token_shares(probe, acts, rendered)[:, output]
+        return TokenScores(shares, shares)
     x = acts.tensor(probe.hook)
     alone = torch.arange(len(x)) if probe.reader.pools else None
     if not is_bounded(probe):
@@ -113,6 +125,9 @@ def scale_of(
     finite = every[np.isfinite(every)]
     if not len(finite):
         return -1.0, 0.0, 1.0
+    if is_shared(probe):
+        size = float(np.quantile(np.abs(finite), INSIDE)) or 1.0
+        return -size, 0.0, size
     low, middle, high = np.quantile(finite, (0.01, 0.5, 0.99)).tolist()
     return (low, middle, high) if low < middle < high else (middle - 1.0, middle, middle + 1.0)
 

@@ -14,11 +14,15 @@ from sonde.experiments.stages.held_out import HeldOutStage
 from sonde.experiments.stages.import_activations import ImportStage
 from sonde.experiments.stages.massive_dimensions import MassiveStage
 from sonde.experiments.stages.moments import MomentsStage
+from sonde.experiments.stages.monitor import MonitorStage
 from sonde.experiments.stages.probe import ProbeStage
 from sonde.experiments.stages.report import ReportStage
+from sonde.experiments.stages.responses import ResponsesStage
+from sonde.experiments.stages.steer import SteerStage
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.transfer import TransferStage
 from sonde.experiments.stages.utilities import UtilitiesStage
+from sonde.experiments.stages.vectors import VectorsStage
 
 AnyStage: TypeAlias = Annotated[
     CompareStage  # two probe stages side by side
@@ -31,10 +35,14 @@ AnyStage: TypeAlias = Annotated[
     | ImportStage  # take existing activations with their ids
     | MassiveStage  # massive dimensions, attention sinks, typical norms
     | MomentsStage  # mean and spread of each class, mean differences
+    | MonitorStage  # project steered and unsteered tokens on vectors
     | ProbeStage  # fit a probe at every layer
     | ReportStage  # write an HTML page about the others
+    | ResponsesStage  # answers to the scenarios of a trait, vetted
+    | SteerStage  # search the coefficients of vectors, and score the texts
     | TokenTaskStage  # is the next token " the"?
     | TransferStage  # score probes where they were not fitted
-    | UtilitiesStage,  # a number for each item from comparisons
+    | UtilitiesStage  # a number for each item from comparisons
+    | VectorsStage,  # directions of a trait
     Field(discriminator="kind"),
 ]

@@ -54,6 +54,14 @@ class DataStage(Stage, DataSpec):
             settings["path"] = str(self._file(base))
         return read_data(DataSpec.model_validate(settings))
 
+    def foreseen(self, base: Path) -> tuple[Example, ...]:
+        """Return the examples, read from the file.
+
+        Raises:
+            SondeError: as ``read``.
+        """
+        return self.read(base).examples
+
     def run(self, context: Context) -> Outcome:
         """Write the examples as JSON Lines, and count them."""
         found = self.read(context.base)

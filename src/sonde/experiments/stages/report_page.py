@@ -10,6 +10,7 @@ from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
 from sonde.experiments.stages.probe_ranking import PAIRS, TAU
+from sonde.experiments.stages.report_steering import DRAWN, steering_facts
 from sonde.experiments.stages.texts import read_texts
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.token_texts import token_task_view
@@ -91,7 +92,7 @@ def report_of(shown: Shown, title: str) -> Report:
 
 def _facts(shown: Shown, first: "ProbeResults | None") -> tuple[tuple[str, str], ...]:
     if first is None:
-        return ()
+        return steering_facts(shown.there)
     origin = first.best.origin
     variant = str(shown.context.experiment["variant"])
     return (
@@ -190,6 +191,7 @@ def _tables(shown: Shown) -> list[Section]:
             found.append(_transfer(one))
         elif one.stage.has_table:
             found.append(_table(one.summary["table"]))
+            found += DRAWN[one.stage.gives](one) if one.stage.gives in DRAWN else []
     return found
 
 

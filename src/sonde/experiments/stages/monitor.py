@@ -1,0 +1,140 @@
+"""``monitor``: how far every token of steered and unsteered answers points along some vectors."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from sonde.core.errors import SondeError
+from sonde.experiments.stage import Context, Estimate, Outcome, Reference
+from sonde.experiments.stages.with_model import ModelStage
+
+if TYPE_CHECKING:
+    from sonde.experiments.facts import Facts
+    from sonde.steering.projections import Projections
+    from sonde.steering.results import SteeringResults
+    from sonde.vectors.vector import Vector
+    from sonde.vectors.vector_set import VectorSet
+
+UNSTEERED = "unsteered"
+ENDING = ".parquet"
+
+
+class MonitorStage(ModelStage):
+    """Project every token of a search's answers on its vectors: the unsteered ones, each best."""
+
+    kind: Literal["monitor"] = Field(
+        default="monitor", description="Project steered and unsteered tokens on vectors."
+    )
+    steering: str = Field(description="The steer stage whose answers are read.")
+    vectors: str = Field(description="The stage that made its vectors.")
+    along: tuple[str, ...] = Field(
+        default=(),
+        description="Kinds of vectors to project on, such as `probe`; all that were searched if "
+        "none is named.",
+    )
+
+    version: ClassVar[int] = 1
+    gives: ClassVar[str] = "projections"
+    has_table: ClassVar[bool] = True
+
+    def inputs(self) -> tuple[Reference, ...]:
+        """Return the search and the vectors."""
+        return (
+            Reference("steering", self.steering, ("steering",)),
+            Reference("vectors", self.vectors, ("vectors",)),
+        )
+
+    def estimate(self, facts: "Facts") -> Estimate:
+        """Say that it is little: each answer is read once."""
+        return Estimate(basis="each answer is read once more")
+
+    def run(self, context: Context) -> Outcome:
+        """Read the answers, with their edits, and project."""
+        from sonde.steering.monitoring import monitor, transcripts
+        from sonde.steering.session import open_session
+
+        search = context.inputs[self.steering]
+        found: SteeringResults = search.open()
+        model = context.load_model()
+        session = open_session(model, found.task, found.settings, folder=search.folder)
+        vectors = _searched(context.open(self.vectors), found)
+        along = [one for one in vectors.values() if not self.along or one.kind in self.along]
+        if not along:
+            raise SondeError(
+                f"None of the vectors searched is of {' or '.join(self.along)}.",
+                fix=f"Were: {', '.join(dict.fromkeys(it.kind for it in vectors.values()))}.",
+            )
+        allowed = found.settings.allow_other_model
+        read: dict[str, Projections] = {}
+        for name, arm in _arms(found, vectors).items():
+            texts = [one for one in transcripts(session, arm) if one.answer]
+            if texts:
+                read[name] = monitor(model, texts, along, allow_other_model=allowed)
+                read[name].save(context.folder / f"{_file(name)}{ENDING}")
+        return Outcome(_summary(read, [one.name for one in along]))
+
+    def open(self, folder: Path) -> "dict[str, Projections]":
+        """Return the projections by the name of what steered."""
+        from sonde.steering.projections import Projections
+
+        return {
+            path.name.removesuffix(ENDING).replace("+", "/"): Projections.load(path)
+            for path in sorted(folder.glob(f"*{ENDING}"))
+        }
+
+
+def _file(name: str) -> str:
+    return name.replace("/", "+")
+
+
+def _searched(vectors: "VectorSet", found: "SteeringResults") -> "dict[str, Vector]":
+    """Return the vectors of a search by name; controls that it drew itself are not in the set."""
+    known = {one.name: one for one in vectors}
+    return {one.name: known[one.name] for one in found.vectors if one.name in known}
+
+
+def _arms(found: "SteeringResults", vectors: "Mapping[str, Vector]") -> dict[str, Any]:
+    """Return the unsteered arm and each vector's best, as they were asked."""
+    from sonde.core.edits import When
+    from sonde.steering.candidates import Arm, Candidate, How
+
+    settings = found.settings
+    how = How(settings.kind, When(settings.when), settings.steps)
+    arms = {UNSTEERED: Arm()}
+    for name, vector in vectors.items():
+        best = found.best(found.of_vector(name))
+        if best.found and best.arm.coefficient is not None:
+            arms[name] = Arm(Candidate(vector, best.arm.coefficient, how))
+    return arms
+
+
+def _summary(read: "Mapping[str, Projections]", along: list[str]) -> dict[str, Any]:
+    """Return the mean projection of generated tokens, and its change by steering."""
+    plain = read.get(UNSTEERED)
+    rows: list[list[Any]] = []
+    means: dict[str, dict[str, float | None]] = {}
+    for name, found in read.items():
+        values = found.means()
+        units = [one.typical_norm or float("nan") for one in found.vectors]
+        mean = (values.mean(axis=0) / units).tolist()
+        means[name] = dict(zip(along, mean, strict=True))
+        changes = found.minus(plain) if plain is not None and name != UNSTEERED else None
+        for at, vector in enumerate(along):
+            change = "–"
+            if changes is not None:
+                it = changes[at].interval
+                low, high = it.low / units[at], it.high / units[at]
+                change = f"{it.value / units[at]:+.3f} [{low:+.3f}, {high:+.3f}]"
+            rows.append([name, vector, f"{mean[at]:+.3f}", change])
+    return {
+        "table": {
+            "title": "Projections of generated tokens",
+            "columns": ["steered by", "projected on", "mean", "change"],
+            "rows": rows,
+            "note": "In typical norms of the vector's layer; means over answers, changes from the "
+            "unsteered answers to the same questions. What a vector adds at its own layer counts.",
+        },
+        "means": means,
+    }

@@ -1,0 +1,124 @@
+"""``responses``: a trait's scenarios answered by the model, vetted, as examples of both sides."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from sonde.core.errors import SondeError
+from sonde.core.files import write_json
+from sonde.data.examples import Example
+from sonde.experiments.stage import Context, Estimate, Outcome
+from sonde.experiments.stages.data import EXAMPLES, open_examples, write_examples
+from sonde.experiments.stages.traits import judge_made, trait_at, with_rule
+from sonde.experiments.stages.with_model import ModelStage
+from sonde.judges.settings import JudgeSettings
+from sonde.steering.responding import ResponseSettings
+
+if TYPE_CHECKING:
+    from sonde.data.traits import Trait
+    from sonde.experiments.facts import Facts
+    from sonde.steering.responding import Responses
+
+LEFT_OUT = "left_out.json"
+STAND_IN = "word "  # of a response that is not written yet
+
+
+class ResponsesStage(ModelStage, ResponseSettings):
+    """Answer the scenarios of a trait where no response is given, and keep those that pass."""
+
+    kind: Literal["responses"] = Field(
+        default="responses", description="Let the model answer a trait's scenarios, and vet it."
+    )
+    trait: str = Field(description="A trait's folder, a file of pairs, or one that sonde ships.")
+    judge: JudgeSettings | None = Field(
+        default=None, description="Who vets the responses; the trait's own rule if none is named."
+    )
+
+    version: ClassVar[int] = 1
+    gives: ClassVar[str] = "examples"
+    uses_seed: ClassVar[bool] = True
+
+    def files(self, base: Path) -> Mapping[str, Path]:
+        """Return where the trait lies, and the rules that a judge goes by."""
+        return trait_at(self.trait, self.judge, base)
+
+    def problems(self, base: Path) -> tuple[str, ...]:
+        """Return what is wrong with the trait or its rules."""
+        try:
+            trait = self._trait(base)
+            if self.judge is not None:
+                with_rule(self.judge, trait, base)
+        except SondeError as error:
+            return (str(error),)
+        return ()
+
+    def foreseen(self, base: Path) -> tuple[Example, ...]:
+        """Return the scenarios with responses of the greatest length, for counting tokens.
+
+        Raises:
+            SondeError: the trait cannot be read.
+        """
+        text = STAND_IN * self.max_new_tokens
+        return tuple(
+            one.example(one.response or text) for one in self._trait(base).scenarios
+        ) * (self.per_scenario)
+
+    def settings(self, seed: int) -> ResponseSettings:
+        """Return the settings that are the responses' own; the seed is the experiment's."""
+        own = self.model_dump(include=set(ResponseSettings.model_fields))
+        if "seed" not in self.model_fields_set:
+            own["seed"] = seed
+        return ResponseSettings.model_validate(own)
+
+    def estimate(self, facts: "Facts") -> Estimate:
+        """Count the tokens that are written."""
+        from sonde.experiments.steering_estimate import Written, generation_estimate
+
+        scenarios = self._trait(facts.planned.base).scenarios
+        prompts = tuple(one.prompt for one in scenarios if one.response is None)
+        rows = len(prompts) * self.per_scenario
+        if not rows:
+            return Estimate(basis="all responses are given")
+        return generation_estimate(
+            facts, self.model, Written(prompts, rows, rows * self.max_new_tokens)
+        )
+
+    def run(self, context: Context) -> Outcome:
+        """Answer and vet; what did not pass is kept apart with the reason."""
+        from sonde.steering.responding import responses
+
+        trait = self._trait(context.base)
+        judge = None
+        if self.judge is not None:
+            judge = judge_made(with_rule(self.judge, trait, context.base), "trait", trait)
+        found = responses(context.load_model(), trait, self.settings(context.seed), judge)
+        context.say(f"{context.name}: {found}")
+        write_examples(found.examples, context.folder / EXAMPLES)
+        write_json(context.folder / LEFT_OUT, [asdict(one) for one in found.left_out])
+        return Outcome(_summary(found))
+
+    def open(self, folder: Path) -> tuple[Example, ...]:
+        """Return the responses that passed."""
+        return open_examples(folder / EXAMPLES)
+
+    def _trait(self, base: Path) -> "Trait":
+        from sonde.data.traits import read_trait
+
+        return read_trait(trait_at(self.trait, None, base)["trait"])
+
+
+def _summary(found: "Responses") -> dict[str, Any]:
+    return {
+        "n": len(found.examples),
+        "labelled": len(found.examples),
+        "groups": len({one.group for one in found.examples if one.group is not None}),
+        "labels": dict(found.kept),
+        "written": dict(found.written),
+        "skipped": dict(found.dropped),
+        "vetted_by": found.vetted_by,
+        "threshold": found.threshold,
+        "says": str(found),
+    }

@@ -1,0 +1,132 @@
+"""What a search gives to the ledger, to gates, and to the table that people read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonde.ledger.records import Against, Measured
+from sonde.ledger.units import MEAN, write_scores
+from sonde.steering.limits import in_words
+
+if TYPE_CHECKING:
+    from sonde.steering.evaluation import TableRow
+    from sonde.steering.results import SteeringResults
+
+UNITS = "units.parquet"
+AGAINST = UNSTEERED, PROMPT, RANDOM = "unsteered", "plain prompt", "random vector"
+
+
+def result_name(kind: str, position: str = "") -> str:
+    """Return how a claim names a result: ``mean_difference top-1 response[:5].mean``."""
+    return " ".join(part for part in (kind.replace("/", " "), position) if part)
+
+
+def steer_results(rows: "Sequence[TableRow]", several: bool, path: Path) -> tuple[Measured, ...]:
+    """Return a result for each kind, held against the unsteered, prompted and random texts.
+
+    Each row's scores by question go to the file of units at ``path``.
+    """
+    by_name = {_series(row, several): row for row in rows}
+    write_scores({name: row.scores for name, row in by_name.items()}, path)
+    plain = {name: Against(row.trait, (name,)) for name, row in by_name.items() if not row.best}
+    random = next((name for name, row in by_name.items() if row.is_control), None)
+    controls = {} if random is None else {RANDOM: Against(by_name[random].trait, (random,))}
+    return tuple(
+        Measured(
+            name=name,
+            metric=MEAN,
+            score=row.trait,
+            method=row.name.split("@")[0],
+            controls={} if name == random else controls,
+            baselines=plain,
+            units=UNITS,
+            series=name,
+            note=f"{row.arm.name}; chosen of {row.n_candidates} by other questions",
+        )
+        for name, row in by_name.items()
+        if row.best
+    )
+
+
+def _series(row: "TableRow", several: bool) -> str:
+    if row.role != "steered":
+        return UNSTEERED if row.role == "unsteered" else PROMPT
+    kind, _, position = row.name.partition("@")
+    return result_name(kind, position if several else "")
+
+
+def steer_summary(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[str, Any]:
+    """Return the numbers that gates and tables read."""
+    return {
+        "table": _table(found, rows),
+        "trait": found.task.trait,
+        "questions": found.n_questions,
+        "cost": found.cost,
+        "cliffs": {
+            cliff.vector: {"coherent": cliff.coherent, "incoherent": cliff.incoherent}
+            for cliff in found.cliffs
+        },
+        "best": {
+            row.name: {
+                "coefficient": row.arm.coefficient,
+                "raw": row.arm.raw,
+                "vector": row.arm.vector,
+                "trait": row.trait.value,
+                "change": None if row.change is None else row.change.interval.value,
+                "perplexity_ratio": row.perplexity_ratio.value,
+            }
+            for row in rows
+        },
+        "warnings": list(found.warnings),
+    }
+
+
+def _table(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[str, Any]:
+    """Return the table: a line for the unsteered model, the plain prompt, each kind of vector."""
+    judged = any(row.coherence is not None for row in rows)
+    columns = ["steered by", "coefficient", "raw", found.task.trait, "change"]
+    columns += [*(["coherence"] if judged else []), "perplexity ratio"]
+    return {
+        "title": f"Steering {found.task.trait}: the best within the limit",
+        "columns": columns,
+        "rows": [
+            [
+                _named(row),
+                _coefficient(row.arm.coefficient),
+                _coefficient(row.arm.raw),
+                f"{row.trait.value:.1f} [{row.trait.low:.1f}, {row.trait.high:.1f}]",
+                _change(row),
+                *([_coefficient(row.coherence and row.coherence.value)] if judged else []),
+                f"{row.perplexity_ratio.value:.2f}",
+            ]
+            for row in rows
+        ],
+        "note": _note(found),
+    }
+
+
+def _named(row: "TableRow") -> str:
+    if row.role == "prompt":
+        return "plain prompt"
+    if row.best is not None and not row.best.found:
+        return f"{row.name} (none within the limit)"
+    return row.name
+
+
+def _coefficient(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _change(row: "TableRow") -> str:
+    if row.change is None:
+        return "–"
+    it = row.change.interval
+    return f"{it.value:+.1f} [{it.low:+.1f}, {it.high:+.1f}]"
+
+
+def _note(found: "SteeringResults") -> str:
+    return (
+        f"{found.n_questions} questions. Coefficients are in typical norms of their layer; the "
+        f"limit is {in_words(found.settings.limit)}. Coefficient and layer are chosen by some "
+        "questions and the scores are those of the others; changes are in pairs by question."
+    )

@@ -1,0 +1,122 @@
+"""Sections on steering: curves over the coefficient, and what was written."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sonde.report.sections.samples import Sample, Samples
+from sonde.report.sections.steering_curves import (
+    COLOURS,
+    SteeredPoint,
+    SteeringCurve,
+    SteeringCurves,
+)
+
+if TYPE_CHECKING:  # a report is read and written without torch
+    from sonde.steering.results import SteeringResults
+
+QUESTIONS = 6  # whose answers are shown
+RANDOM = "random"
+
+
+def steering_from(found: "SteeringResults") -> tuple[SteeringCurves, ...]:
+    """Draw the curves of all vectors, those of one position together, six a chart."""
+    sections: list[SteeringCurves] = []
+    positions = list(dict.fromkeys(one.position for one in found.vectors))
+    for position in positions:
+        names = [one.name for one in found.vectors if one.position == position]
+        for start in range(0, len(names), COLOURS):
+            several = len(positions) > 1 or len(names) > COLOURS
+            part = _curves(found, names[start : start + COLOURS])
+            title = "Trait and coherence by coefficient"
+            sections.append(_section(found, part, f"{title}, {position}" if several else title))
+    return tuple(sections)
+
+
+def _section(
+    found: "SteeringResults", curves: Sequence[SteeringCurve], title: str
+) -> SteeringCurves:
+    limit = found.settings.limit
+    judged = limit.kind == "judged"
+    prompt = found.arm("prompt")
+    levels = {"unsteered": found.trait(0)}
+    if prompt is not None:
+        levels["plain prompt"] = found.trait(prompt)
+    return SteeringCurves(
+        curves=tuple(curves),
+        trait=f"{found.task.trait}, 0 to 100",
+        held_name="coherence" if judged else "perplexity ratio",
+        limit=limit.at_least if limit.kind == "judged" else limit.times,
+        rising=judged,
+        levels=levels,
+        title=title,
+    )
+
+
+def _curves(found: "SteeringResults", names: Sequence[str]) -> list[SteeringCurve]:
+    inside = found.within_limit()
+    judged = found.settings.limit.kind == "judged"
+    several = len({found.vector(name).layer for name in names}) > 1
+    curves: list[SteeringCurve] = []
+    for name in names:
+        vector, arms = found.vector(name), found.of_vector(name)
+        points: list[SteeredPoint] = []
+        for arm in arms:
+            row, coherence = found.arms[arm], found.coherence(arm)
+            held = coherence.value if judged and coherence else found.perplexity_ratio(arm).value
+            points.append(
+                SteeredPoint(
+                    coefficient=abs(row.coefficient or 0.0),
+                    raw=abs(row.raw or 0.0),
+                    trait=found.trait(arm),
+                    held=held,
+                    coherent=bool(inside[arm]),
+                )
+            )
+        sign = found.settings.sign
+        fit = [at for at, point in enumerate(points) if point.coherent and point.trait]
+        best = max(fit, key=lambda at: sign * _value(points[at]), default=None)
+        kind = vector.kind.replace("_", " ").replace("/", ", ")
+        named = f"{kind}, block {vector.layer}" if several else kind
+        if points:
+            curves.append(SteeringCurve(named, tuple(points), best))
+    return curves
+
+
+def _value(point: SteeredPoint) -> float:
+    return point.trait.value if point.trait else 0.0
+
+
+def samples_from(found: "SteeringResults") -> Samples:
+    """Show the answers to some questions: unsteered, asked in words, each vector at its best."""
+    arms = [0, *([arm] if (arm := found.arm("prompt")) is not None else [])]
+    inside = found.within_limit()
+    for vector in found.vectors:
+        own = found.of_vector(vector.name)
+        fit = [arm for arm in own if inside[arm]]
+        if fit:
+            arms.append(found.arms.index(found.best(own).arm))
+        broken = [arm for arm in own if not inside[arm]]
+        if broken and vector.method != RANDOM:
+            arms.append(broken[0])
+    arms = list(dict.fromkeys(arms))
+    groups = tuple(
+        (question, tuple(_sample(found, arm, at, bool(inside[arm])) for arm in arms))
+        for at, question in enumerate(found.task.questions[:QUESTIONS])
+    )
+    return Samples(
+        groups, note="Each vector at its best coefficient, and at the first beyond the limit (red)."
+    )
+
+
+def _sample(found: "SteeringResults", arm: int, question: int, coherent: bool) -> Sample:
+    row = found.arms[arm]
+    if row.role == "steered":
+        vector = found.vector(row.vector)
+        kind = vector.kind.replace("_", " ").replace("/", ", ")
+        made = f"{kind}, block {vector.layer}, {abs(row.coefficient or 0):.3g} typical norms"
+    else:
+        made = "plain prompt" if row.role == "prompt" else "unsteered"
+    score = float(found.answers.trait[arm, question])
+    remarks = (("trait", f"{score:.0f}"),) if math.isfinite(score) else ()
+    return Sample(made, found.answers.text[arm][question], remarks, flagged=not coherent)
