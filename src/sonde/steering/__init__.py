@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from sonde.steering.candidates import Arm, Candidate, How
     from sonde.steering.cliffs import Cliff
     from sonde.steering.controls import random_control
+    from sonde.steering.evaluation import TableRow, evaluation_table
+    from sonde.steering.judging_by_probe import probe_judge
+    from sonde.steering.monitoring import Transcript, monitor, transcripts
+    from sonde.steering.projections import Projections
     from sonde.steering.responding import Responses, ResponseSettings, responses
     from sonde.steering.results import Best, SteeringResults
     from sonde.steering.room import FrameRoom, check_room, scan_frames
@@ -35,6 +39,7 @@ __all__ = [
     "JudgedCoherence",
     "Judges",
     "PerplexityCap",
+    "Projections",
     "ResponseSettings",
     "Responses",
     "ScreenSettings",
@@ -42,16 +47,22 @@ __all__ = [
     "Session",
     "SteeringResults",
     "SteeringTask",
+    "TableRow",
+    "Transcript",
     "check_coefficient",
     "check_room",
+    "evaluation_table",
     "in_units",
     "largest_coefficient",
+    "monitor",
     "open_session",
+    "probe_judge",
     "random_control",
     "responses",
     "scan_frames",
     "screen",
     "search",
+    "transcripts",
 ]
 
 # Torch takes seconds to import, so a name is imported when it is first used. No module here has
@@ -68,6 +79,7 @@ __getattr__, __dir__ = lazily(
         "JudgedCoherence": "settings",
         "Judges": "scoring",
         "PerplexityCap": "settings",
+        "Projections": "projections",
         "ResponseSettings": "responding",
         "Responses": "responding",
         "ScreenSettings": "settings",
@@ -75,15 +87,21 @@ __getattr__, __dir__ = lazily(
         "Session": "answering",
         "SteeringResults": "results",
         "SteeringTask": "task",
+        "TableRow": "evaluation",
+        "Transcript": "monitoring",
         "check_coefficient": "units",
         "check_room": "room",
+        "evaluation_table": "evaluation",
         "in_units": "units",
         "largest_coefficient": "units",
+        "monitor": "monitoring",
         "open_session": "session",
+        "probe_judge": "judging_by_probe",
         "random_control": "controls",
         "responses": "responding",
         "scan_frames": "room",
         "screen": "screening",
         "search": "searching",
+        "transcripts": "monitoring",
     },
 )

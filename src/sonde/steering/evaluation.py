@@ -18,11 +18,11 @@ By: TypeAlias = Literal["kind", "method", "cleaning", "position", "layer"]
 class TableRow:
     """One line of the table.
 
-    ``trait`` is 0 to 100 and ``change`` what it is above the unsteered score, in pairs by question;
-    None for the unsteered model itself. ``arm`` is what to use from now on, chosen by all
-    questions. What is measured of a method at its best is measured on questions that had no part in
-    its choice. ``coherence`` is None where nobody judged it. ``n_candidates`` are the coefficients
-    and layers that it was chosen from.
+    ``trait`` is 0 to 1, a share of the judge's scale, and ``change`` what it is above the unsteered
+    score, in pairs by question; None for the unsteered model itself. ``arm`` is what to use from
+    now on, chosen by all questions; what is measured of a method at its best is measured on
+    questions that had no part in its choice. ``coherence`` is None where nobody judged it.
+    ``n_candidates`` are the coefficients and layers that it was chosen from.
     """
 
     name: str

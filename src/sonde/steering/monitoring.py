@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sonde.core.edits import Edit, Scope, When
@@ -131,7 +131,7 @@ def _on_tokens(edit: Edit, batch: TokenBatch, n_prompt: Sequence[int]) -> Edit:
     return replace(edit, scope=scope)
 
 
-def _reached(scope: Scope, step: Float[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
+def _reached(scope: Scope, step: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
     """Say which tokens a scope reaches; ``step`` counts from the first generated token, at 0."""
     first, end = scope.steps or (0, None)
     generated = step >= first if end is None else (step >= first) & (step < end)

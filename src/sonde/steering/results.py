@@ -20,6 +20,7 @@ from sonde.steering.cliffs import Cliff
 from sonde.steering.limits import within
 from sonde.steering.perplexity import pooled_perplexity
 from sonde.steering.settings import SearchSettings
+from sonde.steering.shares import share_scores
 from sonde.steering.task import SteeringTask
 
 UNSTEERED_ARM = 0
@@ -30,7 +31,8 @@ class SteeringResults:
     """All arms of a search: the unsteered one first, then the plain prompt, then the curves.
 
     ``judges`` says what decides their opinions, ``model`` what was steered, ``cost`` what the
-    judges asked for. ``warnings`` are sentences for whoever reads the numbers.
+    judges asked for. ``warnings`` are sentences for whoever reads the numbers. Judges score from 0
+    to 100, and so do ``answers``; what is quoted of them is a share of that scale, 0 to 1.
     """
 
     task: SteeringTask
@@ -101,19 +103,19 @@ class SteeringResults:
         return next((n for n, arm in enumerate(self.arms) if arm.role == role), None)
 
     def scores(self, arm: int) -> Scores:
-        """Return an arm's trait scores by question; questions without a score are left out."""
-        return self._scores(self.answers.trait[arm], cross_validated=False)
+        """Return an arm's trait scores by question, as shares of the judge's scale: 0 to 1."""
+        return share_scores(self.answers.trait[arm], self.task.units)
 
     def trait(self, arm: int) -> Interval:
-        """Return an arm's mean trait score, 0 to 100, with its interval over questions."""
+        """Return an arm's mean trait score, 0 to 1, with its interval over questions."""
         return interval_of(self.scores(arm))
 
     def coherence(self, arm: int) -> Interval | None:
-        """Return an arm's mean judged coherence, 0 to 100; None where nobody judged it."""
+        """Return an arm's mean judged coherence, 0 to 1; None where nobody judged it."""
         coherence = self.answers.coherence[arm]
         if np.isnan(coherence).all():
             return None
-        return interval_of(self._scores(coherence, cross_validated=False))
+        return interval_of(share_scores(coherence, self.task.units))
 
     def change(self, arm: int) -> Effect:
         """Return an arm's trait score minus the unsteered one, in pairs by question."""
@@ -169,11 +171,6 @@ class SteeringResults:
 
         return load_results(Path(folder))
 
-    def _scores(self, values: Float[np.ndarray, " question"], *, cross_validated: bool) -> Scores:
-        known = ~np.isnan(values)
-        units = np.array(self.task.units)[known]
-        return Scores("mean", units, values[known], None, cross_validated=cross_validated)
-
     def _ratio(self, arms: Int[np.ndarray, " question"]) -> Interval:
         """Return the perplexity ratio of texts whose arm may differ by question."""
         questions = np.arange(self.n_questions)
@@ -214,12 +211,12 @@ class Best:
 
     @property
     def scores(self) -> Scores:
-        """The trait scores by question, each by the arm that the other folds chose."""
-        return self.results._scores(self.choice.trait, cross_validated=True)
+        """The trait scores by question, 0 to 1, each of the arm that the other folds chose."""
+        return share_scores(self.choice.trait, self.results.task.units, cross_validated=True)
 
     @property
     def trait(self) -> Interval:
-        """The mean trait score, 0 to 100."""
+        """The mean trait score, 0 to 1."""
         return interval_of(self.scores)
 
     @property
@@ -234,7 +231,7 @@ class Best:
         values = self.results.answers.coherence[self.choice.by_question, questions]
         if np.isnan(values).all():
             return None
-        return interval_of(self.results._scores(values, cross_validated=True))
+        return interval_of(share_scores(values, self.results.task.units, cross_validated=True))
 
     @property
     def perplexity_ratio(self) -> Interval:

@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sonde.core.errors import SondeError
+from sonde.judges.judge import HIGHEST
 from sonde.stats.effects import interval_of
 from sonde.stats.headroom import Headroom, headroom
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
-from sonde.stats.scores import Scores
 from sonde.steering.answering import Session
 from sonde.steering.candidates import Arm
 from sonde.steering.journal import Journal
 from sonde.steering.judging import judged
 from sonde.steering.scoring import Judges
+from sonde.steering.shares import share_scores
 
-TRAIT_SCORE = replace(METRICS["mean"], floor=0.0, ceiling=100.0)
+TRAIT_SHARE = replace(METRICS["mean"], floor=0.0, ceiling=1.0)
 
 # Ways to put a question that pull a model's manner in different directions.
 FRAMES = (
@@ -32,7 +33,7 @@ FRAMES = (
 
 @dataclass(frozen=True, slots=True)
 class FrameRoom:
-    """The unsteered trait score of questions in a frame, and whether it leaves room."""
+    """The unsteered trait score, 0 to 1, of questions in a frame; whether it leaves room."""
 
     frame: str
     unsteered: Interval
@@ -43,26 +44,26 @@ def room_of(session: Session, judges: Judges) -> FrameRoom:
     """Return how far the unsteered trait score lies from the end that it is to move towards.
 
     Raises:
-        SondeError: a judge failed, or scored none of the unsteered answers.
+        SondeError: a judge failed, or scored less than half of the unsteered answers.
     """
     found = judged(session, judges, [Arm()], progress=False).trait[0]
-    known = ~np.isnan(found)
-    if not known.any():
+    scored = int((~np.isnan(found)).sum())
+    if scored < len(found) / 2:
         raise SondeError(
-            f"The judge {judges.trait.name} scored none of the {len(found)} unsteered answers.",
+            f"The judge {judges.trait.name} scored {scored} of the {len(found)} unsteered answers.",
             fix="Judge a few by hand with it: its reasons say why.",
         )
-    units = np.array(session.task.units)[known]
-    unsteered = interval_of(Scores("mean", units, found[known], None))
+    unsteered = interval_of(share_scores(found, session.task.units))
     settings = session.settings
-    enough = headroom(unsteered, TRAIT_SCORE, settings.room, rises=settings.towards == "more")
+    needed, rises = settings.room / HIGHEST, settings.towards == "more"
+    enough = headroom(unsteered, TRAIT_SHARE, needed, rises=rises)
     return FrameRoom(session.task.frame, unsteered, enough)
 
 
 def scan_frames(
     session: Session, judges: Judges, frames: Sequence[str] = FRAMES
 ) -> list[FrameRoom]:
-    """Return the room that each way to put the questions leaves, the score nearest 50 first.
+    """Return the room that each way to put the questions leaves, nearest the middle first.
 
     Only unsteered answers are generated. Nothing goes to the session's journal: questions in
     another frame are another task.
@@ -75,7 +76,7 @@ def scan_frames(
         task = replace(session.task, frame=frame)
         trial = Session(session.model, task, session.settings, Journal(None, {}))
         found.append(room_of(trial, judges))
-    return sorted(found, key=lambda one: abs(one.unsteered.value - 50))
+    return sorted(found, key=lambda one: abs(one.unsteered.value - 0.5))
 
 
 def check_room(session: Session, judges: Judges) -> FrameRoom:
@@ -98,7 +99,7 @@ def check_room(session: Session, judges: Judges) -> FrameRoom:
         f"questions, or steer towards {'less' if more == 'higher' else 'more'}."
     )
     if others:
-        said = "; ".join(f"{one.frame!r} ({one.unsteered.value:.0f})" for one in others[:3])
+        said = "; ".join(f"{one.frame!r} ({one.unsteered.value:.2f})" for one in others[:3])
         fix = f"Put the questions in another frame, whose unsteered score leaves room: {said}."
     raise SondeError(
         f"Steering cannot show a {more} score of {session.task.trait}: {own.headroom.why}", fix=fix

@@ -15,8 +15,8 @@ from sonde.core.edits import Gate, When
 from sonde.core.errors import SondeError
 from sonde.steering.answering import Session
 from sonde.steering.answers import Answers
-from sonde.steering.arms import RANDOM, Arm, ArmRow, SteeredBy
-from sonde.steering.candidates import Candidate, How
+from sonde.steering.arms import RANDOM, ArmRow, SteeredBy
+from sonde.steering.candidates import Arm, Candidate, How
 from sonde.steering.cautions import cautions
 from sonde.steering.cliffs import Cliff
 from sonde.steering.controls import random_control

@@ -36,9 +36,9 @@ def test_arms_are_found_by_what_they_are():
 
 def test_what_is_quoted():
     results = searched()
-    assert results.trait(0).value == pytest.approx(20, abs=3)
+    assert results.trait(0).value == pytest.approx(0.2, abs=0.03)
     assert results.change(1).interval.value == pytest.approx(
-        results.answers.trait[1].mean() - results.answers.trait[0].mean()
+        (results.answers.trait[1] - results.answers.trait[0]).mean() / 100
     )
     assert results.coherence(0) is None
     assert results.perplexity(3) == pytest.approx(np.exp(1.1))
@@ -49,12 +49,12 @@ def test_what_is_quoted():
 def test_the_best_is_quoted_from_questions_that_did_not_choose_it():
     best = searched().best()
     assert best.found and best.arm.name == f"{PROBE_2} × 1"
-    assert best.trait.value == pytest.approx(70, abs=4)
+    assert best.trait.value == pytest.approx(0.7, abs=0.04)
     assert best.scores.cross_validated
-    assert best.change.interval.low > 30
+    assert best.change.interval.low > 0.3
     assert best.perplexity_ratio.value == pytest.approx(np.exp(0.2))
     other = searched().best(searched().select(layer=1, method="probe"))
-    assert best.minus(other).interval.low > 10
+    assert best.minus(other).interval.low > 0.1
     alone = searched().best([7])  # beyond the limit
     assert not alone.found and alone.change.interval.value == 0
 

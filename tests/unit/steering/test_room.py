@@ -1,0 +1,46 @@
+"""Room for a trait: a ceiling is refused, and other frames are suggested."""
+
+import pytest
+from tests.unit.steering.tiny_search import judges, planted, session
+
+from sonde.core.errors import SondeError
+from sonde.judges import FunctionJudge
+from sonde.steering import Arm, Judges, search
+from sonde.steering.room import FRAMES, check_room, scan_frames
+
+
+def test_a_trait_that_is_not_there_leaves_room():
+    own = check_room(session(), judges())
+    assert own.headroom.enough and own.unsteered.value < 0.2
+    assert own.frame == "{question}"
+
+
+def test_a_trait_at_the_ceiling_is_refused():
+    always = Judges(FunctionJudge(lambda asked: [100.0] * len(asked), "always", "trait", {}))
+    with pytest.raises(SondeError, match="cannot show a higher score of letter") as error:
+        search(session(), [planted()], always)
+    assert "the ceiling of 1" in error.value.what
+    assert "choose other questions, or steer towards less" in error.value.fix
+
+
+def test_frames_with_room_are_suggested():
+    """A judge that scores what the unsteered model answers 95, and all else 40."""
+    plain = session()
+    usual = {one.text for one in plain.answers([(Arm(), number) for number in range(12)])}
+    judge = FunctionJudge(
+        lambda asked: [95.0 if one.answer in usual else 40.0 for one in asked], "usual", "trait", {}
+    )
+    with pytest.raises(SondeError, match="Put the questions in another frame") as error:
+        check_room(plain, Judges(judge))
+    assert sum(repr(frame) in error.value.fix for frame in FRAMES[1:]) == 3
+    found = scan_frames(plain, Judges(judge))
+    assert [one.frame for one in found][-1] == "{question}"
+    assert [one.headroom.enough for one in found] == [True] * 5 + [False]
+    # The other way there is room, and the frames that suit it are others.
+    assert check_room(session(towards="less"), Judges(judge)).headroom.enough
+
+
+def test_a_judge_that_scores_hardly_anything_is_named():
+    silent = FunctionJudge(lambda asked: [float("nan")] * len(asked), "silent", "trait", {})
+    with pytest.raises(SondeError, match=r"silent scored \d of the 12 unsteered answers"):
+        check_room(session(), Judges(silent))
