@@ -104,6 +104,20 @@ class AttentionReader:
         value = torch.einsum("rd,ohd->roh", x.to(torch.float64), self.value.to(x.device))
         return (self.attention(x)[:, None] * value).sum(dim=2)
 
+    def shares(self, x: Float[Tensor, "row d_model"]) -> Float[Tensor, "row output"]:
+        """Return each token's share of the example's score, which is their sum and ``offset``.
+
+        ``sum_h attention_h value_h . (x - mean)``: a token that is not attended to, or is like the
+        mean of the training rows, has none.
+        """
+        middle = torch.einsum("ohd,d->oh", self.value, self.mean).to(x.device)
+        return self.tokens(x) - torch.einsum("rh,oh->ro", self.attention(x), middle)
+
+    @property
+    def offset(self) -> Float[Tensor, " output"]:
+        """What the score of an example is whose tokens are all the mean of the training rows."""
+        return self.bias + torch.einsum("ohd,d->o", self.value, self.mean)
+
     def __call__(self, x: Float[Tensor, "row d_model"]) -> Float[Tensor, "row output"]:
         """Read the tokens of one example; its score stands at each of them."""
         said = self.tokens(x).sum(dim=0) + self.bias.to(x.device)

@@ -12,6 +12,7 @@ from torch import Tensor
 from sonde.activations.activations import Activations
 from sonde.activations.extraction import extract
 from sonde.core.errors import SondeError
+from sonde.core.positions import parse_position
 from sonde.data.examples import Example, as_examples
 from sonde.models.model import Model
 from sonde.models.render import RenderSettings
@@ -26,7 +27,8 @@ class TokenScore:
     """A token of a text as the model was shown it, and what the probe says there.
 
     ``start`` and ``end`` are its characters in the rendered text, template included. ``score`` is
-    what ``Probe.score`` returns of one row: a number, or one a class or target.
+    what ``Probe.score`` returns of one row: a number, or one a class or target; of an attention
+    probe the token's share of the logit, or number, that is said of the text.
     """
 
     token: str
@@ -63,15 +65,25 @@ def score_tokens(
 ) -> tuple[TokenScore, ...]:
     """Score every token of one text, whatever the probe's position.
 
-    A probe that reads an example's tokens together says of each what it would if it were alone.
+    A multi-token probe, which pools the scores of tokens, has one for each. An attention probe
+    weighs them against each other: a token's score is then its share of what is said of the text,
+    0 outside the probe's position; all shares and ``probe.reader.offset`` add up to that.
 
     Raises:
-        SondeError: the model is another, or the text is empty or too long.
+        SondeError: the model is another, the text is empty or too long, or an attention probe's
+            position is not in it.
     """
+    from sonde.probes.token_shares import has_shares, token_shares
+
     (example,) = _examples(text)
     acts = _extracted(probe, model, (example,), EVERY_TOKEN, allow_other_model)
     rendered = model.render(example, RenderSettings(template=_template(probe)))
-    said = probe.score(acts.tensor(probe.hook), torch.arange(len(acts)))
+    if has_shares(probe):
+        parse_position(probe.position).tokens(rendered.spans)  # refuses a text without it
+        shares = torch.from_numpy(token_shares(probe, acts, {example.id: rendered}))
+        said = shares[:, 0] if shares.shape[1] == 1 else shares
+    else:
+        said = probe.score(acts.tensor(probe.hook), torch.arange(len(acts)))
     return tuple(
         TokenScore(rendered.text[start:end], start, end, tuple(one) if said.ndim > 1 else one)
         for (start, end), one in zip(

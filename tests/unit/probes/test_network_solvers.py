@@ -216,6 +216,11 @@ def test_reading_by_hand():
     query = torch.tensor([[0.0, -np.log(5) / 5]], dtype=torch.float64)
     attention = AttentionReader(query, each[None], half, none, one)
     assert float(attention(x)[0, 0]) == pytest.approx((1 + 3 + 2 / 5) / 2.2 + 0.5)
+    # With a mean of (1, 0): (1 - 1) / 2.2, (3 - 1) / 2.2 and (2 - 1) / 5 / 2.2 of 1 + 0.5.
+    shared = AttentionReader(query, each[None], half, one - torch.tensor([0.0, 1]), one)
+    assert shared.shares(x)[:, 0].tolist() == pytest.approx([0, 2 / 2.2, 0.2 / 2.2])
+    assert float(shared.offset) == 1.5
+    assert float(shared.shares(x).sum() + shared.offset) == pytest.approx(float(shared(x)[0, 0]))
     mlp = MlpReader(torch.eye(2).double(), none - 2, each + 1, half, none, one)
     assert mlp(x)[:, 0].tolist() == pytest.approx([0.5, 2.5, 3.5])
 

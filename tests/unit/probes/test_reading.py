@@ -1,5 +1,7 @@
 """Texts are read as their activations would be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from sonde import probes
 from sonde.activations.extraction import extract
 from sonde.activations.subset import Subset
 from sonde.core.errors import SondeError
+from sonde.core.positions import parse_position
 from sonde.data.examples import Example
 from sonde.models.model import wrap
 from sonde.models.tiny import tiny_hf
@@ -88,6 +91,28 @@ def test_a_probe_that_pools_reads_a_text_as_one(model, acts):
     (said,) = probe.read(model, TEXTS[2])
     tokens = probe.tokens(model, TEXTS[2])
     assert float(said) == pytest.approx(max(one.score for one in tokens), abs=1e-4)
+
+
+@pytest.mark.parametrize("position", ["all.each", "user.each"])
+def test_an_attention_probes_tokens_have_shares_of_what_it_says(model, position):
+    here = extract(model, examples(), positions=position, layers=1, progress=False)
+    probe = probes.attention(here, examples(), penalties=(1.0,), epochs=25, **ALONE).best
+    (said,) = probe.read(model, [TEXTS[3]])
+    tokens = probe.tokens(model, TEXTS[3])
+    whole = sum(one.score for one in tokens) + float(probe.reader.offset)
+    assert 1 / (1 + np.exp(-whole)) == pytest.approx(float(said), abs=1e-4)
+    own = set(parse_position(position).tokens(model.render(Example("3", TEXTS[3])).spans))
+    assert all((one.score != 0) == (at in own) for at, one in enumerate(tokens))
+
+
+def test_shares_need_the_probes_position(model):
+    spoken = [replace(one, response=f"yes {one.id}") for one in examples()]
+    here = extract(model, spoken, positions="response.each", layers=1, progress=False)
+    probe = probes.attention(here, spoken, penalties=(1.0,), epochs=3, **ALONE).best
+    said = {one.token for one in probe.tokens(model, spoken[0]) if one.score != 0}
+    assert said == set("yes 0")
+    with pytest.raises(SondeError, match="response"):
+        probe.tokens(model, TEXTS[0])
 
 
 def test_what_cannot_be_read_is_named(linear, model, acts):

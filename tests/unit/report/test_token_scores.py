@@ -13,6 +13,7 @@ from sonde.core.hooks import HookPoint, Site
 from sonde.core.positions import TokenSpans
 from sonde.data.examples import Example
 from sonde.models.render import Rendered
+from sonde.probes.attention_solver import AttentionReader
 from sonde.probes.probe import Probe
 from sonde.probes.reader import Linear
 from sonde.report import TokenText, TokenTruth, TokenView, token_view_of
@@ -100,6 +101,23 @@ def test_a_reader_that_pools_shows_each_token_alone():
     assert found.texts[0].scores[0] == pytest.approx(tuple(wanted.tolist()))
     assert "alone" in found.note
     assert len(set(found.texts[0].scores[0])) == TOKENS
+
+
+def test_an_attention_probes_tokens_show_their_shares():
+    """A text's shares and the offset are what is said of it; colours part at 0."""
+    draw = torch.Generator().manual_seed(0)
+    query, value = (torch.randn(*shape, 3, generator=draw).double() for shape in ((2,), (1, 2)))
+    reader = AttentionReader(query, value, torch.tensor([0.3]).double(), torch.ones(3).double(),
+                             torch.ones(3).double())  # fmt: skip
+    found = view(probe("logistic", reader, ("cat", "dog")))
+    for number, text in enumerate(found.texts):
+        x = X[number * TOKENS : (number + 1) * TOKENS]
+        whole = sum(text.scores[0]) + float(reader.offset)
+        assert whole == pytest.approx(float(reader(x)[0, 0]), abs=1e-6)
+        assert not any(it is not None for it in text.truth)
+    assert (found.threshold, found.low) == (0.0, -found.high)
+    assert found.score == "share of the log-odds of dog"
+    assert "share of what is said of the text" in found.note
 
 
 def test_one_output_of_several_is_shown_by_name():
