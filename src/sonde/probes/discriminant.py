@@ -68,9 +68,9 @@ class Discriminant:
         if self.shrinkage != "ledoit_wolf":
             return discriminant(fit, torch.full_like(fit.centre, self.shrinkage), self.priors)
         problem = self.side.problem
-        train = problem.outside(left_out)
+        train = problem.outside(left_out).nonzero()[:, 0]
         y = columns(problem)[train][:, : len(fit.centre)]
-        x = problem.x[layer][train].double()
+        x = problem.x[layer].index_select(0, train).double()
         classes = TwoClasses.of_fit(fit)
         found = ledoit_wolf(RowSums.of(x, y, fit, classes), fit, classes)
         return discriminant(fit, found, self.priors)

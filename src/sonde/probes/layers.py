@@ -28,6 +28,7 @@ def layer_results(
     """Make the result of every place; the places of one position are resampled alike."""
     swept, baselines = found
     beside = {name: one.score for name, one in baselines.items()}
+    data = targets.fingerprint  # of all labels: taken once
     results: list[LayerResult] = []
     for position in dict.fromkeys(one.place.position for one in swept):
         here = [one for one in swept if one.place.position == position]
@@ -39,7 +40,8 @@ def layer_results(
         for number, one in enumerate(here):
             metrics = {name: values[number] for name, values in by_metric.items()}
             evidence = {name: control.score for name, control in controls[number].items()}
-            probe = _probe(acts, targets, settings, one, {**metrics, **evidence, **beside})
+            scores = {**metrics, **evidence, **beside}
+            probe = _probe(acts, targets, settings, one, scores, data)
             results.append(
                 LayerResult(
                     hook=one.place.hook,
@@ -86,6 +88,7 @@ def _probe(
     settings: AnyProbeSettings,
     one: Swept,
     evidence: dict[str, Interval],
+    data: str,
 ) -> Probe:
     return Probe(
         kind=settings.kind,
@@ -97,7 +100,7 @@ def _probe(
         penalty=settings.penalties[one.final],
         origin=acts.origin,
         metrics=evidence,
-        training_data=targets.fingerprint,
+        training_data=data,
         n_rows=len(np.unique(one.rows)) if one.other is None else len(targets.index),
     )
 

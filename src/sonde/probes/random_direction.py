@@ -3,15 +3,16 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sonde.probes.fold_moments import Spread
 from sonde.probes.problem import Problem
 from sonde.probes.settings import Says
-from sonde.probes.solver import moments
 
 
 def draw_directions(name: str, seed: int, d_model: int, number: int) -> Float[Tensor, "d_model k"]:
@@ -21,7 +22,7 @@ def draw_directions(name: str, seed: int, d_model: int, number: int) -> Float[Te
     return torch.from_numpy(drawn / np.linalg.norm(drawn, axis=0))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RandomDirections:
     """Standardised activations read along fixed unit vectors u, each a repetition of its own.
 
@@ -37,12 +38,17 @@ class RandomDirections:
     says: Says
     n_classes: int = 0
 
+    @cached_property
+    def spread(self) -> tuple[Spread, ...]:
+        """The spread of each fold, taken once for each layer."""
+        return tuple(Spread.of_rows(x.double(), self.problem.folds) for x in self.problem.x)
+
     def held_out(
         self, left_out: Sequence[int], penalties: Sequence[float]
     ) -> Float[Tensor, "layer penalty held k output"]:
         """Fit without the folds ``left_out`` and predict their rows; there is no penalty."""
         train = self.problem.outside(left_out)
-        mean, scale = moments(self.problem.x[:, train])
+        mean, scale = self._standards(left_out)
         unit = self.directions / scale[..., None]
         p = self.problem.x @ unit - torch.einsum("ld,ldk->lk", mean, unit)[:, None]
         y = self.problem.y[train, 0]
@@ -53,6 +59,14 @@ class RandomDirections:
         else:
             said = _sign(p[:, train], y[:, 0], p[:, ~train])
         return said[:, None].expand(-1, len(penalties), -1, -1, -1)
+
+    def _standards(
+        self, left_out: Sequence[int]
+    ) -> tuple[Float[Tensor, "layer d_model"], Float[Tensor, "layer d_model"]]:
+        """Return mean and scale of each layer's rows outside some folds."""
+        kept = [fold for fold in range(self.problem.n_folds) if fold not in left_out]
+        found = [spread.over(kept) for spread in self.spread]
+        return torch.stack([it.mean for it in found]), torch.stack([it.scale for it in found])
 
 
 def _line(

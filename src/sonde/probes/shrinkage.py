@@ -40,11 +40,11 @@ class RowSums:
         classes: TwoClasses,
     ) -> "RowSums":
         """Sum over raw rows, which ``fit`` standardises."""
-        z = (x - fit.mean) / fit.scale
+        z = (x - fit.mean).div_(fit.scale)
         along = z @ classes.difference.T
         own = y - classes.share  # the mean of a row's class is own * difference
         length = classes.difference.square().sum(dim=1)
-        squares = z.square().sum(dim=1)[:, None] - 2 * own * along + own.square() * length
+        squares = z.square_().sum(dim=1)[:, None] - 2 * own * along + own.square() * length
         return cls(squares.square().sum(dim=0), along.square().sum(dim=0))
 
     def __add__(self, other: "RowSums") -> "RowSums":
