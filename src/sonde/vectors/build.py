@@ -15,6 +15,7 @@ from sonde.core.hooks import HookPoint
 from sonde.models.model import Model
 from sonde.probes.at_once import ROWS
 from sonde.probes.targets import Labels
+from sonde.probes.threads import each
 from sonde.stats.bootstrap import Bootstrap
 from sonde.vectors.checks import check_window
 from sonde.vectors.cleaning import Cleaning, cleaned
@@ -27,6 +28,7 @@ from sonde.vectors.vector_set import HeldOut, VectorSet
 from sonde.vectors.work import Work, work_of
 
 Placed: TypeAlias = tuple[Vector, np.ndarray]  # a vector, and what it said of held-out rows
+LAYERS = 3  # of one piece of work, whose rows stay near the processor
 SAME = 1 - 1e-6  # cosine from which a vector that was cleaned before is one cleaned after
 
 
@@ -79,7 +81,11 @@ def _linear(work: Work) -> VectorSet:
         placed = [
             one
             for hooks in _by_width(work.acts, len(at))
-            for one in _at_place(work, _rows(work, hooks, position), methods)
+            for few in each(
+                lambda some: _at_place(work, some, methods),
+                _rows(work, hooks, position).split(LAYERS),
+            )
+            for one in few
         ]
         order = {name: number for number, name in enumerate(methods)}
         names = {one.name: number for number, one in enumerate(work.cleanings)}

@@ -4,8 +4,10 @@ Responses are fewer than coordinates as a rule, and a direction then lies in the
 it is found as weights of rows, from their products.
 """
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Bool, Float, Float32, Float64
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from sonde.vectors.rows import Rows
@@ -16,20 +18,31 @@ CHECK = 4  # steps between two looks at the residual
 RESIDUAL = 1e-8  # of the largest eigenvalue
 
 
-def standardised(
-    rows: Rows, train: Bool[Tensor, " row"]
-) -> tuple[Float32[Tensor, "layer train d_model"], Float64[Tensor, "layer d_model"]]:
-    """Return the training rows less their mean, each coordinate over its standard deviation.
+@dataclass(frozen=True, slots=True, eq=False)
+class Standardised:
+    """Training rows of a fit, standardised, with their products.
 
-    As scikit-learn's StandardScaler has it; the scale of a constant coordinate is 1. The scale is
-    returned beside: a weight of the standardised coordinates over it is one of the raw ones.
+    z are the rows less their mean, each coordinate over its standard deviation as scikit-learn's
+    StandardScaler has it; the scale of a constant coordinate is 1. A weight of the standardised
+    coordinates over the scale is one of the raw ones.
     """
-    x = rows.x.index_select(1, train.nonzero()[:, 0])
-    x = x - x.mean(dim=1, keepdim=True)
-    scale = x.double().square().mean(dim=1).sqrt()
-    varies = scale > 1e-5 * _largest(rows)
-    scale = torch.where(varies, scale, 1.0)
-    return x / scale.float()[:, None] * varies.float()[:, None], scale
+
+    z: Float32[Tensor, "layer train d_model"]
+    scale: Float64[Tensor, "layer d_model"]
+    kernel: Float64[Tensor, "layer train train"]
+
+
+def standardised(rows: Rows, fit: int) -> Standardised:
+    """Standardise the training rows of a fit; what two methods need is formed once."""
+    if fit not in rows.memory:
+        x = rows.x.index_select(1, rows.train[fit].nonzero()[:, 0])
+        x = x - x.mean(dim=1, keepdim=True)
+        scale = x.square().mean(dim=1).double().sqrt()
+        varies = scale > 1e-5 * _largest(rows)
+        scale = torch.where(varies, scale, 1.0)
+        z = x.mul_((varies / scale).float()[:, None])
+        rows.memory[fit] = Standardised(z, scale, kernel(z))
+    return rows.memory[fit]
 
 
 def _largest(rows: Rows) -> Float64[Tensor, "layer d_model"]:

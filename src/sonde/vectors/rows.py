@@ -1,6 +1,7 @@
 """The labelled rows of one position at several layers, and the fits that are made of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ class Rows:
     pairs: Int[Tensor, "pair two"]
     hooks: tuple[HookPoint, ...]
     position: str
+    memory: dict[int, Any] = field(default_factory=dict)  # what was formed of a fit's rows
 
     @classmethod
     def of(
@@ -55,11 +57,18 @@ class Rows:
         negative = self.train * (1 - self.y)
         return positive / positive.sum(1, keepdim=True) - negative / negative.sum(1, keepdim=True)
 
+    def split(self, size: int) -> "list[Rows]":
+        """Return the rows in parts of so many layers."""
+        return [
+            replace(self, x=self.x[at : at + size], hooks=self.hooks[at : at + size], memory={})
+            for at in range(0, len(self.hooks), size)
+        ]
+
     def without(self, dimensions: tuple[int, ...]) -> "Rows":
         """Return the rows with some coordinates set to zero."""
         x = self.x.clone()
         x[..., list(dimensions)] = 0.0
-        return replace(self, x=x)
+        return replace(self, x=x, memory={})
 
 
 def pairs_of(unit: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ class Work:
     trait: str
     cleanings: tuple[Cleaning, ...]
     notes: tuple[str, ...]
+    training_data: str
 
     def place(self, position: str) -> np.ndarray:
         """Return which targets are of a position."""
@@ -55,7 +56,7 @@ class Work:
             labels=(self.targets.labels[0], self.targets.labels[1]),
             typical_norm=typical_norm_at(self.massive, hook),
             massive=self.massive.indices if self.massive is not None else (),
-            training_data=self.targets.fingerprint,
+            training_data=self.training_data,
             n_rows=len(self.place(position)),
             note=note,
         )
@@ -83,4 +84,5 @@ def work_of(
     fold = grouped_folds(
         targets.unit, settings.folds, classes=targets.values[:, 0], seed=settings.seed
     )
-    return Work(acts, targets, fold, settings, massive, trait, found, (*targets.notes, *notes))
+    said = (*targets.notes, *notes)
+    return Work(acts, targets, fold, settings, massive, trait, found, said, targets.fingerprint)

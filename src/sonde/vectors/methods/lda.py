@@ -1,11 +1,11 @@
 """Linear discriminant analysis with a shrunk covariance."""
 
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
 from sonde.probes.lda_solver import lda_solver
-from sonde.vectors.kernels import combined, kernel, standardised
+from sonde.vectors.kernels import combined, standardised
 from sonde.vectors.methods.by_probe import by_probe
 from sonde.vectors.rows import Rows
 from sonde.vectors.settings import VectorSettings
@@ -23,34 +23,32 @@ def lda(rows: Rows, settings: VectorSettings) -> Float64[Tensor, "fit layer d_mo
     """
     if int(rows.train.sum(dim=1).max()) > rows.x.shape[2]:
         return by_probe(rows, lambda problem: lda_solver(problem, shrinkage=settings.shrinkage))
-    return torch.stack([_one(rows, train, settings) for train in rows.train])
+    return torch.stack([_one(rows, fit, settings) for fit in range(len(rows.train))])
 
 
-def _one(
-    rows: Rows, train: Bool[Tensor, " row"], settings: VectorSettings
-) -> Float64[Tensor, "layer d_model"]:
+def _one(rows: Rows, fit: int, settings: VectorSettings) -> Float64[Tensor, "layer d_model"]:
     """Solve in the span of the rows: the weight is z' dual.
 
     With P taking each row's class mean off and W = P K P the products of such rows,
     (a I + b zw'zw)^-1 z'c = z'(c - b P (a I + b W)^-1 P K c) / a by Woodbury.
     """
-    z, scale = standardised(rows, train)
-    y = rows.y[train]
+    prepared, y = standardised(rows, fit), rows.y[rows.train[fit]]
+    z, k = prepared.z, prepared.kernel
     n, d = z.shape[1:]
-    k = kernel(z)
-    own = y / y.sum() * y[:, None] + (1 - y) / (1 - y).sum() * (1 - y)[:, None]
-    off = torch.eye(n, dtype=torch.float64) - own  # P
-    within = off @ k @ off
+    u = torch.stack([y / y.sum().sqrt(), (1 - y) / (1 - y).sum().sqrt()], dim=1)  # P = I - u u'
+    left = k - u @ (u.T @ k)
+    within = left - (left @ u) @ u.T
     c = y / y.sum() - (1 - y) / (1 - y).sum()
     trace = within.diagonal(dim1=1, dim2=2).sum(dim=1)
     shrinkage = _shrinkage(within, trace, d, settings)
     a = (shrinkage * trace / n / d)[:, None, None]
     b = ((1 - shrinkage) / n)[:, None, None]
     matrix = a * torch.eye(n, dtype=torch.float64) + b * within
-    across = (off @ (k @ c)[..., None]).reshape(len(z), n, 1)
+    across = (left @ c)[..., None]
     solved = torch.cholesky_solve(across, torch.linalg.cholesky(matrix))
-    dual = (c - b[..., 0] * (off @ solved)[..., 0]) / a[..., 0]
-    return combined(dual, z) / scale
+    solved = solved - u @ (u.T @ solved)
+    dual = (c - b[..., 0] * solved[..., 0]) / a[..., 0]
+    return combined(dual, z) / prepared.scale
 
 
 def _shrinkage(

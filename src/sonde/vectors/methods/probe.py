@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sonde.core.errors import SondeError
 from sonde.probes.logistic_solver import logistic_solver
-from sonde.vectors.kernels import combined, kernel, standardised
+from sonde.vectors.kernels import combined, standardised
 from sonde.vectors.methods.by_probe import by_probe
 from sonde.vectors.rows import Rows
 from sonde.vectors.settings import VectorSettings
@@ -14,7 +14,9 @@ from sonde.vectors.settings import VectorSettings
 SAYS = "weights on raw activations of a logistic probe of standardised rows"
 STEPS = 100
 HALVINGS = 30
-TOLERANCE = 1e-12  # half the Newton decrement as a share of the objective; the step is taken
+TOLERANCE = 1e-8  # half the Newton decrement as a share of the objective; the step is still taken
+ROUNDING = 1e-12  # of an objective
+BISECTIONS = 20
 
 
 def probe(rows: Rows, settings: VectorSettings) -> Float64[Tensor, "fit layer d_model"]:
@@ -27,49 +29,45 @@ def probe(rows: Rows, settings: VectorSettings) -> Float64[Tensor, "fit layer d_
     if int(rows.train.sum(dim=1).max()) > rows.x.shape[2]:
         return by_probe(rows, logistic_solver, settings.penalty)
     found: list[Tensor] = []
-    start = torch.zeros(rows.x.shape[:2], dtype=torch.float64)
-    for train in rows.train:
-        z, scale = standardised(rows, train)
-        dual = logistic_dual(kernel(z), rows.y[train], settings.penalty, start[:, train])
-        if bool(train.all()):
-            start = dual  # the other fits end near the one of all rows
-        found.append(combined(dual, z) / scale)
+    for fit, train in enumerate(rows.train):
+        prepared = standardised(rows, fit)
+        dual = logistic_dual(prepared.kernel, rows.y[train], settings.penalty)
+        found.append(combined(dual, prepared.z) / prepared.scale)
     return torch.stack(found)
 
 
 def logistic_dual(
-    k: Float64[Tensor, "layer row row"],
-    y: Float64[Tensor, " row"],
-    penalty: float,
-    start: Float64[Tensor, "layer row"],
+    k: Float64[Tensor, "layer row row"], y: Float64[Tensor, " row"], penalty: float
 ) -> Float64[Tensor, "layer row"]:
     """Return alpha where w = z'alpha minimises sum log-loss(K alpha + b) + penalty/2 alpha'K alpha.
 
     Newton's method; each step's equations have the matrix penalty I + W^1/2 K W^1/2 of the
     curvatures W, which is well conditioned however sure the fit is (Rasmussen and Williams 2006,
-    section 3.4). A step is halved until the objective falls.
+    section 3.4). They are solved in float32, which costs digits of a step but not of the optimum.
+    A step is halved until the objective falls.
 
     Raises:
         SondeError: it does not converge.
     """
-    alpha = start - start.mean(dim=1, keepdim=True)
-    b = torch.zeros(len(k), 1, dtype=torch.float64)
-    f = (k @ alpha[..., None])[..., 0]
+    alpha = along_labels(k, y, penalty)
+    low = k.float()
+    b = torch.zeros_like(alpha[:, :1])
+    f = _times(k, alpha)
     now = _objective(f + b, f, alpha, y, penalty)
     going = torch.arange(len(k))
     for _ in range(STEPS):
-        step, move, gap = _newton(k[going], y, penalty, (alpha[going], b[going], f[going]))
-        whole, turn = step, move
-        length = torch.ones(len(going), 1, dtype=torch.float64)
+        part, rough = (one if len(going) == len(k) else one[going] for one in (k, low))
+        step, move, gap = _newton((part, rough), y, penalty, (alpha[going], b[going], f[going]))
+        length = torch.ones_like(move)
         for _ in range(HALVINGS):
-            trial = (alpha[going] + length * whole, b[going] + length * turn)
-            along = (k[going] @ trial[0][..., None])[..., 0]
-            after = _objective(along + trial[1], along, trial[0], y, penalty)
-            worse = after > now[going] + 1e-12 * now[going].abs()
+            trial = alpha[going] + length * step
+            shifted, along = b[going] + length * move, _times(part, trial)
+            after = _objective(along + shifted, along, trial, y, penalty)
+            worse = after > now[going] * (1 + ROUNDING)
             if not bool(worse.any()):
                 break
             length = torch.where(worse[:, None], length / 2, length)
-        alpha[going], b[going], f[going], now[going] = *trial, along, after
+        alpha[going], b[going], f[going], now[going] = trial, shifted, along, after
         going = going[gap > TOLERANCE * after]
         if not len(going):
             return alpha
@@ -78,26 +76,32 @@ def logistic_dual(
     )
 
 
+def _times(k: Tensor, weights: Tensor) -> Tensor:
+    return (k @ weights[..., None])[..., 0]
+
+
 def _newton(
-    k: Tensor, y: Tensor, penalty: float, at: tuple[Tensor, Tensor, Tensor]
+    k: tuple[Tensor, Tensor], y: Tensor, penalty: float, at: tuple[Tensor, Tensor, Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return Newton's steps of alpha and b, and half the decrement."""
+    """Return Newton's steps of alpha and b, and half the decrement; ``k`` is also in float32."""
     alpha, b, f = at
+    exact, low = k
     chance = torch.sigmoid(f + b)
     curvature = (chance * (1 - chance)).clamp(min=1e-12)
-    root = curvature.sqrt()
-    eye = torch.eye(k.shape[1], dtype=k.dtype)
-    factor = torch.linalg.cholesky(penalty * eye + root[:, :, None] * k * root[:, None, :])
-    # r = W f + (y - p), of which b takes its share: alpha_new = A r - b_new A W 1.
-    right = torch.stack([curvature * (f + b) + y - chance, curvature], dim=-1)
-    inner = torch.cholesky_solve(root[..., None] * (k @ right), factor)
+    root = curvature.sqrt().float()
+    matrix = root[:, :, None] * low * root[:, None, :]
+    matrix.diagonal(dim1=1, dim2=2).add_(penalty)
+    factor = torch.linalg.cholesky(matrix)
+    # The step of alpha is A r - move A W 1, A = (I - W^1/2 B^-1 W^1/2 K) / penalty, of the residual
+    # r = y - p - penalty alpha; that of b keeps the sum of alpha at 0.
+    residual = y - chance - penalty * alpha
+    right = torch.stack([residual, curvature], dim=-1)
+    inner = torch.cholesky_solve(root[..., None] * (low @ right.float()), factor)
     solved = (right - root[..., None] * inner) / penalty
-    shift = solved[..., 0].sum(1, keepdim=True) / solved[..., 1].sum(1, keepdim=True)
-    step = solved[..., 0] - shift * solved[..., 1] - alpha
-    move = shift - b
-    slope = ((k @ (penalty * alpha + chance - y)[..., None])[..., 0] * step).sum(1)
-    slope = slope + (chance - y).sum(1) * move[:, 0]
-    return step, move, slope.abs() / 2
+    move = (alpha.sum(1) + solved[..., 0].sum(1)) / solved[..., 1].sum(1)
+    step = solved[..., 0] - move[:, None] * solved[..., 1]
+    slope = (_times(exact, residual) * step).sum(1) + (y - chance).sum(1) * move
+    return step, move[:, None], slope.abs() / 2
 
 
 def _objective(
@@ -105,3 +109,22 @@ def _objective(
 ) -> Float64[Tensor, " layer"]:
     loss = torch.nn.functional.softplus(logit) - y * logit
     return loss.sum(dim=1) + penalty / 2 * (alpha * f).sum(dim=1)
+
+
+def along_labels(
+    k: Float64[Tensor, "layer row row"], y: Float64[Tensor, " row"], penalty: float
+) -> Float64[Tensor, "layer row"]:
+    """Return a start for the dual weights: a (y - mean(y)), a where that is nearly the optimum.
+
+    At the optimum penalty alpha = y - p. Along the labels the logits of a row's own class are near
+    a m, m the mean of what its products add up to, so a solves penalty a = sigmoid(-a m).
+    """
+    centred = y - y.mean()
+    sides = (2 * y - 1) * (k @ centred)
+    m = sides.mean(dim=1).clamp(min=0)
+    low, high = torch.zeros_like(m), torch.full_like(m, 1 / penalty)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        above = penalty * middle > torch.sigmoid(-middle * m)
+        low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+    return low[:, None] * centred
