@@ -31,6 +31,7 @@ def elicit_estimate(
         flops=2 * pairs * sizes.flops(length, sizes.n_layers),
         traffic=float(-(-2 * pairs // per_pass) * sizes.block_bytes * sizes.n_layers),
         memory=sizes.pass_bytes(per_pass * length, 0),
+        tokens=tokens,
         basis=f"{pairs:,} pairs in both orders, {tokens:,} tokens (estimated) through "
         f"{sizes.n_layers} blocks",
     )

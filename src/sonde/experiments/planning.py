@@ -176,6 +176,10 @@ def _stage(name: str, known: _Known) -> StagePlan:
         problems.append(str(error))
     try:  # the cost is worth knowing where the weights are still missing
         estimate = stage.estimate(known.estimator.facts)
+        if unread := _unread_tasks(known):
+            from sonde.experiments.token_estimate import read_again, together
+
+            estimate = together(estimate, read_again(name, unread, known.estimator.facts))
     except SondeError as error:
         # Without a model of its own it can still run: what its inputs lack is said of them.
         problems += [str(error)] if model is not None else []
@@ -184,6 +188,19 @@ def _stage(name: str, known: _Known) -> StagePlan:
     expected = known.estimator.expected(estimate, model, loads=not is_loaded)
     named = tuple(f"{name}: {problem}" for problem in dict.fromkeys(problems))
     return StagePlan(name, kind, does, note, model, estimate, expected, named)
+
+
+def _unread_tasks(known: _Known) -> set[str]:
+    """Return the token tasks that are done, and whose rows no stage of the run has read yet."""
+    stages = known.planned.experiment.stages
+    done = {name for name, one in known.plans.items() if one.does == "done"}
+    read = {
+        reference.stage
+        for name, one in known.plans.items()
+        if one.works
+        for reference in stages[name].inputs()
+    }
+    return {name for name in done - read if stages[name].stays_open}
 
 
 def _done(name: str, kind: str, known: _Known) -> StagePlan | None:

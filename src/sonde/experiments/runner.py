@@ -69,7 +69,7 @@ class _Pass:
             self.turns.options.say(f"[{self.planned.label}]")
         self._run(name for name in self.planned.order if name not in self.shows_claims)
         for name, report in self.reports.items():  # other variants need the memory
-            self.reports[name] = replace(report, finished=replace(report.finished, held=None))
+            self.reports[name] = replace(report, finished=report.finished.released())
         record_statuses(self.recorder, self.finished, self.turns.options.say)
 
     def last(self) -> None:

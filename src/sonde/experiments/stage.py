@@ -6,7 +6,7 @@ its context.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -84,10 +84,21 @@ class Finished:
     summary: Mapping[str, Any]
     skipped: str = ""  # why there is no result; empty where there is one
     held: Any = None  # the result itself, where it is in memory
+    opened: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     def open(self) -> Any:
-        """Read the stage's result."""
-        return self.stage.open(self.folder) if self.held is None else self.held
+        """Read the stage's result; what is dear to read is read once."""
+        if self.held is not None:
+            return self.held
+        if not self.stage.stays_open:
+            return self.stage.open(self.folder)
+        if self.name not in self.opened:
+            self.opened[self.name] = self.stage.open(self.folder)
+        return self.opened[self.name]
+
+    def released(self) -> "Finished":
+        """Return it without anything in memory."""
+        return replace(self, held=None, opened={})
 
 
 def _track_nothing(values: Mapping[str, float], step: int | None = None) -> None:
@@ -127,7 +138,7 @@ class Stage(Config):
     model stays loaded beside it. ``reads_texts`` are the experiment's texts that show up in the
     result. A stage that ``shows_claims`` runs once the claims of all variants are judged. The
     summary of one that ``has_table`` holds a ``table`` (title, columns, rows, note) for terminal
-    and report.
+    and report. What one that ``stays_open`` gives is opened once in a run, for all that read it.
     """
 
     when: str | None = Field(
@@ -144,6 +155,7 @@ class Stage(Config):
     reads_texts: ClassVar[tuple[str, ...]] = ()
     shows_claims: ClassVar[bool] = False
     has_table: ClassVar[bool] = False
+    stays_open: ClassVar[bool] = False
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the stages that this one reads."""

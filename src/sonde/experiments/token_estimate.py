@@ -1,7 +1,11 @@
 """What a token task will cost: one pass over its chunks, and the rows held in memory."""
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from sonde.activations.token_task_settings import TokenTaskSettings
 from sonde.data.text_folders import TextFolder
+from sonde.experiments.estimating import LOADED_A_SECOND
 from sonde.experiments.facts import BATCH_TOKENS, Facts, reach
 from sonde.experiments.identity import with_path
 from sonde.experiments.sizes import BYTES, CHARACTERS_A_TOKEN, sizes_of, tokenizer_at_hand
@@ -33,8 +37,50 @@ def token_estimate(
         flops=tokens / settings.context * sizes.flops(settings.context, depth),
         traffic=float(n_batches * sizes.block_bytes * depth),
         memory=sizes.pass_bytes(min(tokens, BATCH_TOKENS), n_hooks) + held,
+        tokens=tokens,
         basis=f"{tokens:,} tokens {basis} through {depth} blocks; {rows:,} rows at {n_hooks} hook "
         "points, held in memory",
+    )
+
+
+def read_again(name: str, unread: Collection[str], facts: Facts) -> Estimate:
+    """Return the passes that a stage causes in token tasks whose result is there already.
+
+    Only which tokens are rows is kept, so the model is loaded and run once more. ``unread`` names
+    the token tasks that are done and that no earlier stage of the run reads.
+
+    Raises:
+        SondeError: as ``token_estimate``.
+    """
+    whole, stages = Estimate(), facts.planned.experiment.stages
+    for task in sorted({one.stage for one in stages[name].inputs()} & set(unread)):
+        stage = stages[task]
+        one, spec = stage.estimate(facts), facts.planned.model_of(task)
+        if one.unknown or spec is None:
+            continue
+        weights = sizes_of(with_path(spec, facts.planned.base), facts.dtype).weights
+        whole = replace(
+            whole,
+            flops=whole.flops + one.flops,
+            traffic=whole.traffic + one.traffic,
+            memory=max(whole.memory, weights + one.memory),
+            seconds=whole.seconds + weights / LOADED_A_SECOND,
+            tokens=whole.tokens + one.tokens,
+            basis=f"{whole.basis}; reads {task} again: {one.basis}",
+        )
+    return whole
+
+
+def together(one: Estimate, other: Estimate) -> Estimate:
+    """Add one estimate to another, of the same stage; memory is needed in turn."""
+    return replace(
+        one,
+        flops=one.flops + other.flops,
+        traffic=one.traffic + other.traffic,
+        memory=max(one.memory, other.memory),
+        seconds=one.seconds + other.seconds,
+        tokens=one.tokens + other.tokens,
+        basis=f"{one.basis}{other.basis}",
     )
 
 

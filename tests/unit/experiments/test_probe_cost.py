@@ -13,6 +13,7 @@ from sonde.experiments.probe_cost import (
 )
 from sonde.probes.settings import (
     SETTINGS,
+    AttentionSettings,
     LdaSettings,
     LogisticSettings,
     MeanDifferenceSettings,
@@ -41,7 +42,13 @@ def test_operations_of_a_split_by_hand():
     newton = 2 * 10 * 6 * 6 + 20 * 6**3 + 60 * 4 * 10 * 6 * 4
     assert fit_flops(10, 6, logistic) == pytest.approx(reading + newton)
     mlp = MlpSettings(penalties=(1, 10), width=8, epochs=3, **SHARED)
-    assert fit_flops(10, 6, mlp) == pytest.approx(reading + 6 * 10 * 6 * 8 * 4 * 3)
+    assert fit_flops(10, 6, mlp) == pytest.approx(reading + 6 * 10 * 6 * 8 * 4 * (3 + 0.75 * 3))
+    # Where more epochs are allowed: 30 until the best, 10 more on three quarters of the rows.
+    mlp = MlpSettings(penalties=(1, 10), width=8, epochs=900, patience=10, **SHARED)
+    assert fit_flops(10, 6, mlp) == pytest.approx(reading + 6 * 10 * 6 * 8 * 4 * (30 + 0.75 * 40))
+    heads = AttentionSettings(penalties=(1, 10), epochs=3, heads=3, **SHARED)
+    thin = 2 * 2 * 3  # queries and values of three heads, at half the speed
+    assert fit_flops(10, 6, heads) == pytest.approx(reading + 6 * 60 * thin * 4 * 5.25)
 
 
 def test_scatters_are_formed_once_and_splits_see_part_of_the_rows():

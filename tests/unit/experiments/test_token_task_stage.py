@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from sonde.activations import token_tasks
 from sonde.activations.token_shown import activations_of
 from sonde.core.errors import SondeError
 from sonde.experiments.facts import Facts
+from sonde.experiments.hardware import named_hardware
+from sonde.experiments.planning import plan
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.token_texts import read_shown, token_task_view
@@ -149,3 +152,32 @@ def test_token_tasks_are_sources_of_transfers_comparisons_and_held_out_documents
     beside = finished["beside"].summary
     assert (beside["design"], len(beside["layers"])) == ("paired", 2)
     assert list(finished["apart"].summary["groups"]) == ["f1.txt", "f2.txt"]
+
+
+def test_a_later_run_reads_the_rows_once_for_all_and_plan_counts_it(experiment, monkeypatch):
+    """Only which tokens they are is kept; two probes of one run share one pass."""
+    ran(experiment)
+    runs: list[int] = []
+    read = token_tasks._run
+
+    def counted(*given):
+        runs.append(1)
+        return read(*given)
+
+    monkeypatch.setattr(token_tasks, "_run", counted)
+    more = (
+        "next.method.folds=5",
+        "stages.also={kind: probe, activations: tokens, method: {kind: mean_difference, folds: 3}}",
+    )
+    hardware = named_hardware("h100")
+    (variant,) = plan(read_specification(experiment, more), experiment.parent / "runs", hardware)
+    planned = {one.name: one for one in variant.stages}
+    (whole,) = read_specification(experiment, more).variants
+    once = whole.experiment.stages["tokens"].estimate(Facts(whole, "float32"))
+    assert planned["tokens"].does == "done"
+    assert planned["next"].estimate.tokens == once.tokens > 0
+    assert planned["next"].estimate.flops == once.flops
+    assert "reads tokens again" in planned["next"].estimate.basis
+    assert planned["also"].estimate.tokens == 0
+    ran(experiment, *more)
+    assert len(runs) == 1

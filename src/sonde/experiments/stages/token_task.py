@@ -41,6 +41,7 @@ class TokenTaskStage(ModelStage, TokenTaskSettings):
     version: ClassVar[int] = 1
     gives: ClassVar[str] = WITH_LABELS
     uses_seed: ClassVar[bool] = True
+    stays_open: ClassVar[bool] = True  # its activations are computed when first asked for
 
     def files(self, base: Path) -> Mapping[str, Path]:
         """Return the folder of texts, unless they are the standard library's."""
