@@ -160,6 +160,9 @@ class ChatServer:
         if status == httpx.codes.OK:
             return
         said = f"HTTP {status}: {shown(read)}"
+        # Some servers say with a 500 that they cannot, which trying again does not mend.
+        if "logprobs" in said.lower():
+            raise no_log_probabilities(self.url, said)
         if status in BUSY:
             raise _AwayError(said, _retry_after(answer.headers.get("retry-after", "")))
         if status in DENIED:
@@ -173,8 +176,6 @@ class ChatServer:
                 f"({self.model!r}; {said}).",
                 fix="Write the URL up to and with /v1, and the model as the server names it.",
             )
-        if "logprobs" in said.lower():
-            raise no_log_probabilities(self.url, said)
         raise RefusedQuestion(said)
 
 

@@ -119,6 +119,7 @@ def test_an_endless_answer_is_cut_off():
         (403, b"not you", SondeError, "denies access"),
         (404, b"no such model", SondeError, "knows no such address or model .*up to and with /v1"),
         (400, b"logprobs is not supported", SondeError, "gives no log-probabilities"),
+        (500, b"logprobs is not supported", SondeError, "gives no log-probabilities"),
         (400, b"maximum context length", RefusedQuestion, "HTTP 400: maximum context length"),
         (302, b"elsewhere", RefusedQuestion, "HTTP 302"),
     ],
