@@ -22,7 +22,7 @@ SCALE = 100.0
 def probe_judge(
     probe: Probe, model: Model, *, aspect: Aspect = "trait", allow_other_model: bool = False
 ) -> FunctionJudge:
-    """Judge answers by 100 times a probe's probability of its positive class.
+    """Judge answers by 100 times a probe's probability of its positive class, ``labels[1]``.
 
     The question and the answer are read by ``model``, unsteered, as far as the probe's layer. An
     answer without the probe's position (shorter than its window) gets no score, with that reason.

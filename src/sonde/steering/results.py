@@ -14,7 +14,7 @@ from sonde.stats.effects import Effect, difference, interval_of
 from sonde.stats.interval import Interval
 from sonde.stats.scores import Scores
 from sonde.steering.answers import Answers
-from sonde.steering.arms import ArmRow, SteeredBy
+from sonde.steering.arms import RANDOM, ArmRow, SteeredBy
 from sonde.steering.choosing import ChosenArm, best_under_limit, question_folds
 from sonde.steering.cliffs import Cliff
 from sonde.steering.limits import within
@@ -140,14 +140,16 @@ class SteeringResults:
         return within(self.answers, self.settings.limit, every)
 
     def best(self, arms: Sequence[int] | None = None) -> "Best":
-        """Return the best of some arms under the limit; by default of all that are steered.
+        """Return the best of some arms under the limit; by default of all but the random vectors'.
 
         Chosen by some questions and scored on the others, so its trait score may be quoted.
 
         Raises:
             SondeError: there are fewer than two questions.
         """
-        candidates = self.select() if arms is None else list(arms)
+        controls = self.select(method=RANDOM)
+        every = [arm for arm in self.select() if arm not in controls]
+        candidates = every if arms is None else list(arms)
         folds = question_folds(self.task.units, self.settings.folds, self.settings.seed)
         settings = self.settings
         return Best(
