@@ -15,13 +15,14 @@ from sonde.probes.control import Control
 from sonde.probes.duplicates import without_duplicates
 from sonde.probes.erased_solver import Concept, ErasedSolver, Fitted
 from sonde.probes.erasure_results import ErasureCheck, Finding, LayerErasure
+from sonde.probes.job import Job
 from sonde.probes.kinds import KINDS
 from sonde.probes.leace import Method, indicators
 from sonde.probes.names import SHUFFLED
 from sonde.probes.scored import mean_interval
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Prepare
-from sonde.probes.sweep import Job, make_folds
+from sonde.probes.sweep import make_folds
 from sonde.probes.swept import NOT_FINITE, FailedLayer, Swept, why_all_failed
 from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for

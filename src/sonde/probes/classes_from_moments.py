@@ -18,6 +18,7 @@ from sonde.data.accounting import JoinReport
 from sonde.probes.closed_forms import ClosedForm, Readers, closed_form_readers
 from sonde.probes.duplicates import without_duplicates
 from sonde.probes.fold_moments import Spread
+from sonde.probes.job import Job
 from sonde.probes.penalty_scores import ordered
 from sonde.probes.probe import Probe
 from sonde.probes.reader import Linear
@@ -33,7 +34,7 @@ from sonde.probes.streamed_moments import (
     parts,
     selected,
 )
-from sonde.probes.sweep import Job, make_folds
+from sonde.probes.sweep import make_folds
 from sonde.probes.swept import CONSTANT, FailedLayer, Place, why_all_failed
 from sonde.probes.targets import Labels, Targets, class_targets
 from sonde.stats.metrics import METRICS

@@ -18,13 +18,15 @@ from sonde.activations.subset import Subset
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.probes.duplicates import without_duplicates
+from sonde.probes.job import Job
 from sonde.probes.kinds import KINDS
+from sonde.probes.known_again import keys_of
 from sonde.probes.lines import Predicted
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Reader, read_rows
 from sonde.probes.scored import Scored
 from sonde.probes.settings import AnyProbeSettings
-from sonde.probes.sweep import Job, make_folds, sweep
+from sonde.probes.sweep import make_folds, sweep
 from sonde.probes.swept import Place, Swept, why_all_failed
 from sonde.probes.targets import Labels, Targets
 from sonde.probes.threads import threads_for
@@ -76,7 +78,7 @@ class Fitted:
                 for fold, one in enumerate(best)
             ]
         whole = max(swept, key=lambda one: _known(one.by_penalty[one.final]))
-        seen = {key: int(fold) for keys, fold in zip(_keys(targets, acts), folds, strict=True)
+        seen = {key: int(fold) for keys, fold in zip(keys_of(targets, acts), folds, strict=True)
                 for key in keys}  # fmt: skip
         return cls(
             settings,
@@ -99,7 +101,7 @@ class Fitted:
         acts = source.acts
         targets = self._targets(acts, source)
         every = len(self.readers) - 1
-        reader_of = np.array([self._fold_of(keys, every) for keys in _keys(targets, acts)])
+        reader_of = np.array([self._fold_of(keys, every) for keys in keys_of(targets, acts)])
         rows = self._rows(targets, reader_of)
         rows = rows[reader_of[rows] != SEEN]
         if not len(rows):
@@ -237,27 +239,6 @@ def _read_at(source: Source, hook: HookPoint | None) -> Activations:
     if hook is None:
         return source.acts
     return Subset(source.acts, np.arange(len(source.acts)), source.acts.skipped, (hook,))
-
-
-def _keys(targets: Targets, acts: Activations) -> list[list[tuple[str, str]]]:
-    """Return what a row may be known again by: its example, its unit, its text.
-
-    Numbers are names only within one data set: row 5 of one file is no row of another. There the
-    text tells; without texts a number counts as the same, unless the data are known to differ.
-    """
-    data, texts = acts.origin.data_fingerprint, targets.texts
-
-    def named(kind: str, name: str, example: str) -> list[tuple[str, str]]:
-        if not name.isdecimal():
-            return [(kind, name)]
-        return [] if example in texts else [(kind, f"{data} {name}")]
-
-    return [
-        named("example", name, name)
-        + named("unit", unit, name)
-        + ([("text", texts[name])] if name in texts else [])
-        for name, unit in zip(targets.example.tolist(), targets.unit.tolist(), strict=True)
-    ]
 
 
 def _listed(labels: Sequence[str]) -> str:

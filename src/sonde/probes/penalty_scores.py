@@ -19,13 +19,14 @@ from sonde.core.base import validated
 from sonde.core.errors import SondeError
 from sonde.data.accounting import JoinReport
 from sonde.probes.duplicates import without_duplicates
+from sonde.probes.job import Job
 from sonde.probes.nested import strongest_best
 from sonde.probes.probe import Probe
 from sonde.probes.problem import Problem
 from sonde.probes.reader import Reader
 from sonde.probes.ridge_solver import ridge_solver
 from sonde.probes.settings import RidgeSettings
-from sonde.probes.sweep import Job, make_folds
+from sonde.probes.sweep import make_folds
 from sonde.probes.swept import NOT_FINITE, FailedLayer, Place, why_all_failed
 from sonde.probes.targets import Labels, Targets, number_targets
 from sonde.probes.threads import threads_for

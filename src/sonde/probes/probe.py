@@ -17,6 +17,7 @@ from sonde.core.words import in_words
 from sonde.data.examples import Example
 from sonde.models.model import Model, ModelInfo
 from sonde.probes.reader import Linear, Reader, read_rows
+from sonde.probes.same_model import check_model, refuse_other_model
 from sonde.probes.settings import Says
 from sonde.stats.interval import Interval
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sonde.probes.reading import TokenScore
 
 Texts: TypeAlias = str | Example | Sequence[str] | Sequence[Example]
-
-_OTHER = "Use the model that the probe was fitted on, or pass allow_other_model=True to try it."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +198,8 @@ class Probe:
                 another width.
         """
         if not allow_other_model:
-            self._same_model(acts.origin.model, acts.origin.revision, acts.origin.model_fingerprint)
+            given = acts.origin
+            refuse_other_model(self.origin, given.model, given.revision, given.model_fingerprint)
         if self.hook not in acts.hooks:
             raise SondeError(
                 f"The probe reads {self.hook}; the activations given are of "
@@ -249,32 +249,7 @@ class Probe:
         Raises:
             SondeError: the model's weights, width or depth are not the probe's.
         """
-        if not allow_other_model:
-            self._same_model(info.name, info.revision, info.fingerprint)
-        if self.d_model != info.d_model and str(self.hook.site) != "head_out":
-            raise SondeError(
-                f"The probe has width {self.d_model}; {info.name} has {info.d_model}.",
-                fix=f"Use the probe with {self.origin.model or 'its own model'}.",
-            )
-        if self.hook.layer >= info.n_layers:
-            raise SondeError(
-                f"The probe reads {self.hook}; {info.name} has {info.n_layers} blocks.",
-                fix=f"Use the probe with {self.origin.model or 'its own model'}.",
-            )
-
-    def _same_model(self, name: str, revision: str | None, fingerprint: str) -> None:
-        """Compare the weights where both are known, else the names."""
-        own = self.origin
-        if own.model_fingerprint and fingerprint:
-            if own.model_fingerprint == fingerprint:
-                return
-        elif (own.model, own.revision) == (name, revision or ""):
-            return
-        raise SondeError(
-            f"The probe was fitted on {_named(own.model, own.revision, own.model_fingerprint)}, "
-            f"not on {_named(name, revision or '', fingerprint)}.",
-            fix=_OTHER,
-        )
+        check_model(self, info, allow_other_model=allow_other_model)
 
     def save(self, path: str | Path) -> Path:
         """Write one safetensors file; see ``docs/reference/probes.md`` for its header."""
@@ -292,14 +267,3 @@ class Probe:
         from sonde.probes.artifact import load_probe
 
         return load_probe(Path(path))
-
-
-def _named(name: str, revision: str, fingerprint: str) -> str:
-    if not name and not fingerprint:
-        return "an unnamed model"
-    parts = [name or "a model"]
-    if revision:
-        parts.append(f"revision {revision}")
-    if fingerprint:
-        parts.append(f"weights {fingerprint[:12]}")
-    return f"{parts[0]} ({', '.join(parts[1:])})" if len(parts) > 1 else parts[0]

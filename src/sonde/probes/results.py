@@ -11,74 +11,15 @@ from sonde.core.hooks import HookPoint
 from sonde.data.accounting import JoinReport
 from sonde.probes.baseline import Baseline
 from sonde.probes.cautions import Caution, cautions
-from sonde.probes.control import Control
-from sonde.probes.names import BAG, BASELINES, CURRENT, SHUFFLED
+from sonde.probes.layer_result import LayerResult, Selection, confusion_of
+from sonde.probes.names import BAG, BASELINES, CURRENT
 from sonde.probes.probe import Probe
-from sonde.probes.scored import Scored
-from sonde.probes.settings import AnyProbeSettings, Says
+from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.swept import FailedLayer
-from sonde.stats.confusion import Confusion, confusion
+from sonde.stats.confusion import Confusion
 from sonde.stats.effects import interval_of
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerResult:
-    """One hook point and position.
-
-    ``score`` is out of fold, its penalty chosen inside the training folds; ``controls`` are the
-    same procedure on the same folds where there is nothing to find, by name. ``metrics`` has every
-    metric of the kind, ``by_penalty`` the cross-validated score of each penalty, ``penalty`` the
-    best of them, with which ``probe`` was fitted on all rows.
-    """
-
-    hook: HookPoint
-    position: str
-    score: Interval
-    controls: Mapping[str, Control]
-    metrics: Mapping[str, Interval]
-    penalty: float
-    by_penalty: tuple[tuple[float, float], ...]
-    probe: Probe
-    scored: Scored
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def control(self) -> Interval | None:
-        """The shuffled-label control's score, or None where there is none."""
-        return self.controls[SHUFFLED].score if SHUFFLED in self.controls else None
-
-    @property
-    def confusion(self) -> Confusion | None:
-        """The rows by true and predicted class; None where numbers were fitted."""
-        return _confusion(self.scored, self.probe.says, self.probe.labels)
-
-    @property
-    def out_of_fold(self) -> np.ndarray:
-        """What fits said that did not see the row, ``[row]``, in the order of ``scored``."""
-        return self.scored.said
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Selection:
-    """The score of choosing: hook point, position and penalty chosen in the training folds.
-
-    ``hooks``, ``positions`` and ``penalties`` have one entry for each outer fold. ``controls`` make
-    the same choice where there is nothing to find.
-    """
-
-    score: Interval
-    controls: Mapping[str, Control]
-    hooks: tuple[HookPoint, ...]
-    positions: tuple[str, ...]
-    penalties: tuple[float, ...]
-    scored: Scored
-
-    @property
-    def control(self) -> Interval | None:
-        """The shuffled-label control's score, or None where there is none."""
-        return self.controls[SHUFFLED].score if SHUFFLED in self.controls else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +88,7 @@ class ProbeResults:
     @property
     def confusion(self) -> Confusion | None:
         """The rows of ``selection`` by true and predicted class; None where numbers were fitted."""
-        return _confusion(self.selection.scored, self.settings.says, self.labels)
+        return confusion_of(self.selection.scored, self.settings.says, self.labels)
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
@@ -251,20 +192,3 @@ class ProbeResults:
         from sonde.probes.results_folder import load_results
 
         return load_results(Path(folder))
-
-
-def _confusion(scored: Scored, says: Says, labels: tuple[str, ...]) -> Confusion | None:
-    """Count rows by class; of two, a prediction above 0 is one of the second class."""
-    if says == "logits":
-        names = np.array(labels)
-        return confusion(names[_whole(scored.truth)], names[_whole(scored.predicted)], labels)
-    if says not in ("logit", "score") or len(labels) != 2:
-        return None
-    names = np.array(labels)
-    return confusion(
-        names[(scored.truth > 0.5).astype(int)], names[(scored.predicted > 0).astype(int)], labels
-    )
-
-
-def _whole(numbers: np.ndarray) -> np.ndarray:
-    return numbers.round().astype(int)

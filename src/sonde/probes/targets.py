@@ -2,25 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sonde.activations.activations import Activations, RowTable
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import fingerprint
-from sonde.data.accounting import NAN, Joined, JoinReport, join
-from sonde.data.comparisons import Comparison
+from sonde.data.accounting import NAN, Joined, JoinReport
 from sonde.data.examples import Example
+from sonde.probes.joined_labels import Given, Labels, are_examples, joined_labels
 
 if TYPE_CHECKING:
     from sonde.probes.comparison_lines import Compared
 
-# Examples, a mapping from example id to label, or one label (or several numbers) for each row.
-Labels: TypeAlias = Sequence[Example] | Mapping[str, Any] | np.ndarray | Sequence[float | str]
-# What is fitted: labels, or comparisons of the examples.
-Given: TypeAlias = Labels | Sequence[Comparison]
+__all__ = [
+    "Given",
+    "Labels",
+    "Targets",
+    "category_targets",
+    "class_targets",
+    "number_targets",
+    "one_label_an_example",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +71,7 @@ def class_targets(acts: Activations, y: Labels, positive: str | None) -> Targets
     Raises:
         SondeError: nothing joins, there are not exactly two classes, or ``positive`` is neither.
     """
-    joined = _joined(acts, y)
+    joined = joined_labels(acts, y)
     names, classes = _classes(joined)
     if len(classes) != 2:
         shown = ", ".join(map(repr, classes[:5])) + (" …" if len(classes) > 5 else "")
@@ -95,7 +99,7 @@ def category_targets(acts: Activations, y: Labels) -> Targets:
     Raises:
         SondeError: nothing joins, or there is one class only.
     """
-    joined = _joined(acts, y)
+    joined = joined_labels(acts, y)
     names, classes = _classes(joined)
     if len(classes) < 2:
         raise SondeError(
@@ -133,7 +137,7 @@ def number_targets(acts: Activations, y: Labels, names: Sequence[str] = ()) -> T
             all of a target are equal, there is not one name for each target, or examples name
             theirs differently.
     """
-    joined = _joined(acts, y)
+    joined = joined_labels(acts, y)
     mapped: tuple[str, ...] = ()
     if joined.labels.dtype.kind in "fiub":
         values = joined.labels.astype(np.float64).reshape(len(joined.labels), -1)
@@ -181,7 +185,7 @@ def _target_names(n_targets: int, names: Sequence[str]) -> tuple[str, ...]:
 
 def _own_names(y: Labels) -> tuple[str, ...]:
     """Return what the labelled examples call their numbers; empty where they have no names."""
-    if not _are_examples(y):
+    if not are_examples(y):
         return ()
     named: dict[tuple[str, ...], str] = {}
     for one in y:
@@ -210,46 +214,6 @@ def _classes(joined: Joined) -> tuple[np.ndarray, list[str]]:
     return names, np.unique(names).tolist()
 
 
-def _joined(acts: Activations, y: Labels) -> Joined:
-    rows = acts.rows
-    if not isinstance(y, Mapping) and not _are_examples(y):
-        return _aligned(rows, np.asarray(y))
-    known = {
-        name: group
-        for name, group in zip(rows.example.tolist(), rows.group.tolist(), strict=True)
-        if group
-    }
-    if not isinstance(y, Mapping):
-        known |= {item.id: item.group for item in y if item.group}
-    skipped = {item.example: item.reason for item in acts.skipped}
-    return join(rows.example, y, skipped=skipped, groups=known)
-
-
-def _are_examples(y: Labels) -> TypeGuard[Sequence[Example]]:
-    return isinstance(y, Sequence) and len(y) > 0 and isinstance(y[0], Example)
-
-
-def _aligned(rows: RowTable, y: np.ndarray) -> Joined:
-    """Join an array that has one label for each row: only NaN is left out."""
-    if y.ndim not in (1, 2) or len(y) != len(rows) or (y.ndim == 2 and y.dtype.kind in "OUS"):
-        raise SondeError(
-            f"The labels have shape {y.shape}; the activations have {len(rows)} rows.",
-            fix="Give one label for each row, or a mapping from example id to label.",
-        )
-    values = y.astype(str) if y.dtype.kind in "OUS" else y.astype(np.float64)
-    # A missing value of a mixed array becomes the text "nan"; a class of texts may have that name.
-    absent = np.isnan(values) if values.dtype.kind == "f" else _missing(y)
-    index = np.flatnonzero(~absent.reshape(len(rows), -1).any(axis=1))
-    names = np.unique(rows.example)
-    lost = np.setdiff1d(names, rows.example[index])
-    reasons = {NAN: tuple(map(str, lost))} if len(lost) else {}
-    report = JoinReport(len(names), len(names), len(names) - len(lost), reasons, dict(reasons))
-    if not len(index):
-        raise SondeError("Every label is NaN.", fix="Give labels.")
-    groups = np.where(rows.group == "", rows.example, rows.group)[index]
-    return Joined(index, values[index], groups, report)
-
-
 def _targets(
     acts: Activations,
     y: Labels,
@@ -274,23 +238,19 @@ def _targets(
         labels=labels,
         report=joined.report,
         notes=(*notes, *mapped),
-        texts={it.id: _text(it) for it in y} if _are_examples(y) else {},
+        texts={it.id: _text(it) for it in y} if are_examples(y) else {},
         token_ids=rows.token_id[index] if _are_of_tokens(y, rows) else None,
     )
 
 
 def _are_of_tokens(y: Labels, rows: RowTable) -> bool:
     """Whether each label is one token's, not its example's: one a row, where each token is one."""
-    by_example = isinstance(y, Mapping) or _are_examples(y)
+    by_example = isinstance(y, Mapping) or are_examples(y)
     return not by_example and bool((rows.position == "all.each").all())
 
 
 def _incomplete(report: JoinReport) -> bool:
     return report.matched < max(report.labels, report.activations)
-
-
-def _missing(y: np.ndarray) -> np.ndarray:
-    return np.array([isinstance(label, float) and isnan(label) for label in y.tolist()])
 
 
 def _class_name(label: str | float) -> str:
