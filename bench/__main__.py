@@ -13,11 +13,13 @@ from pathlib import Path
 
 from bench.bradley_terry import bradley_terry
 from bench.extraction import against_bare, against_peers
+from bench.film_reviews import film_reviews
 from bench.logistic import logistic
 from bench.memory import memory
 from bench.ridge import long as ridge_long
 from bench.ridge import wide as ridge_wide
 from bench.startup import startup
+from bench.steering import steering
 from bench.table import Line, keep, show
 from bench.tokens import tokens
 from bench.trust.run import main as trust
@@ -28,10 +30,12 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "extraction-3000": against_bare,
     "memory": memory,
     "tokens": tokens,
+    "steering": steering,
     "ridge": ridge_wide,
     "ridge-30000": ridge_long,
     "logistic": logistic,
     "bradley-terry": bradley_terry,
+    "film-reviews": film_reviews,
 }
 
 
@@ -49,6 +53,8 @@ def main() -> None:
     for part in given.parts or PARTS:
         print(f"{part} …", flush=True)
         lines = PARTS[part](given.rounds)
+        if not lines:  # what it measures is not here, as the part itself has said
+            continue
         show(part, lines)
         keep(part, f"python -m bench {part} --rounds {given.rounds}", machine(), lines)
 

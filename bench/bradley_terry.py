@@ -78,23 +78,30 @@ def _beside_a_matrix(problem, compared) -> list[Line]:
 
     The whole matrix of 50,000 by 4,608 takes 1.8 GB; a fifth of the items is enough to compare.
     """
+    few = max(20, problem.x.shape[1] // 5)
+    both = (compared.first < few) & (compared.second < few)
+    first, second, won = compared.first[both], compared.second[both], compared.outcome[both]
+    return beside_a_matrix(problem.x[0, :few], first, second, won)
+
+
+def beside_a_matrix(
+    x: torch.Tensor, first: np.ndarray, second: np.ndarray, won: np.ndarray
+) -> list[Line]:
+    """Fit ``x [item, d_model]`` to comparisons and scikit-learn to their differences."""
     from sklearn.linear_model import LogisticRegression
 
     from sonde.probes.bradley_terry_solver import bradley_terry_solver
     from sonde.probes.pair_table import PairTable
     from sonde.probes.problem import Problem
 
-    few, penalty = max(20, problem.x.shape[1] // 5), 1e3
-    both = (compared.first < few) & (compared.second < few)
-    first, second, won = compared.first[both], compared.second[both], compared.outcome[both]
-    x = problem.x[0, :few]
+    penalty = 1e3
     z = ((x - x.mean(dim=0)) / x.std(dim=0, correction=0)).numpy()
     differences = z[first] - z[second]
     began = perf_counter()
     peer = LogisticRegression(C=1 / penalty, fit_intercept=False, tol=1e-8, max_iter=10_000)
     peer.fit(differences, won)
     theirs = perf_counter() - began
-    alone = Problem.plain(x[None], torch.arange(few, dtype=torch.float64))
+    alone = Problem.plain(x[None], torch.arange(len(x), dtype=torch.float64))
     began = perf_counter()
     (reader,) = bradley_terry_solver(PairTable.of(first, second, won))(alone).final(
         torch.tensor([penalty], dtype=torch.float64)
@@ -104,7 +111,7 @@ def _beside_a_matrix(problem, compared) -> list[Line]:
     above = _objective(weight, differences, won, penalty) - _objective(
         peer.coef_[0], differences, won, penalty
     )
-    what = f"{few:,} items, {len(won):,} comparisons, one penalty, exactly"
+    what = f"{len(x):,} items, {len(won):,} comparisons, one penalty, exactly"
     return [
         Line(f"{what}: against scikit-learn on differences", f"{theirs / ours:.1f}×"),
         Line(f"{what}: objective above scikit-learn's", f"{above:.1e}", "at most 0", above <= 1e-9),

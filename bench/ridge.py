@@ -60,7 +60,7 @@ def race(size: Size, rounds: int) -> list[Line]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "layers.npz"
         write_layers(path, size)
-        with _process() as ours, _process() as theirs:
+        with process() as ours, process() as theirs:
             plain: list[Turn] = []
             peer: list[Turn] = []
             for _ in range(rounds):
@@ -72,7 +72,8 @@ def race(size: Size, rounds: int) -> list[Line]:
     return _lines(size, plain, peer, nested)
 
 
-def _process() -> ProcessPoolExecutor:
+def process() -> ProcessPoolExecutor:
+    """Start a contestant's own process."""
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
