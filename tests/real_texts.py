@@ -13,20 +13,25 @@ REVIEWS = "movie_reviews/movieReviewSnippets"
 EDITORIALS = "news_sentences/nytEditorialSnippets"
 
 
-def _rows(path: Path, n: int | None = None) -> list[list[str]]:
-    with path.open(encoding="utf-8") as lines:
-        return [line.rstrip("\n").split("\t") for line in islice(lines, n)]
+def _rows(path: Path) -> list[list[str]]:
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").strip("\n").split("\n")]
+
+
+def _spread(path: Path, n: int) -> list[list[str]]:
+    """Take rows from all of a file, whose first half holds the good reviews."""
+    rows = _rows(path)
+    return rows[:: len(rows) // n][:n]
 
 
 def reviews(folder: Path, n: int) -> list[Example]:
     """Return sentences of film reviews, each with its mean rating from -4 to 4."""
-    rows = _rows(folder / f"{REVIEWS}_GroundTruth.txt", n)
+    rows = _spread(folder / f"{REVIEWS}_GroundTruth.txt", n)
     return [Example(id=name, prompt=text, label=float(mean)) for name, mean, text in rows]
 
 
 def review_ratings(folder: Path, n: int) -> dict[str, list[float]]:
     """Return what each rater said of the same sentences."""
-    rows = _rows(folder / f"{REVIEWS}_anonDataRatings.txt", n)
+    rows = _spread(folder / f"{REVIEWS}_anonDataRatings.txt", n)
     return {name: json.loads(given) for name, _, _, given in rows}
 
 

@@ -62,8 +62,8 @@ def test_ridge_of_ratings_scores_as_a_grid_search_does(told):
 def test_ratings_are_read_better_than_words_and_chance_allow(told):
     acts, examples = told
     found = probes.ridge(acts, examples, **QUICK)
-    assert found.selected.value > 0.05
-    assert found.selection.control.high < found.selected.value
+    assert found.selected.low > 0.1
+    assert found.selection.control.high < 0.1
     assert found.baseline.value < found.selected.value
     assert found.n_rows == N
 
