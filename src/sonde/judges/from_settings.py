@@ -59,7 +59,7 @@ def _local(settings: LocalJudgeSettings, aspect: Aspect, rule: Rule | None) -> J
 
 def _rules(settings: RuleJudgeSettings, aspect: Aspect, rule: Rule | None) -> Judge:
     if aspect == "coherence":
-        return CoherenceRules()
+        return CoherenceRules(settings.coherence)
     chosen = read_rule(settings.rule) if settings.rule else rule
     if chosen is None:
         raise SondeError(

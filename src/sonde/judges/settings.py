@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from sonde.core.base import Config
+from sonde.judges.coherence import CoherenceRuleSettings
 from sonde.judges.prompts import PLACES
 from sonde.models.render import RenderSettings
 from sonde.models.spec import ModelSpec
@@ -75,10 +76,11 @@ class LocalJudgeSettings(_Asking):
 
 
 class RuleJudgeSettings(Config):
-    """Rules: of a trait its ``rule.json`` or the file given, of coherence ``CoherenceRules``."""
+    """Rules: of a trait its ``rule.json`` or the file ``rule``, of coherence the shares here."""
 
     kind: Literal["rules"] = "rules"
     rule: str | None = None
+    coherence: CoherenceRuleSettings = CoherenceRuleSettings()
 
 
 JudgeSettings: TypeAlias = Annotated[

@@ -47,7 +47,9 @@ def test_rules_take_the_traits_own_rule_or_a_file(tmp_path):
     other = judge_of(settings_of(kind="rules", rule=str(path)), "trait", rule=RULE)
     assert isinstance(own, RuleJudge)
     assert (own.score(asked)[0].score, other.score(asked)[0].score) == (100, 0)
-    assert isinstance(judge_of(RuleJudgeSettings(), "coherence"), CoherenceRules)
+    german = judge_of(settings_of(kind="rules", coherence={"common": None}), "coherence")
+    assert isinstance(german, CoherenceRules)
+    assert german.settings.common is None
 
 
 def test_a_trait_without_a_rule_is_named():
