@@ -13,7 +13,15 @@ from sonde.data.scenarios import SIDES, Scenario
 from sonde.data.traits import Trait
 from sonde.judges.judge import Judge
 from sonde.models.render import RenderSettings
-from sonde.steering.vetting import SHORT, LeftOut, Written, counts_of, judge_of_trait, vet
+from sonde.steering.vetting import (
+    SHORT,
+    LeftOut,
+    Written,
+    counts_of,
+    judge_of_trait,
+    threshold_of,
+    vet,
+)
 
 if TYPE_CHECKING:
     from sonde.models.model import Model
@@ -23,11 +31,12 @@ class ResponseSettings(Config):
     """How scenarios are answered, and which answers pass.
 
     Each scenario is answered ``per_scenario`` times. Answers are sampled, as weak models fall into
-    loops at temperature 0; ``seed`` decides them. An answer passes with at least ``longest_window``
-    tokens (the longest position window that vectors are to be fitted on), a share of different word
-    trigrams of ``least_distinct``, and a judge's score of at least ``threshold`` on the positive
-    side or below it on the negative one; None is the threshold of the trait's rule, or 50. Fewer
-    than ``least`` of a side are refused.
+    loops at temperature 0; ``seed`` decides them, and ``token_budget`` bounds the tokens in caches,
+    and so memory. An answer passes with at least ``longest_window`` tokens (the longest position
+    window that vectors are to be fitted on), a share of different word trigrams of
+    ``least_distinct``, and a judge's score of at least ``threshold`` on the positive side or below
+    it on the negative one; None is the threshold of the rule that judges, or 50. Fewer than
+    ``least`` of a side are refused.
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)] = 48
@@ -35,7 +44,7 @@ class ResponseSettings(Config):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     seed: Annotated[int, Field(ge=0)] = 0
     per_scenario: Annotated[int, Field(ge=1)] = 1
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    token_budget: Annotated[int, Field(ge=1)] | None = None
     longest_window: Annotated[int, Field(ge=1)] = 20
     least_distinct: Annotated[float, Field(ge=0, le=1)] = 0.5
     threshold: Annotated[float, Field(ge=0, le=100)] | None = None
@@ -99,8 +108,8 @@ def responses(
             "scenario is the same.",
             fix="Choose a temperature above 0, or per_scenario: 1.",
         )
-    own, middle = judge_of_trait(trait) if judge is None else (judge, 50.0)
-    threshold = middle if settings.threshold is None else settings.threshold
+    own = judge_of_trait(trait) if judge is None else judge
+    threshold = threshold_of(own) if settings.threshold is None else settings.threshold
     written = _written(model, trait, settings)
     vetted = vet(
         written,
@@ -147,13 +156,15 @@ def _generated(
 ) -> list[str]:
     if not scenarios:
         return []
-    from sonde.models.generate import GenerateSettings, generate
+    from sonde.models.grid import GridRow, GridSettings, generate_grid
 
-    chosen = GenerateSettings.model_validate(
-        settings.model_dump(include=set(GenerateSettings.model_fields))
+    chosen = GridSettings.model_validate(
+        settings.model_dump(include=set(GridSettings.model_fields))
     )
     prompts = [model.render(one.example(), settings.render).ids.tolist() for one in scenarios]
-    return [text.strip() for text in generate(model, prompts, chosen).texts]
+    rows = [GridRow(number) for number in range(len(prompts))]
+    texts = {one.row: one.text.strip() for one in generate_grid(model, prompts, rows, chosen)}
+    return [texts[number] for number in range(len(rows))]
 
 
 def _numbered(example: Example, number: int, per_scenario: int) -> Example:

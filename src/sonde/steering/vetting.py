@@ -52,16 +52,20 @@ class Vetted:
     left_out: tuple[LeftOut, ...]
 
 
-def judge_of_trait(trait: Trait) -> tuple[Judge | None, float]:
-    """Return the judge and threshold of a trait's own ``rule.json``; no judge where it has none.
+def judge_of_trait(trait: Trait) -> Judge | None:
+    """Return the judge by a trait's own ``rule.json``; none where it has none.
 
     Raises:
         SondeError: the rule is not valid.
     """
     if trait.rule is None:
-        return None, MIDDLE
-    rule = rule_of(trait.rule, where=f"the rule of the trait {trait.name}")
-    return RuleJudge(rule), rule.threshold
+        return None
+    return RuleJudge(rule_of(trait.rule, where=f"the rule of the trait {trait.name}"))
+
+
+def threshold_of(judge: Judge | None) -> float:
+    """Return the score from which an answer shows the trait: a rule's own, else the middle."""
+    return judge.rule.threshold if isinstance(judge, RuleJudge) else MIDDLE
 
 
 def vet(

@@ -53,6 +53,8 @@ def test_the_model_answers_what_is_not_given(model):
     assert (found.vetted_by, found.threshold) == ("", None)
     assert "judged by nobody" in str(found)
     assert responses(model, trait, SHORT) == found
+    small = SHORT.model_copy(update={"token_budget": 80})  # a row or two at a time
+    assert responses(model, trait, small).examples == found.examples
 
 
 def test_several_answers_of_a_scenario_stay_together(model):
@@ -84,6 +86,8 @@ def test_given_responses_are_vetted_by_the_traits_own_rule(model):
         ("negative-1", 100.0),
     }
     assert (found.vetted_by, found.threshold) == ("rule", 50.0)
+    low = RuleJudge(rule_of({**RULE, "threshold": 20}))
+    assert responses(model, trait, SHORT, low).threshold == 20
     assert str(found) == (
         "cheer, vetted by rule: 1 of 2 positive (1 wrong side left out); "
         "1 of 2 negative (1 wrong side left out)."
