@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     )
     from sonde.probes.classes_from_moments import StreamedProbes, probes_from_stream
     from sonde.probes.control import Control
-    from sonde.probes.elicitation import Elicited, elicit
+    from sonde.probes.elicitation import elicit
+    from sonde.probes.elicited import Elicited
     from sonde.probes.elsewhere import Source
     from sonde.probes.eraser import Eraser, fit_erasers
     from sonde.probes.erasure_results import ErasureCheck
@@ -123,7 +124,7 @@ _LAZY = {
     "Baseline": "baseline",
     "Calibration": "reliability",
     "Control": "control",
-    "Elicited": "elicitation",
+    "Elicited": "elicited",
     "Eraser": "eraser",
     "ErasureCheck": "erasure_results",
     "LayerResult": "results",

@@ -11,7 +11,8 @@ from sonde.models.choices import next_choices
 from sonde.models.forward import forward, pad_batch
 from sonde.models.tiny import tiny_model
 from sonde.probes.elicit_settings import ElicitSettings
-from sonde.probes.elicitation import Elicited, elicit
+from sonde.probes.elicitation import elicit
+from sonde.probes.elicited import Elicited
 from sonde.probes.question_pairs import random_pairs, rounds_of, telling_pairs
 from sonde.probes.utilities import fit_utilities
 

@@ -16,7 +16,8 @@ from sonde.probes.elicit_settings import ElicitSettings
 if TYPE_CHECKING:
     from sonde.data.comparisons import Comparisons
     from sonde.experiments.facts import Facts
-    from sonde.probes.elicitation import Answer, Elicited
+    from sonde.probes.elicitation import Answer
+    from sonde.probes.elicited import Elicited
 
 KEPT = "answers.jsonl"
 
