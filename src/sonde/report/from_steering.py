@@ -11,6 +11,7 @@ from sonde.report.sections.steering_curves import (
     SteeringCurve,
     SteeringCurves,
 )
+from sonde.stats.interval import Interval
 
 if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.steering.results import SteeringResults
@@ -39,9 +40,9 @@ def _section(
     limit = found.settings.limit
     judged = limit.kind == "judged"
     prompt = found.arm("prompt")
-    levels = {"unsteered": found.trait(0)}
+    levels = {"unsteered": _points(found.trait(0))}
     if prompt is not None:
-        levels["plain prompt"] = found.trait(prompt)
+        levels["plain prompt"] = _points(found.trait(prompt))
     return SteeringCurves(
         curves=tuple(curves),
         trait=f"{found.task.trait}, 0 to 100",
@@ -63,12 +64,14 @@ def _curves(found: "SteeringResults", names: Sequence[str]) -> list[SteeringCurv
         points: list[SteeredPoint] = []
         for arm in arms:
             row, coherence = found.arms[arm], found.coherence(arm)
-            held = coherence.value if judged and coherence else found.perplexity_ratio(arm).value
+            held = (
+                100 * coherence.value if judged and coherence else found.perplexity_ratio(arm).value
+            )
             points.append(
                 SteeredPoint(
                     coefficient=abs(row.coefficient or 0.0),
                     raw=abs(row.raw or 0.0),
-                    trait=found.trait(arm),
+                    trait=_points(found.trait(arm)),
                     held=held,
                     coherent=bool(inside[arm]),
                 )
@@ -81,6 +84,12 @@ def _curves(found: "SteeringResults", names: Sequence[str]) -> list[SteeringCurv
         if points:
             curves.append(SteeringCurve(named, tuple(points), best))
     return curves
+
+
+def _points(score: Interval) -> Interval:
+    """Return a share of the judge's scale in points of 100."""
+    ends = (100 * end for end in (score.value, score.low, score.high))
+    return Interval(*ends, n=score.n, level=score.level)
 
 
 def _value(point: SteeredPoint) -> float:

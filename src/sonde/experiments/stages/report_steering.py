@@ -8,6 +8,7 @@ from sonde.experiments.stages.monitor import UNSTEERED
 from sonde.experiments.stages.vectors import best_layers
 from sonde.report import (
     Section,
+    Text,
     cosines_from,
     projections_from,
     samples_from,
@@ -26,7 +27,10 @@ RANDOM = "random"
 def of_vectors(finished: Finished) -> list[Section]:
     """Draw held-out separation by layer, and the cosines at the layer that separates best."""
     found: VectorSet = finished.open()
-    drawn: list[Section] = [*separation_from(found)]
+    drawn: list[Section] = []
+    if "advice" in finished.summary:
+        drawn.append(Text(str(finished.summary["advice"]), title="What to steer with first"))
+    drawn += separation_from(found)
     best = [one for one in best_layers(found) if one.method != RANDOM]
     if best:
         layer = max(best, key=lambda one: one.metrics["cohens_d"].value).layer

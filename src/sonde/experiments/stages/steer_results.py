@@ -9,6 +9,7 @@ from sonde.ledger.units import MEAN, write_scores
 from sonde.steering.limits import in_words
 
 if TYPE_CHECKING:
+    from sonde.stats.interval import Interval
     from sonde.steering.evaluation import TableRow
     from sonde.steering.results import SteeringResults
 
@@ -94,9 +95,9 @@ def _table(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[str, An
                 _named(row),
                 _coefficient(row.arm.coefficient),
                 _coefficient(row.arm.raw),
-                f"{row.trait.value:.1f} [{row.trait.low:.1f}, {row.trait.high:.1f}]",
+                _points(row.trait),
                 _change(row),
-                *([_coefficient(row.coherence and row.coherence.value)] if judged else []),
+                *([_points(row.coherence) if row.coherence else "–"] if judged else []),
                 f"{row.perplexity_ratio.value:.2f}",
             ]
             for row in rows
@@ -120,13 +121,20 @@ def _coefficient(value: float | None) -> str:
 def _change(row: "TableRow") -> str:
     if row.change is None:
         return "–"
-    it = row.change.interval
-    return f"{it.value:+.1f} [{it.low:+.1f}, {it.high:+.1f}]"
+    return _points(row.change.interval, "+")
+
+
+def _points(score: "Interval", sign: str = "") -> str:
+    """Write a share of the judge's scale as points of 100: ``12.5 [8.0, 17.1]``."""
+    ends = [
+        f"{round(100 * end, 1) + 0.0:{sign}.1f}" for end in (score.value, score.low, score.high)
+    ]
+    return f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
 def _note(found: "SteeringResults") -> str:
     return (
-        f"{found.n_questions} questions. Coefficients are in typical norms of their layer; the "
-        f"limit is {in_words(found.settings.limit)}. Coefficient and layer are chosen by some "
+        f"{found.n_questions} questions; scores are points of 100. Coefficients are in typical "
+        f"norms of their layer; the limit is {in_words(found.settings.limit)}. Coefficient and layer are chosen by some "
         "questions and the scores are those of the others; changes are in pairs by question."
     )

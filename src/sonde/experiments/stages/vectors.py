@@ -81,13 +81,15 @@ class VectorsStage(ModelStage, VectorSettings):
 
     def run(self, context: Context) -> Outcome:
         """Make and score the vectors."""
+        from sonde.vectors.advice import advise
         from sonde.vectors.build import vectors_from
 
+        massive = context.open(self.massive) if self.massive else None
         found = vectors_from(
             context.open(self.activations),
             context.open(self.labels),
             self.settings(context.seed),
-            massive=context.open(self.massive) if self.massive else None,
+            massive=massive,
             trait=self.trait,
             model=context.load_model() if GRADIENT in self.methods else None,
         )
@@ -97,7 +99,11 @@ class VectorsStage(ModelStage, VectorSettings):
         plain = [one for one in found if one.cleaning == "none" and _is_scored(found, one)]
         scores = {_series(one): found.scores(one.name, METRIC) for one in plain}
         write_scores(scores, context.folder / UNITS)
-        return Outcome(_summary(found), tuple(_measured(one, found) for one in plain))
+        summary = _summary(found)
+        if scores:
+            summary["advice"] = str(advise(found, massive))
+            context.say(summary["advice"])
+        return Outcome(summary, tuple(_measured(one, found) for one in plain))
 
     def open(self, folder: Path) -> "VectorSet":
         """Return the vectors."""
@@ -182,6 +188,7 @@ def _table(best: "list[Vector]") -> dict[str, Any]:
                 f"{one.massive_share:.2f}",
             ]
             for one in best
+            if one.cleaning == "none"
         ],
         "note": "Scores are of folds that had no part in the vector. The layer with the highest d "
         "is named: the highest of many flatters itself. The massive share is that of the squared "
