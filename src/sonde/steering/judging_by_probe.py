@@ -25,7 +25,7 @@ def probe_judge(
     """Judge answers by 100 times a probe's probability of its positive class, ``labels[1]``.
 
     The question and the answer are read by ``model``, unsteered, as far as the probe's layer. An
-    answer without the probe's position (shorter than its window) gets no score, with that reason.
+    answer that lacks the probe's position, such as ``response[9]``, gets no score.
 
     A probe that was fitted on the same responses as a vector finds what the vector puts in: it says
     that the steering reached the activations, and not that a reader would see the trait.

@@ -11,7 +11,14 @@ from sonde.data.examples import Example
 from sonde.judges import Asked
 from sonde.steering import probe_judge
 
-ALONE = {"resamples": 5, "shuffles": 0, "directions": 0, "baseline": False, "folds": 4}
+ALONE = {
+    "resamples": 5,
+    "shuffles": 0,
+    "directions": 0,
+    "baseline": False,
+    "folds": 4,
+    "penalties": (1.0,),
+}
 LIVELY, FLAT = "eeee", "abcd"
 
 
@@ -28,17 +35,24 @@ def examples():
     ]
 
 
-@pytest.fixture(scope="module")
-def acts(tmp_path_factory):
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SONDE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield extract(
-            tiny(), examples(), layers=LAYER, positions="response[:4].mean", progress=False
-        )
+        yield
 
 
-def best(kind, acts, **changes):
-    return getattr(probes, kind)(acts, examples(), **{**ALONE, **changes}).best
+def read_at(position):
+    return extract(tiny(), examples(), layers=LAYER, positions=position, progress=False)
+
+
+@pytest.fixture(scope="module")
+def acts(own_cache):
+    return read_at("response[:4].mean")
+
+
+def fitted(acts, penalty=1.0):
+    return probes.logistic(acts, examples(), penalties=(penalty,), **ALONE).best
 
 
 def asked(answers):
@@ -46,7 +60,7 @@ def asked(answers):
 
 
 def test_scores_are_a_hundred_times_the_probability(acts):
-    probe = best("logistic", acts)
+    probe = fitted(acts)
     judge = probe_judge(probe, tiny())
     found = judge.score(asked([LIVELY, FLAT]))
     said = probe.read(
@@ -55,12 +69,12 @@ def test_scores_are_a_hundred_times_the_probability(acts):
     )
     toward = said if probe.labels[1] == "positive" else 1 - said
     assert [one.score for one in found] == pytest.approx((100 * toward).tolist())
-    assert found[0].score > 60 > 40 > found[1].score
+    assert found[0].score > 60 and found[1].score < 40
     assert judge.aspect == "trait" and "logistic" in judge.name
 
 
-def test_an_answer_shorter_than_the_window_has_no_score(acts):
-    judge = probe_judge(best("logistic", acts), tiny())
+def test_an_answer_without_the_position_has_no_score():
+    judge = probe_judge(fitted(read_at("response[3]")), tiny())
     short, full, empty = judge.score(asked(["ab", LIVELY, ""]))
     assert short.score is None and "nan" in short.reason
     assert full.score is not None
@@ -69,8 +83,8 @@ def test_an_answer_shorter_than_the_window_has_no_score(acts):
 
 
 def test_another_probe_is_another_judge(acts):
-    probe = best("logistic", acts)
-    same, other = best("logistic", acts), best("logistic", acts, penalties=(0.01,))
+    probe = fitted(acts)
+    same, other = fitted(acts), fitted(acts, 0.01)
     key = probe_judge(probe, tiny()).key()
     assert probe_judge(same, tiny()).key() == key
     assert not torch.equal(other.weight, probe.weight)
@@ -78,5 +92,6 @@ def test_another_probe_is_another_judge(acts):
 
 
 def test_a_probe_without_a_probability_is_refused(acts):
+    found = probes.mean_difference(acts, examples(), **ALONE).best
     with pytest.raises(SondeError, match="says no probability"):
-        probe_judge(best("mean_difference", acts), tiny())
+        probe_judge(found, tiny())
