@@ -129,10 +129,10 @@ def test_bounds_are_in_order(bounds):
 
 
 @given(st.text(min_size=1))
-def test_any_text_has_a_score_and_repeating_it_never_helps(text):
+def test_any_text_has_a_score_and_repeating_it_has_none(text):
     once, often = score(text), score((text + " ") * 30)
     for one in (once, often):
         assert 0 <= one <= 100
         assert not math.isnan(one)
-    if len(words_of(text)) >= 1:
-        assert often <= 100 * (0.5 if len(set(words_of(text.lower()))) < 3 else 1)
+    if words_of(text):
+        assert often == 0  # at most one in 28 of its trigrams is a new one
