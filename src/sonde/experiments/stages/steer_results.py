@@ -136,5 +136,6 @@ def _note(found: "SteeringResults") -> str:
     return (
         f"{found.n_questions} questions; scores are points of 100. Coefficients are in typical "
         f"norms of their layer; the limit is {in_words(found.settings.limit)}. Coefficient and "
-        "layer are chosen by some questions and the scores are those of the others; changes are in pairs by question."
+        "layer are chosen by some questions and the scores are those of the others; changes are "
+        "in pairs by question."
     )
