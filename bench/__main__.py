@@ -23,6 +23,7 @@ from bench.steering import steering
 from bench.table import Line, keep, show
 from bench.tokens import tokens
 from bench.trust.run import main as trust
+from bench.vectors import vectors
 
 PARTS: dict[str, Callable[[int], list[Line]]] = {
     "startup": startup,
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "ridge-30000": ridge_long,
     "logistic": logistic,
     "bradley-terry": bradley_terry,
+    "vectors": vectors,
     "film-reviews": film_reviews,
 }
 

@@ -89,7 +89,7 @@ def _linear(work: Work) -> VectorSet:
         ]
         order = {name: number for number, name in enumerate(methods)}
         names = {one.name: number for number, one in enumerate(work.cleanings)}
-        placed.sort(key=lambda one: (order[one[0].method], names[one[0].cleaning], one[0].hook))
+        placed.sort(key=lambda one: (order[one[0].method], names.get(one[0].cleaning, 0)))
         placed, dropped = _without_repeats(placed)
         notes += dropped
         scored, said = _scored(work, placed, at)
@@ -140,16 +140,18 @@ def _at_place(work: Work, rows: Rows, methods: Sequence[str]) -> list[Placed]:
     for name in methods:
         method = METHODS[name]
         assert method.directions is not None
-        kinds = {one.before for one in work.cleanings}
+        # A random direction without some coordinates is a random direction.
+        variants = work.cleanings if method.needs != "nothing" else (Cleaning(UNCLEANED, ()),)
         made = {
-            before: method.directions(bare if before else rows, work.settings) for before in kinds
+            before: method.directions(bare if before else rows, work.settings)
+            for before in {one.before for one in variants}
         }
-        variants = [cleaned(made[one.before], one.dimensions) for one in work.cleanings]
-        whole = torch.stack(variants, dim=2)  # [fit, layer, cleaning, d_model]
+        each_one = [cleaned(made[one.before], one.dimensions) for one in variants]
+        whole = torch.stack(each_one, dim=2)  # [fit, layer, cleaning, d_model]
         said = said_of(whole, rows, fold)
         note = f"{method.says}; {len(rows.pairs)} pairs" if method.needs == "pairs" else method.says
         for layer, hook in enumerate(rows.hooks):
-            for number, cleaning in enumerate(work.cleanings):
+            for number, cleaning in enumerate(variants):
                 place = (hook, rows.position)
                 vector = work.vector(name, cleaning, place, whole[0, layer, number], note)
                 if vector is None:

@@ -44,6 +44,7 @@ def test_a_planted_direction_is_found_by_every_method_and_nowhere_else(planted, 
 
 def test_cleaned_vectors_have_nothing_in_the_massive_dimensions(vectors):
     assert vectors.select("probe", layer=1, cleaning="none")[0].massive_share > 0
+    assert vectors.select("random").cleanings == ("none",)
     for one in vectors.select(cleaning=("all", "before")):
         assert one.massive_share == 0.0
         assert one.direction.norm().item() == pytest.approx(1, abs=1e-6)
