@@ -12,10 +12,13 @@ from sonde.core.edits import (
     Affine,
     Clamp,
     Edit,
+    Gate,
     Replace,
     Scope,
+    When,
     _check_ends,  # pyright: ignore[reportPrivateUsage]
     _check_tensor,  # pyright: ignore[reportPrivateUsage]
+    cap,
     select_rows,
 )
 from sonde.core.errors import SondeError
@@ -139,6 +142,38 @@ def test_edits_that_do_not_fit(edit: Edit, message: str) -> None:
         edit.apply(X)
 
 
+def test_a_cap_brings_down_what_is_above_it() -> None:
+    assert_close(cap(HOOK, UP, 2.0).apply(X), torch.tensor([[[3.0, 2.0], [1.0, 0.0]]]))
+
+
+def test_a_gate_is_open_above_its_threshold() -> None:
+    """x · (1, 1) is 7 and 1; with a bias of -1 they are 6 and 0."""
+    weight = torch.ones(2)
+    assert Gate(HOOK, weight).open(X).tolist() == [[[True], [True]]]
+    assert Gate(HOOK, weight, threshold=1.0).open(X).tolist() == [[[True], [False]]]
+    assert Gate(HOOK, weight, bias=-1.0).open(X).tolist() == [[[True], [False]]]
+    both = X.expand(2, 2, 2)
+    own = Gate(HOOK, torch.stack([weight, -weight]), threshold=torch.tensor([1.0, -2.0]))
+    assert own.open(both)[..., 0].tolist() == [[True, False], [False, True]]
+    with pytest.raises(SondeError, match="NaN or Inf in its weight"):
+        Gate(HOOK, torch.tensor([1.0, torch.nan]))
+
+
+def test_windows_of_generated_tokens() -> None:
+    def reached(scope: Scope) -> list[int]:
+        return [step for step in range(6) if scope.reaches_step(step)]
+
+    assert reached(Scope()) == reached(Scope(when=When.GENERATED)) == [0, 1, 2, 3, 4, 5]
+    assert reached(Scope(when=When.PROMPT)) == []
+    assert reached(Scope(steps=(0, 2))) == [0, 1]
+    assert reached(Scope(steps=(4, None))) == [4, 5]
+    for window in ((2, 2), (-1, 3)):
+        with pytest.raises(SondeError, match="which is empty"):
+            Scope(steps=window)
+    with pytest.raises(SondeError, match="edit of the prompt was given the window"):
+        Scope(steps=(0, 2), when=When.PROMPT)
+
+
 def test_selecting_rows_takes_what_differs_by_row() -> None:
     rows = torch.tensor([2, 0])
     vectors = torch.arange(6.0).reshape(3, 2)
@@ -151,6 +186,11 @@ def test_selecting_rows_takes_what_differs_by_row() -> None:
     assert got.scope.rows.tolist() == [True, True]
     assert got.scope.tokens is not None
     assert torch.equal(got.scope.tokens, torch.eye(3).bool()[[2, 0]])
+    gate = Gate(HOOK, vectors, torch.tensor([1.0, 2.0, 3.0]))
+    gated = select_rows(Add(HOOK, UP, scope=Scope(gate=gate)), rows, 3).scope.gate
+    assert gated is not None
+    assert torch.equal(gated.weight, vectors[[2, 0]])
+    assert torch.equal(torch.as_tensor(gated.bias), torch.tensor([3.0, 1.0]))
     shared = Add(HOOK, UP)
     assert torch.equal(select_rows(shared, rows, 3).vector, UP)
     with pytest.raises(SondeError, match="3 rows, and the batch has 5"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sonde.core.edits import Add, Replace, Scope, When
+from sonde.core.edits import Add, Gate, Replace, Scope, When
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.models.forward import forward, pad_batch
@@ -92,6 +92,45 @@ def test_edits_of_generated_tokens_reach_their_rows_alone(model, vectors) -> Non
     assert got[1] != plain[1]
 
 
+def test_an_edit_of_a_window_reaches_its_tokens_alone(model, vectors) -> None:
+    """The edit at generated token 2 acts on the choice of token 3 and what follows."""
+    plain = generate(model, PROMPTS, GREEDY).tokens
+    always = generate(model, PROMPTS, GREEDY, [Add(MID, 9 * vectors[0])]).tokens
+    scope = Scope(when=When.GENERATED, steps=(2, 4))
+    got = generate(model, PROMPTS, GREEDY, [Add(MID, 9 * vectors[0], scope=scope)]).tokens
+    assert [row[:3] for row in got] == [row[:3] for row in plain]
+    assert got not in (plain, always)
+    for prompt, row in zip(PROMPTS, got, strict=True):
+        text = list(prompt)
+        for token in row:
+            step = torch.arange(len(text))[None] - len(prompt)
+            mask = (step >= 2) & (step < 4)
+            edit = Add(MID, 9 * vectors[0], scope=Scope(tokens=mask))
+            logits = forward(model, pad_batch([text]), logits=True, edits=[edit]).logits
+            assert logits is not None
+            assert int(logits[0, -1].argmax()) == token
+            text.append(token)
+
+
+def test_a_gate_at_an_earlier_hook_point(model, vectors) -> None:
+    """The edit reaches the tokens at which a pass without it opens the gate."""
+    at = HookPoint(0, Site.RESID_POST)
+    scope = Scope(gate=Gate(at, vectors[1], 0.0, 1.0))
+    batch = pad_batch(PROMPTS)
+    got = forward(model, batch, logits=True, edits=[Add(MID, vectors[0], scope=scope)]).logits
+    x = forward(model, batch, capture=[at]).activations[at]
+    tokens = (x @ vectors[1] > 1.0) & (torch.arange(x.shape[1]) < batch.lengths[:, None])
+    want = forward(
+        model, batch, logits=True, edits=[Add(MID, vectors[0], scope=Scope(tokens=tokens))]
+    ).logits
+    assert got is not None
+    assert want is not None
+    assert tokens.any()
+    assert not tokens.all()
+    for row, length in enumerate(batch.lengths.tolist()):
+        assert torch.equal(got[row, :length], want[row, :length])
+
+
 def test_token_masks_index_each_prompts_own_tokens(model, vectors) -> None:
     """The batch is padded on the left inside, and masks are not."""
     tokens = torch.zeros(3, max(map(len, PROMPTS)), dtype=torch.bool)
@@ -171,5 +210,12 @@ def test_requests_that_cannot_be_met(model: Model) -> None:
     with pytest.raises(SondeError, match="names tokens of the prompt"):
         scope = Scope(tokens=mask, when=When.GENERATED)
         generate(model, PROMPTS, GREEDY, [Add(MID, v, scope=scope)])
+    with pytest.raises(SondeError, match="comes to later"):
+        gate = Gate(HookPoint(2, Site.MLP_OUT), v)
+        generate(model, PROMPTS, GREEDY, [Add(MID, v, scope=Scope(gate=gate))])
+    with pytest.raises(SondeError, match="window of generated tokens, and a forward pass has"):
+        forward(
+            model, pad_batch(PROMPTS), logits=True, edits=[Add(MID, v, scope=Scope(steps=(0, 1)))]
+        )
     with pytest.raises(SondeError, match=r"has shape \[3, 5\]"):
         generate(model, PROMPTS, GREEDY, [Add(MID, v, scope=Scope(tokens=mask[:, :5]))])
