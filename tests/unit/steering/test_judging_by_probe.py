@@ -11,14 +11,7 @@ from sonde.data.examples import Example
 from sonde.judges import Asked
 from sonde.steering import probe_judge
 
-ALONE = {
-    "resamples": 5,
-    "shuffles": 0,
-    "directions": 0,
-    "baseline": False,
-    "folds": 4,
-    "penalties": (1.0,),
-}
+ALONE = {"resamples": 5, "shuffles": 0, "directions": 0, "baseline": False, "folds": 4}
 LIVELY, FLAT = "eeee", "abcd"
 
 
