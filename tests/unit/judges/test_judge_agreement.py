@@ -82,7 +82,7 @@ def test_groups_are_the_units_of_the_intervals():
 
 
 def test_a_judge_that_always_says_the_same_has_no_order():
-    found = judge_agreement([50.0] * 5, [10.0, 20, 30, 40, 50], bootstrap=FEW)
+    found = judge_agreement([50.0] * 5, [10.0, 20.0, 30.0, 40.0, 50.0], bootstrap=FEW)
     assert math.isnan(found.spearman.value)
     assert found.kappa.value == pytest.approx(0)
     assert math.isnan(weighted_kappa(np.full(4, 7.0), np.full(4, 7.0)))
@@ -91,9 +91,9 @@ def test_a_judge_that_always_says_the_same_has_no_order():
 @pytest.mark.parametrize(
     ("a", "b", "groups", "said"),
     [
-        ([1.0, 2, 3], [1.0, 2], None, "Judges of 3 and 2 answers"),
-        ([1.0, 2, 3], [1.0, 2, 3], ["q"], "in groups of 1"),
-        ([1.0, 2, None], [1.0, 2, 3], None, "Only 2 of 3 answers have a score of both"),
+        ([1.0, 2.0, 3.0], [1.0, 2.0], None, "Judges of 3 and 2 answers"),
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], ["q"], "in groups of 1"),
+        ([1.0, 2.0, None], [1.0, 2.0, 3.0], None, "Only 2 of 3 answers have a score of both"),
     ],
 )
 def test_what_cannot_be_compared_is_named(a, b, groups, said):
