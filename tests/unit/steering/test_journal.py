@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.strategies import integers
 
 from sonde.core.errors import SondeError
@@ -23,6 +23,7 @@ def test_entries_come_back(tmp_path):
     assert again.values("answer") == [{"text": "Ärger\n"}, 1.5]
 
 
+@settings(max_examples=40)
 @given(cut=integers(1, 400))
 def test_a_journal_cut_anywhere_holds_whole_groups(tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("cut") / "journal.jsonl"

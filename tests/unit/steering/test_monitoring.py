@@ -115,7 +115,7 @@ def test_transcripts_are_an_arms_answers():
     arm = Arm(Candidate(planted(), 1.0))
     found = transcripts(own, arm)
     assert [one.name for one in found] == list(own.task.questions)
-    answers = own.answers([(arm, number) for number in range(12)])
+    answers = own.answers([(arm, number) for number in range(9)])
     assert [one.answer for one in found] == [one.tokens for one in answers]
     assert all(one.candidate is arm.candidate for one in found)
 

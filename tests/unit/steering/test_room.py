@@ -26,7 +26,7 @@ def test_a_trait_at_the_ceiling_is_refused():
 def test_frames_with_room_are_suggested():
     """A judge that scores what the unsteered model answers 95, and all else 40."""
     plain = session()
-    usual = {one.text for one in plain.answers([(Arm(), number) for number in range(12)])}
+    usual = {one.text for one in plain.answers([(Arm(), number) for number in range(9)])}
     judge = FunctionJudge(
         lambda asked: [95.0 if one.answer in usual else 40.0 for one in asked], "usual", "trait", {}
     )
@@ -42,5 +42,5 @@ def test_frames_with_room_are_suggested():
 
 def test_a_judge_that_scores_hardly_anything_is_named():
     silent = FunctionJudge(lambda asked: [float("nan")] * len(asked), "silent", "trait", {})
-    with pytest.raises(SondeError, match=r"silent scored \d of the 12 unsteered answers"):
+    with pytest.raises(SondeError, match=r"silent scored \d of the 9 unsteered answers"):
         check_room(session(), Judges(silent))

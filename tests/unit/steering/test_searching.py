@@ -63,7 +63,7 @@ def test_all_curves_are_kept(found):
         assert coefficients == sorted(coefficients)
         raws = [found.arms[arm].raw for arm in curve]
         assert raws == pytest.approx([one * vector.typical_norm for one in coefficients])
-    assert all(len(row) == 12 for row in found.answers.text)
+    assert all(len(row) == 9 for row in found.answers.text)
     assert np.isfinite(found.answers.trait).all()
 
 

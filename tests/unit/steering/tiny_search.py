@@ -13,7 +13,7 @@ from sonde.steering import Judges, ScreenSettings, SearchSettings, SteeringTask,
 from sonde.vectors import Vector
 
 LETTER = "e"
-QUESTIONS = tuple(f"What is {number}?" for number in range(12))
+QUESTIONS = tuple(f"What is {number}?" for number in range(9))
 TASK = SteeringTask("letter", f"It writes {LETTER}.", QUESTIONS)
 LAYER = 2  # the last
 
