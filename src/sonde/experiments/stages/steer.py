@@ -25,8 +25,10 @@ from sonde.steering.settings import SearchSettings
 from sonde.vectors.settings import CLEANING_NAMES, METHOD_NAMES
 
 if TYPE_CHECKING:
+    from sonde.activations.massive_report import MassiveDimensions
     from sonde.data.traits import Trait
     from sonde.experiments.facts import Facts
+    from sonde.models.model import Model
     from sonde.steering.results import SteeringResults
     from sonde.vectors.vector import Vector
     from sonde.vectors.vector_set import VectorSet
@@ -47,6 +49,11 @@ class SteerStage(ModelStage):
     vectors: str = Field(description="The stage that made the vectors.")
     trait: str = Field(
         description="The trait whose questions are put: a folder, or one that comes with sonde."
+    )
+    calibration: str | None = Field(
+        default=None,
+        description="The massive_dimensions stage of the model that is steered, whose typical "
+        "norms are the unit; the vectors' own if none. For vectors of another variant.",
     )
     compare: tuple[str, ...] = Field(
         default=("mean_difference", "probe"),
@@ -110,8 +117,12 @@ class SteerStage(ModelStage):
             raise ValueError(str(error)) from None
 
     def inputs(self) -> tuple[Reference, ...]:
-        """Return the vectors."""
-        return (Reference("vectors", self.vectors, ("vectors",)),)
+        """Return the vectors and the calibration."""
+        unit = self.calibration
+        return (
+            Reference("vectors", self.vectors, ("vectors",)),
+            *((Reference("calibration", unit, ("massive",)),) if unit else ()),
+        )
 
     def files(self, base: Path) -> Mapping[str, Path]:
         """Return the trait's folder, and the rules that a judge goes by."""
@@ -156,9 +167,11 @@ class SteerStage(ModelStage):
         coherence = None
         if self.coherence is not None:
             coherence = judge_made(self.coherence, "coherence", trait)
-        vectors = self._chosen(context.open(self.vectors))
+        model, vectors = context.load_model(), self._chosen(context.open(self.vectors))
+        if self.calibration is not None:
+            vectors = _in_units(vectors, context.open(self.calibration), model)
         context.say(f"{context.name}: {len(vectors)} vectors, {len(task.questions)} questions")
-        session = open_session(context.load_model(), task, settings, folder=context.folder)
+        session = open_session(model, task, settings, folder=context.folder)
         judges = Judges(judge, coherence)
         found = search(session, vectors, judges, progress=context.progress)
         found.save(context.folder / FOLDER)
@@ -204,6 +217,22 @@ class SteerStage(ModelStage):
                 else:
                     found += of_kind.select(layer=self.layers)
         return found
+
+
+def _in_units(
+    vectors: "list[Vector]", calibration: "MassiveDimensions", model: "Model"
+) -> "list[Vector]":
+    """Count coefficients in the typical norms of the model that is steered.
+
+    Raises:
+        SondeError: another model was calibrated, or a layer was not.
+    """
+    if calibration.origin.model_fingerprint != model.info.fingerprint:
+        raise SondeError(
+            f"The calibration is of {calibration.origin.model}, and {model.info.name} is steered.",
+            fix="Name a massive_dimensions stage of the model that is steered.",
+        )
+    return [one.with_typical_norm(calibration.typical_norm(one.layer)) for one in vectors]
 
 
 def _told_apart(vector: "Vector") -> tuple[bool, float]:
