@@ -9,7 +9,6 @@ import torch
 
 from sonde.core.edits import Add, Edit, Gate, When
 from sonde.core.files import fingerprint
-from sonde.steering.units import check_coefficient
 from sonde.vectors.vector import EditKind, Vector
 
 UNSTEERED = "unsteered"
@@ -72,22 +71,22 @@ class Candidate:
     def edits(self) -> tuple[Edit, ...]:
         """Return the edits of a row; none where the coefficient adds nothing.
 
+        All rows of a candidate share them: a grid tells what is the same by what it is.
+
         Raises:
             SondeError: the typical norm is not known.
         """
-        if self.how.kind == "add" and self.coefficient == 0:
-            return ()
-        return tuple(self._edit(vector) for vector in (self.vector, *self.also))
+        return self._edits
 
-    def check(self, dtype: torch.dtype) -> None:
-        """Refuse a coefficient that overflows in the dtype that the model computes in.
+    @property
+    def is_idle(self) -> bool:
+        """Whether it changes nothing."""
+        return self.how.kind == "add" and self.coefficient == 0
 
-        Raises:
-            SondeError: it does.
-        """
-        if self.how.kind != "ablate":
-            for vector in (self.vector, *self.also):
-                check_coefficient(vector, self.coefficient, dtype)
+    @cached_property
+    def _edits(self) -> tuple[Edit, ...]:
+        vectors = () if self.is_idle else (self.vector, *self.also)
+        return tuple(self._edit(vector) for vector in vectors)
 
     def _edit(self, vector: Vector) -> Edit:
         made = vector.edit(self.coefficient, kind=self.how.kind, when=self.how.when)
@@ -117,7 +116,7 @@ class Arm:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is steered."""
-        return self.candidate is None or not self.candidate.edits()
+        return self.candidate is None or self.candidate.is_idle
 
 
 def vector_key(vector: Vector) -> str:

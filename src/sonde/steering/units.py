@@ -16,15 +16,6 @@ from sonde.vectors.vector import Vector
 SPARE = 2.0
 
 
-def raw_coefficient(vector: Vector, coefficient: float) -> float:
-    """Return a coefficient in the activations' own unit: coefficient * typical norm.
-
-    Raises:
-        SondeError: the vector's typical norm is not known.
-    """
-    return vector.raw_coefficient(coefficient)
-
-
 def in_units(vector: Vector, raw: float) -> float:
     """Return a raw coefficient in units of the typical norm: raw / typical norm.
 
