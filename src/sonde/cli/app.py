@@ -144,8 +144,9 @@ def show(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A probe, a store of activations, an experiment file, or a folder of results: of "
-            "a stage, of an experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, a search's folder, a store of "
+            "activations, an experiment file, or a folder of results: of a stage, of an "
+            "experiment, or of all.",
             show_default=False,
         ),
     ],
@@ -161,8 +162,8 @@ def verify(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A probe, a store of activations, or a folder of results: of a stage, of an "
-            "experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, a search's folder, a store of "
+            "activations, or a folder of results: of a stage, of an experiment, or of all.",
             show_default=False,
         ),
     ],

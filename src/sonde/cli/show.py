@@ -24,6 +24,10 @@ def show_file(path: Path) -> None:
         return
     shown: Mapping[str, Callable[[Path], None]] = {
         "probe": _probe,
+        "eraser": _eraser,
+        "vector": _vector,
+        "vectors": _vectors,
+        "steering": _steering,
         "store": _store,
         "result": _result,
         "stage": _stage,
@@ -34,12 +38,33 @@ def show_file(path: Path) -> None:
 
 
 def _probe(path: Path) -> None:
-    """Print a safetensors file: a probe, or an eraser."""
-    from sonde.cli.show_eraser import show_eraser
     from sonde.cli.show_probe import show_probe
-    from sonde.probes.eraser_file import is_eraser
 
-    (show_eraser if is_eraser(path) else show_probe)(path)
+    show_probe(path)
+
+
+def _eraser(path: Path) -> None:
+    from sonde.cli.show_eraser import show_eraser
+
+    show_eraser(path)
+
+
+def _vector(path: Path) -> None:
+    from sonde.cli.show_vectors import show_vector
+
+    show_vector(path)
+
+
+def _vectors(path: Path) -> None:
+    from sonde.cli.show_vectors import show_vector_set
+
+    show_vector_set(path)
+
+
+def _steering(path: Path) -> None:
+    from sonde.cli.show_steering import show_steering
+
+    show_steering(path)
 
 
 def _store(path: Path) -> None:

@@ -1,9 +1,9 @@
-"""What lies at a path: a stage's result, an experiment's folder, all of them, a store, a probe."""
+"""What lies at a path: a stage's result, an experiment's folder, all of them, a store, a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,12 +11,13 @@ from sonde.core.base import dotted
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
 from sonde.core.wrong_values import wrong_value
+from sonde.experiments.artifacts import LOADERS, Artifact, artifact_at, problems_of
 from sonde.experiments.folder import Done, ResultFolder
 from sonde.experiments.reports import VARIANTS
 from sonde.experiments.stage import DONE, Stage
 from sonde.experiments.stages import AnyStage
 
-Kind: TypeAlias = Literal["probe", "store", "result", "stage", "experiment", "runs", "file"]
+Kind: TypeAlias = Artifact | Literal["store", "result", "stage", "experiment", "runs", "file"]
 MANIFEST = "manifest.json"
 FILE_ENDINGS = (".yaml", ".yml")
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".md", ".txt")
@@ -28,7 +29,7 @@ class Found:
     """What a path holds, and the folder or file itself.
 
     A ``result`` is of one stage under one key, a ``stage`` has its results under all keys, ``runs``
-    holds experiments, and a ``file`` is an experiment file.
+    holds experiments, and a ``file`` is an experiment file. ``steering`` is the folder of a search.
     """
 
     kind: Kind
@@ -41,8 +42,9 @@ def identify(path: Path) -> Found:
     Raises:
         SondeError: nothing is there, or nothing that sonde wrote.
     """
-    if path.is_file() and path.suffix == ".safetensors":
-        return Found("probe", path)
+    artifact = artifact_at(path)
+    if artifact is not None:
+        return Found(artifact, path.parent if path.suffix == ".json" else path)
     if path.is_file() and path.suffix in FILE_ENDINGS:
         return Found("file", path)
     if path.is_file() and path.name in (DONE, MANIFEST, VARIANTS):
@@ -57,7 +59,8 @@ def identify(path: Path) -> Found:
         raise _no_result(path)
     raise SondeError(
         f"{path} is nothing that sonde wrote, or is unfinished.",
-        fix="Give a probe's .safetensors file, a store of activations, or a folder of results.",
+        fix="Give the .safetensors file of a probe or of vectors, a store of activations, or a "
+        "folder of results.",
     )
 
 
@@ -79,7 +82,8 @@ def _no_result(path: Path) -> SondeError:
         )
     return SondeError(
         f"{path} is nothing that sonde wrote.",
-        fix="Give a probe's .safetensors file, an experiment file, or a folder of results.",
+        fix="Give the .safetensors file of a probe or of vectors, an experiment file, or a folder "
+        "of results.",
     )
 
 
@@ -117,14 +121,8 @@ def verify(path: Path) -> list[str]:
             f"{path} is an experiment file, which has no recorded hashes.",
             fix="Give the folder of its results: runs/<name>, or runs for all.",
         )
-    if found.kind == "probe":
-        from sonde.probes.artifact import load_probe
-
-        try:
-            load_probe(found.path)
-        except SondeError as error:
-            return [str(error)]
-        return []
+    if found.kind in LOADERS:
+        return problems_of(cast("Artifact", found.kind), found.path)
     if found.kind == "store":
         from sonde.activations.verify import verify_store
 

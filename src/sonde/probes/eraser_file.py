@@ -61,16 +61,6 @@ def save_eraser(eraser: Eraser, path: Path) -> Path:
     return path
 
 
-def is_eraser(path: Path) -> bool:
-    """Whether a file says that it is an eraser; no other is read further."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            given = json.loads((file.metadata() or {}).get(KEY) or "")
-    except (SafetensorError, OSError, json.JSONDecodeError):
-        return False
-    return isinstance(given, dict) and given.get("artifact") == "eraser"
-
-
 def load_eraser(path: Path) -> Eraser:
     """Read an eraser.
 
