@@ -12,6 +12,7 @@ from sonde.core.hooks import HookPoint, resolve_layers
 from sonde.core.positions import Position, Span, parse_position
 from sonde.data.examples import Example
 from sonde.models.model import Model
+from sonde.models.render import RenderSettings
 from sonde.probes.targets import Labels
 from sonde.stats.bootstrap import Bootstrap
 from sonde.vectors.checks import typical_norm_at
@@ -120,9 +121,10 @@ def _answers(
 ) -> tuple[Answer, ...]:
     side = _sides(work, np.arange(len(work.targets.example)))
     sizes = {value: sum(side[name] == value for name in names) for value in (0.0, 1.0)}
+    template = "none" if work.acts.origin.template == "none" else "auto"  # as they were extracted
     found: list[Answer] = []
     for name, example in zip(names, examples, strict=True):
-        rendered = model.render(example)
+        rendered = model.render(example, RenderSettings(template=template))
         tokens = window.tokens(rendered.spans)
         weight = 1.0 if side[name] else -1.0
         found.append(
