@@ -8,7 +8,15 @@ from types import ModuleType
 
 import pytest
 
-LAZY = ("sonde", "sonde.activations", "sonde.judges", "sonde.models", "sonde.probes")
+LAZY = (
+    "sonde",
+    "sonde.activations",
+    "sonde.judges",
+    "sonde.models",
+    "sonde.probes",
+    "sonde.vectors",
+    "sonde.steering",
+)
 
 
 @pytest.mark.parametrize("package", LAZY)
