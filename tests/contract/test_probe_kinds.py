@@ -19,6 +19,13 @@ from sonde.stats.metrics import METRICS
 
 N, WIDTH, TOKENS = 120, 16, 3
 QUICK = {"resamples": 50, "shuffles": 3, "directions": 2, "baseline": False}
+# With the choice inside, 3 folds take 6 fits and 5 take 15. Networks keep one more fold apart, and
+# comparisons are tested within a fold.
+FEW_FOLDS = {
+    **dict.fromkeys(KINDS, 3),
+    **dict.fromkeys(("mlp", "multi_token", "bradley_terry"), 4),
+    "attention": 5,
+}
 POOLED = [name for name, kind in KINDS.items() if kind.pools]
 
 
@@ -62,7 +69,8 @@ def fitted(kind, **given):
     acts, y = planted(kind)
     few = {"penalties": (1.0, 100.0)} if "penalties" in SETTINGS[kind].model_fields else {}
     if "epochs" in SETTINGS[kind].model_fields:
-        few = {"penalties": (1.0,), "epochs": 40}
+        few = {"penalties": (1.0,), "epochs": 30}
+    few["folds"] = FEW_FOLDS[kind]
     return acts, getattr(probes, kind)(acts, y, **{**QUICK, **few, **given})
 
 
@@ -157,7 +165,7 @@ def test_every_kind_has_its_settings_and_its_function(kind):
 def test_a_layer_with_nan_is_named_and_the_others_go_on(kind):
     acts, y = planted(kind)
     acts.tensors[acts.hooks[0]][5, 2] = float("nan")
-    found = spare(kind, acts, y)
+    found = spare(kind, acts, y, folds=FEW_FOLDS[kind])
     assert [layer.hook.layer for layer in found.layers] == [1]
     (lost,) = found.failed
     assert "1 of" in lost.reason
@@ -181,10 +189,11 @@ def test_labels_that_do_not_vary_are_named(kind):
         spare(kind, acts, dict.fromkeys(y, 1.0))
 
 
-def spare(kind, acts, y):
+def spare(kind, acts, y, folds=5):
     few = {"penalties": (10.0,)} if "penalties" in SETTINGS[kind].model_fields else {}
     few |= {"epochs": 2} if "epochs" in SETTINGS[kind].model_fields else {}
-    return getattr(probes, kind)(acts, y, **{**QUICK, "shuffles": 0, "directions": 0, **few})
+    few |= {"shuffles": 0, "directions": 0, "folds": folds}
+    return getattr(probes, kind)(acts, y, **{**QUICK, **few})
 
 
 def test_comparisons_that_straddle_folds_are_counted():

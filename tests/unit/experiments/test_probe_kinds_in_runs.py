@@ -11,6 +11,7 @@ from sonde.probes.kinds import KINDS
 from sonde.probes.names import BAG, DIRECTION, LENGTH, SHUFFLED, WEIGHTS
 from sonde.stats.metrics import METRICS
 
+ITEMS = 30
 NETWORKS = ("mlp", "attention", "multi_token")
 BASELINED = ("multinomial", "bradley_terry")  # words are counted again for every fit
 HEAD = """\
@@ -28,7 +29,7 @@ STAGE = """\
     kind: probe
     activations: {acts}
     labels: words
-    method: {{kind: {name}, folds: 4, resamples: 5, shuffles: 1, directions: 1{more}}}
+    method: {{kind: {name}, folds: {folds}, resamples: 5, shuffles: 1, directions: 1{more}}}
 """
 
 
@@ -37,10 +38,10 @@ def ran(tmp_path_factory):
     """Run one experiment with a stage for each kind."""
     folder = tmp_path_factory.mktemp("kinds")
     rows, pairs = ["id,text,label"], ["first,second,outcome"]
-    for number in range(40):
+    for number in range(ITEMS):
         rows.append(f"i{number:02},{'warm' if number % 2 else 'cold'} day {number},{number % 2}")
         for step in (4, 8, 12, 16, 20, 1, 3, 7):
-            other = (number + step) % 40
+            other = (number + step) % ITEMS
             pairs.append(f"i{number:02},i{other:02},{int((number * 7) % 11 > (other * 7) % 11)}")
     (folder / "words.csv").write_text("\n".join(rows) + "\n")
     (folder / "pairs.csv").write_text("\n".join(pairs) + "\n")
@@ -50,7 +51,7 @@ def ran(tmp_path_factory):
         more += ", epochs: 2" if name in NETWORKS else ""
         more += "" if name in BASELINED else ", baseline: false"
         acts = "every" if kind.pools else "last"
-        text += STAGE.format(name=name, acts=acts, more=more)
+        text += STAGE.format(name=name, acts=acts, more=more, folds=4 if name in NETWORKS else 3)
         text += "    comparisons: pairs\n" if name == "bradley_terry" else ""
     (folder / "experiment.yaml").write_text(text)
     (report,) = run(

@@ -11,7 +11,7 @@ from sonde.probes.settings import (
     RidgeSettings,
 )
 
-QUICK = {"resamples": 50, "shuffles": 2, "penalties": (1.0, 100.0)}
+QUICK = {"resamples": 50, "shuffles": 1, "penalties": (10.0,)}
 
 
 def test_a_new_probe_finds_nothing_where_rows_are_many():
@@ -40,7 +40,8 @@ def test_few_rows_leave_what_a_new_probe_finds():
 
 def test_numbers_are_gone_too():
     acts, y, _ = planted_numbers(n=160, layers=1)
-    layer = erasure_check(acts, y, RidgeSettings(**QUICK), method="orthogonal").layers[0]
+    several = RidgeSettings(**{**QUICK, "shuffles": 2, "penalties": (1.0, 100.0)})
+    layer = erasure_check(acts, y, several, method="orthogonal").layers[0]
     assert layer.before.score.low > 0.5
     assert layer.same.score.value < 0.01
     assert layer.gone
@@ -61,7 +62,7 @@ def test_a_network_finds_what_is_there_otherwise():
     x = np.random.default_rng(0).normal(size=(160, 3))
     label = np.where(np.abs(x[:, 0]) > 0.67, "out", "in")
     quick = {**QUICK, "penalties": (1.0,), "shuffles": 0}
-    trained = MlpSettings(**quick, width=8, epochs=30, learning_rate=0.3)
+    trained = MlpSettings(**quick, width=8, epochs=20, learning_rate=0.5)
     layer = erasure_check(activations([x]), label, trained).layers[0]
     assert layer.same.score.low > 0.7
     assert not layer.gone
