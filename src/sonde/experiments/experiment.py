@@ -115,11 +115,13 @@ class Experiment(Config):
         """Return the stages in the order in which they run.
 
         Raises:
-            SondeError: a reference leads nowhere or to the wrong kind, or stages form a circle.
+            SondeError: a reference leads nowhere, to the wrong kind or to a stage that will not
+                have what is asked of it, or stages form a circle.
         """
         for name, stage in self.stages.items():
             for reference in stage.inputs():
                 named_stage(self.stages, reference, name)
+            stage.check_inputs(self.stages)
             for read in stages_in(parse_gate(stage.when)) if stage.when else ():
                 if read not in self.stages:
                     raise SondeError(

@@ -26,8 +26,25 @@ def check_places(spec: Specification) -> None:
     for planned in spec.variants:
         for name in planned.experiment.stages:
             _check(name, planned)
+            for problem in layer_problems(name, planned):
+                raise problem
     for problem in claim_problems(spec):
         raise problem
+
+
+def layer_problems(name: str, planned: Planned) -> Iterator[SondeError]:
+    """Yield what a stage asks for by the block's number and will not find."""
+    stages = planned.experiment.stages
+    for source, layers in stages[name].asked_layers(stages).items():
+        read = _layers_behind(source, planned)
+        absent = [layer for layer in layers if read is not None and layer not in read]
+        if read is not None and absent:
+            where = f" with {planned.label}" if planned.label else ""
+            blocks = f"block{'s' if len(absent) > 1 else ''} {', '.join(map(str, absent))}"
+            yield SondeError(
+                f"stages.{name}{where} names {blocks}, which {source} does not read.",
+                fix=f"It reads {', '.join(map(str, sorted(read)))}, counted from 0.",
+            )
 
 
 def will_read(spec: Specification, root: Path, force: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from sonde.experiments.folder import ResultFolder
 from sonde.experiments.gates import judge_stage, parse_gate, stages_in
 from sonde.experiments.hardware import Hardware
 from sonde.experiments.keys import key_of, made_of
-from sonde.experiments.places import claim_problems
+from sonde.experiments.places import claim_problems, layer_problems
 from sonde.experiments.sizes import Sizes, sizes_of
 from sonde.experiments.spec import Planned, Specification
 from sonde.experiments.stage import Estimate, Finished
@@ -166,6 +166,7 @@ def _stage(name: str, known: _Known) -> StagePlan:
     if does == "skip":
         return StagePlan(name, kind, does, note)
     problems += stage.problems(known.planned.base)
+    problems += map(str, layer_problems(name, known.planned))
     model = None
     try:
         model = known.planned.model_of(name)

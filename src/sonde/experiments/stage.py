@@ -165,6 +165,17 @@ class Stage(Config):
         """Return stages that are read if they have a result, and not missed otherwise."""
         return ()
 
+    def check_inputs(self, stages: Mapping[str, "Stage"]) -> None:
+        """Refuse to ask of the stages that it reads what, by their settings, they will not have.
+
+        Raises:
+            SondeError: it does.
+        """
+
+    def asked_layers(self, stages: Mapping[str, "Stage"]) -> Mapping[str, tuple[int, ...]]:
+        """Return the blocks that it asks for by number, by the stage that reads the model."""
+        return {}
+
     def result_names(self) -> ResultNames:
         """Return what will be measured; a stage without results has no names."""
         return ResultNames()

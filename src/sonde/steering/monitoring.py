@@ -164,7 +164,7 @@ def _check(
 
 
 def _check_finite(
-    texts: Sequence[Transcript], values: Sequence[Float[np.ndarray, "token vector"]]
+    texts: Sequence[Transcript], values: Sequence[Float[np.ndarray, "_ vector"]]
 ) -> None:
     for text, own in zip(texts, values, strict=True):
         if not np.isfinite(own).all():

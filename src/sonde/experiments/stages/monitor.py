@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from sonde.core.errors import SondeError
-from sonde.experiments.stage import Context, Estimate, Outcome, Reference
+from sonde.core.errors import SondeError, nearest
+from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
 from sonde.experiments.stages.with_model import ModelStage
 
 if TYPE_CHECKING:
@@ -45,6 +45,29 @@ class MonitorStage(ModelStage):
             Reference("steering", self.steering, ("steering",)),
             Reference("vectors", self.vectors, ("vectors",)),
         )
+
+    def check_inputs(self, stages: Mapping[str, Stage]) -> None:
+        """Refuse other vectors than the search's, and kinds that it did not search.
+
+        Raises:
+            SondeError: see above.
+        """
+        searched = stages[self.steering]
+        theirs = getattr(searched, "vectors", self.vectors)
+        if theirs != self.vectors:
+            raise SondeError(
+                f"A monitor reads {self.steering}, whose vectors are those of {theirs!r}, and "
+                f"names {self.vectors!r}.",
+                fix=f"Write `vectors: {theirs}`.",
+            )
+        kinds: tuple[str, ...] = getattr(searched, "compare", self.along)
+        for kind in self.along:
+            if kind not in kinds:
+                raise SondeError(
+                    f"`along` names {kind!r}, which {self.steering} does not search."
+                    f"{nearest(kind, kinds)}",
+                    fix=f"It searches {', '.join(kinds)}.",
+                )
 
     def estimate(self, facts: "Facts") -> Estimate:
         """Say that it is little: each answer is read once."""
@@ -90,9 +113,16 @@ def _file(name: str) -> str:
 
 
 def _searched(vectors: "VectorSet", found: "SteeringResults") -> "dict[str, Vector]":
-    """Return the vectors of a search by name; controls that it drew itself are not in the set."""
+    """Return the vectors of a search by name, in the unit that it counted in.
+
+    Controls that it drew itself are not in the set.
+    """
     known = {one.name: one for one in vectors}
-    return {one.name: known[one.name] for one in found.vectors if one.name in known}
+    return {
+        one.name: known[one.name].with_typical_norm(one.typical_norm)
+        for one in found.vectors
+        if one.name in known
+    }
 
 
 def _arms(found: "SteeringResults", vectors: "Mapping[str, Vector]") -> dict[str, Any]:

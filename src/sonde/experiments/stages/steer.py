@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
 from sonde.experiments.result_names import ResultNames
-from sonde.experiments.stage import Context, Estimate, Outcome, Reference
+from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
+from sonde.experiments.stages.steer_checks import check_kinds, check_positions, check_unit
 from sonde.experiments.stages.steer_results import (
     AGAINST,
     UNITS,
@@ -18,20 +19,18 @@ from sonde.experiments.stages.steer_results import (
     steer_results,
     steer_summary,
 )
+from sonde.experiments.stages.steer_vectors import chosen_vectors, counted_in
 from sonde.experiments.stages.traits import judge_made, trait_at, with_rule
 from sonde.experiments.stages.with_model import ModelStage
 from sonde.judges.settings import JudgeSettings, RuleJudgeSettings
-from sonde.steering.settings import SearchSettings
-from sonde.vectors.settings import CLEANING_NAMES, METHOD_NAMES
+from sonde.steering.settings import JudgedCoherence, SearchSettings
+from sonde.steering.task import FRAME
+from sonde.vectors.settings import CLEANING_NAMES, METHOD_NAMES, VectorSettings
 
 if TYPE_CHECKING:
-    from sonde.activations.massive_report import MassiveDimensions
     from sonde.data.traits import Trait
     from sonde.experiments.facts import Facts
-    from sonde.models.model import Model
     from sonde.steering.results import SteeringResults
-    from sonde.vectors.vector import Vector
-    from sonde.vectors.vector_set import VectorSet
 
 FOLDER = "steering"
 BEST = "best"
@@ -74,6 +73,11 @@ class SteerStage(ModelStage):
     questions: int | None = Field(
         default=None, ge=2, description="How many of the trait's questions are put; all if not."
     )
+    frame: str = Field(
+        default=FRAME,
+        pattern=r"\{question\}",
+        description="What each question is put into, such as `{question} Give only the facts.`",
+    )
     instruction: str = Field(
         default="", description="The words of the plain prompt; the trait's own if none."
     )
@@ -115,6 +119,37 @@ class SteerStage(ModelStage):
             return tuple(str(parse_position(text)) for text in given)
         except SondeError as error:
             raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _somebody_judges_coherence(self) -> "SteerStage":
+        if isinstance(self.search.limit, JudgedCoherence) and self.coherence is None:
+            raise ValueError(
+                "`search.limit` is judged, and nobody judges coherence: name a judge as "
+                "`coherence`, or make the limit `{kind: perplexity}`"
+            )
+        return self
+
+    def check_inputs(self, stages: Mapping[str, Stage]) -> None:
+        """Refuse kinds, positions and units that the vectors will not have.
+
+        Raises:
+            SondeError: they will not have one.
+        """
+        made = stages[self.vectors]
+        if isinstance(made, VectorSettings):
+            check_kinds("`compare`", self.compare, self.vectors, made)
+        check_positions("`positions`", self.positions, self.vectors, stages)
+        if self.calibration is None:
+            check_unit("`vectors`", self.vectors, stages)
+
+    def asked_layers(self, stages: Mapping[str, Stage]) -> Mapping[str, tuple[int, ...]]:
+        """Return the blocks that are named, of the vectors and of their units."""
+        if self.layers == BEST:
+            return {}
+        made = stages[self.vectors]
+        unit = self.calibration or getattr(made, "massive", None)
+        sources = (getattr(made, "activations", None), unit)
+        return {source: self.layers for source in sources if source}
 
     def inputs(self) -> tuple[Reference, ...]:
         """Return the vectors and the calibration."""
@@ -160,6 +195,7 @@ class SteerStage(ModelStage):
 
         trait = self._trait(context.base)
         task = SteeringTask.of(trait, instruction=self.instruction or trait.instruction)
+        task = replace(task, frame=self.frame)
         settings = self.search
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
@@ -167,9 +203,10 @@ class SteerStage(ModelStage):
         coherence = None
         if self.coherence is not None:
             coherence = judge_made(self.coherence, "coherence", trait)
-        model, vectors = context.load_model(), self._chosen(context.open(self.vectors))
+        model, made = context.load_model(), context.open(self.vectors)
+        vectors = chosen_vectors(made, self.compare, self.positions, self.layers)
         if self.calibration is not None:
-            vectors = _in_units(vectors, context.open(self.calibration), model)
+            vectors = counted_in(vectors, context.open(self.calibration), model)
         context.say(f"{context.name}: {len(vectors)} vectors, {len(task.questions)} questions")
         session = open_session(model, task, settings, folder=context.folder)
         judges = Judges(judge, coherence)
@@ -204,39 +241,3 @@ class SteerStage(ModelStage):
                 fix="Lower `questions`, or write more into its steering.json.",
             )
         return replace(trait, questions=trait.questions[: self.questions])
-
-    def _chosen(self, vectors: "VectorSet") -> "list[Vector]":
-        """Return the vectors that are searched, in the order of ``compare``."""
-        found: list[Vector] = []
-        for position in self.positions or vectors.positions:
-            for kind in self.compare:
-                method, _, cleaning = kind.partition("/")
-                of_kind = vectors.select(method, None, position, cleaning or "none")
-                if self.layers == BEST:
-                    found.append(max(of_kind, key=_told_apart))
-                else:
-                    found += of_kind.select(layer=self.layers)
-        return found
-
-
-def _in_units(
-    vectors: "list[Vector]", calibration: "MassiveDimensions", model: "Model"
-) -> "list[Vector]":
-    """Count coefficients in the typical norms of the model that is steered.
-
-    Raises:
-        SondeError: another model was calibrated, or a layer was not.
-    """
-    if calibration.origin.model_fingerprint != model.info.fingerprint:
-        raise SondeError(
-            f"The calibration is of {calibration.origin.model}, and {model.info.name} is steered.",
-            fix="Name a massive_dimensions stage of the model that is steered.",
-        )
-    return [one.with_typical_norm(calibration.typical_norm(one.layer)) for one in vectors]
-
-
-def _told_apart(vector: "Vector") -> tuple[bool, float]:
-    """Rank a vector by its held-out Cohen's d; one that was not scored, such as random, is last."""
-    score = vector.metrics.get("cohens_d")
-    known = score is not None and score.value == score.value
-    return known, score.value if known and score is not None else -abs(vector.layer)
