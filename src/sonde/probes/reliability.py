@@ -1,6 +1,6 @@
 """Whether a probe's chances mean what they say, and the temperature that mends them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -219,8 +219,14 @@ def _bin(
 
 
 def _mean(scored: Scored, values: np.ndarray, bootstrap: Bootstrap) -> Interval:
+    """Return the mean loss with its interval, held between 0 and the largest loss of a row.
+
+    Where nearly all losses are 0, a bootstrap-t interval runs below the one, far above the other.
+    """
     fitted = bool((scored.fold >= 0).any())
-    return interval_of(Scores("mean", scored.unit, values, None, cross_validated=fitted), bootstrap)
+    scores = Scores("mean", scored.unit, values, None, cross_validated=fitted)
+    found = interval_of(scores, bootstrap)
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, float(values.max())))
 
 
 def _checked(scored: Scored) -> tuple[Logits, Truth]:

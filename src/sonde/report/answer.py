@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from markupsafe import Markup
 
-from sonde.probes.names import BAG, DIRECTION, LENGTH, SHUFFLED
+from sonde.probes.names import BAG, CURRENT, DIRECTION, LENGTH, SHUFFLED
 from sonde.report import svg
 from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.wording import absences, figure, interval_text, listed
@@ -20,7 +20,12 @@ CARE = (
     "that needs an edit, such as steering or ablation."
 )
 
-_SPOKEN = {BAG: "the words alone", LENGTH: "the length alone", DIRECTION: "a random direction"}
+_SPOKEN = {
+    BAG: "the words alone",
+    LENGTH: "the length alone",
+    CURRENT: "the current token alone",
+    DIRECTION: "a random direction",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def _verdict(
         )
     if shuffled is None:
         return "It is above chance, but shuffled labels were not tried.", "weak"
-    if BAG not in beside:
+    if BAG not in beside and CURRENT not in beside:  # of tokens, the words that stand there
         return "It can be read here, but whether from the words alone was not measured.", "weak"
     names = listed([_called(name) for name in beside], "or")
     return f"It can be read here, beyond what {names} allow.", "clear"

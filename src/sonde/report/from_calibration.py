@@ -1,5 +1,6 @@
 """Reliability diagrams from the out-of-fold log-odds of probes of two classes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.probes.reliability import Reliability as MeasuredCurve
     from sonde.probes.results import ProbeResults
 
+TITLE = "What the probabilities are worth"
 NOTE = (
     "Rows were read by fits that had not seen them, at the layer chosen inside the training folds; "
     "the temperature of a fold was fitted on the others."
@@ -22,23 +24,24 @@ NOTE = (
 def calibration_from(results: Results) -> tuple[Calibration | Text, ...]:
     """Draw a diagram for every result whose probes give the probability of one of two classes.
 
-    Where that cannot be done, a paragraph says why.
+    Where that cannot be done, a paragraph says why. Of several, each has its name in the title.
     """
+    drawn = [(name, one) for name, one in several_results(results) if one.best.says == "logit"]
     return tuple(
-        _of_results(one, name) for name, one in several_results(results) if one.best.says == "logit"
+        _of_results(one, name, f"{TITLE}: {name}" if len(drawn) > 1 else TITLE)
+        for name, one in drawn
     )
 
 
-def _of_results(one: "ProbeResults", name: str) -> Calibration | Text:
+def _of_results(one: "ProbeResults", name: str, title: str) -> Calibration | Text:
     from sonde.probes.reliability import calibration
 
     try:
         found = calibration(one.selection.scored, bootstrap=one.settings.bootstrap)
     except SondeError as error:
-        return Text(
-            f"{name}: there is no reliability diagram. {error}", "What the probabilities are worth"
-        )
-    return calibration_view(found, name, one.labels[1] if len(one.labels) == 2 else "")
+        return Text(f"{name}: there is no reliability diagram. {error}", title)
+    drawn = calibration_view(found, name, one.labels[1] if len(one.labels) == 2 else "")
+    return replace(drawn, title=title)
 
 
 def calibration_view(found: "Measured", name: str = "", positive: str = "") -> Calibration:

@@ -167,3 +167,13 @@ def test_a_calibration_is_printed_in_short():
     assert len(lines) == 4
     assert f"temperature {found.temperature.temperature:.3f}" in lines[2]
     assert f"calibration error {found.with_platt.error:.3f}" in lines[3]
+
+
+def test_limits_of_a_loss_stay_where_a_loss_can_be():
+    """One of many sure rows is wrong: bootstrap-t limits would be below 0 and in the millions."""
+    truth = np.arange(200) % 2.0
+    logits = np.where(truth > 0.5, 30.0, -30.0)
+    logits[3] = -25.0
+    found = reliability(scored(logits, truth), logits, 10, FEW)
+    for interval, most in ((found.brier, 1.0), (found.loss, 25.0)):
+        assert 0 <= interval.low <= interval.value <= interval.high <= most + 1e-9

@@ -52,6 +52,15 @@ def test_clear_needs_the_control_and_the_words_beaten():
     assert answer_from(curves(controls={})).strength == "weak"
 
 
+def test_of_a_token_task_the_current_token_stands_for_the_words():
+    answer = answer_from(curves(baselines={"current token": WORDS}))
+    assert answer.strength == "clear"
+    assert "beyond what shuffled labels or the current token alone allow" in answer.verdict
+    rival = answer_from(curves(baselines={"current token": SCORE}))
+    assert rival.strength == "weak"
+    assert "the current token alone may do as well" in rival.verdict
+
+
 @pytest.mark.parametrize("name", ["random direction", "random weights", "length"])
 def test_whatever_does_as_well_is_named(name):
     rival = Interval(0.91, 0.87, 0.95, 160)

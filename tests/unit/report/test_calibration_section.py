@@ -76,3 +76,11 @@ def test_bins_that_one_curve_lacks_are_dashes_in_the_tooltips():
     observed = next(row for row in data["rows"] if row["name"].endswith("observed"))
     assert "[" in observed["texts"][0]
     assert data["rows"][-1]["texts"][-2:] == ["–", "–"]
+
+
+def test_of_several_probes_each_diagram_says_whose_it_is():
+    one, two = calibration_from({"early": result(scored()), "late": result(scored(sure=1.0))})
+    assert one.title == "What the probabilities are worth: early"
+    assert two.title == "What the probabilities are worth: late"
+    (alone,) = calibration_from({"early": result(scored())})
+    assert alone.title == "What the probabilities are worth"
