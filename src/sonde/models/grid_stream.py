@@ -11,6 +11,7 @@ from sonde.models.generate import end_tokens
 from sonde.models.grid_batch import Arrivals, Batch, LiveRow, extent
 from sonde.models.head import head_logits
 from sonde.models.model import Model
+from sonde.models.packed import Packed, packed
 from sonde.models.prompt_pass import PromptStates, PromptStream, read_prompts
 from sonde.models.sampling import next_tokens, row_uniforms
 
@@ -40,12 +41,15 @@ class RowStream:
     budget: int
     batch: Batch = field(init=False)
     held: tuple[PromptStream, PromptStates] | None = None
+    _packed: Packed = field(init=False)
     _ends: frozenset[int] = field(init=False)
     _uniforms: dict[int, Float[Tensor, "step"]] = field(default_factory=dict)
     _texts: int = 0
 
     def __post_init__(self) -> None:
         self.batch = Batch(self.model)
+        n_tokens = len(self.waiting) * self.choice.max_new_tokens
+        self._packed = packed(self.model, n_tokens)
         self._ends = frozenset(end_tokens(self.model))
 
     @property
@@ -60,7 +64,9 @@ class RowStream:
             rows = self.batch.rows
             if not rows:
                 continue
-            ended = self._chosen(self.batch.step(), rows)
+            with self._packed.applied():
+                logits = self.batch.step()
+            ended = self._chosen(logits, rows)
             yield from ended
             n_ended = sum(row.finished for row in rows)
             if n_ended == len(rows) or (n_ended and n_ended >= LEAVING * len(rows)):
@@ -77,7 +83,7 @@ class RowStream:
         ended: list[LiveRow] = []
         for group in arrivals:
             at = torch.tensor(group.streams).to(group.states.hidden.device)
-            with torch.no_grad():
+            with torch.no_grad(), self._packed.applied():
                 logits = head_logits(self.model, group.states.hidden)
             ended += self._chosen(logits, group.rows, at)
         self.batch.change(
@@ -122,7 +128,8 @@ class RowStream:
             self.held = self.held if old else None
             streams = list({id(row.stream): row.stream for row in new}.values())
             place = {id(stream): number for number, stream in enumerate(streams)}
-            states = read_prompts(self.model, streams)
+            with self._packed.applied():
+                states = read_prompts(self.model, streams)
             groups.append(Arrivals(new, states, [place[id(row.stream)] for row in new]))
         return groups
 
