@@ -4,6 +4,7 @@ python docs/generate.py            write docs/reference/experiment-file.md and c
 python docs/generate.py --check    exit with 1 if a page is not what the code says
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,12 @@ from sonde.experiments.claims.specification import AnyClaim, Claim, ReferenceVal
 from sonde.experiments.spec import Experiment
 from sonde.experiments.stages import AnyStage
 from sonde.experiments.trackers.settings import AnyTracker, TrackerSettings
+from sonde.judges.settings import JudgeSettings
 from sonde.models.spec import ModelSpec
 from sonde.probes.settings import ProbeSettings, SweepSettings
 from sonde.probes.settings.networks import NetworkSettings
+from sonde.steering.settings import Limit, ScreenSettings, SearchSettings
+from sonde.vectors.settings import GradientSettings
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by docs/generate.py from the code. Change the code, then run `make docs`. -->\n"
@@ -34,6 +38,8 @@ PLUMBING = (
     "builtins",
 )
 
+ANNOTATED = re.compile(r"Optional\[Annotated\[(\w+), FieldInfo\(.*\)\]\]")
+
 # What a value is, by a part of its type's name: the first that fits.
 SHAPES = {
     "Wandb": "list of names or mappings",
@@ -44,6 +50,19 @@ SHAPES = {
     "Stage": "mapping of stages",
     "AllOf": "mapping of claims",
     "ReferenceValue": "mapping of values",
+    "JudgedCoherence": "mapping",
+}
+
+
+# Mappings inside a stage that have keys of their own, by its kind.
+NESTED: dict[str, tuple[tuple[str, Any], ...]] = {
+    "vectors": (("gradient", GradientSettings),),
+    "steer": (
+        ("judge", JudgeSettings),
+        ("search", SearchSettings),
+        ("search.screen", ScreenSettings),
+        ("search.limit", Limit),
+    ),
 }
 
 
@@ -99,7 +118,21 @@ def experiment_file() -> str:
         parts += [f"## kind: `{kind}`", _doc(stage), _fields(stage, skip=("kind", "when"))]
         if kind == "probe":
             parts += _methods()
+        if kind in NESTED:
+            parts += [text for title, part in NESTED[kind] for text in _nested(title, part)]
     return "\n\n".join(parts) + "\n"
+
+
+def _nested(title: str, part: Any) -> list[str]:
+    """Return a mapping inside a stage: its settings, or those of each of its kinds."""
+    kinds = get_args(get_args(part)[0]) if get_args(part) else ()
+    if not kinds:
+        return [f"### `{title}`", _plain(part.__doc__), _fields(part, skip=())]
+    parts: list[str] = []
+    for one in kinds:
+        (name,) = get_args(one.model_fields["kind"].annotation)
+        parts += [f"### `{title}`, kind: `{name}`", _doc(one), _fields(one, skip=("kind",))]
+    return parts
 
 
 def _methods() -> list[str]:
@@ -232,6 +265,7 @@ def _type(field: FieldInfo) -> str:
         "'>",
     ):
         text = text.replace(noise, "")
+    text = ANNOTATED.sub(r"\1 | None", text)
     for sign, said in SHAPES.items():
         if sign in text:
             return said
@@ -243,7 +277,7 @@ def _default(field: FieldInfo) -> str:
         return "needed"
     if field.default_factory is not None or field.default is PydanticUndefined:
         return ""
-    if field.default is None:
+    if field.default is None or isinstance(field.default, BaseModel):
         return ""
     value = list(field.default) if isinstance(field.default, tuple) else field.default
     return f"`{value}`"
