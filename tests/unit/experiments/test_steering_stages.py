@@ -206,6 +206,18 @@ def test_a_search_that_was_stopped_goes_on(ran, file, tmp_path, monkeypatch):
     assert found.summary["best"] == whole.summary["best"]
 
 
+def test_another_calibration_is_the_unit_of_search_and_monitor(ran, file):
+    other = "stages.other={kind: massive_dimensions, data: answers, layers: [0, 1], template: chat}"
+    done = go(file, ran.out, other, "steer.calibration=other").finished
+    found, calibration = done["steer"].open(), done["other"].open()
+    read = done["monitor"].open()
+    (name,) = {vector.name for vector in read["unsteered"].vectors}
+    vector = found.vector(name)
+    assert vector.typical_norm == calibration.typical_norm(vector.layer)
+    assert vector.typical_norm != done["massive"].open().typical_norm(vector.layer)
+    assert read["unsteered"].vectors[0].typical_norm == vector.typical_norm
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

@@ -62,9 +62,9 @@ class ResponsesStage(ModelStage, ResponseSettings):
             SondeError: the trait cannot be read.
         """
         text = STAND_IN * self.max_new_tokens
-        return tuple(
-            one.example(one.response or text) for one in self._trait(base).scenarios
-        ) * (self.per_scenario)
+        return tuple(one.example(one.response or text) for one in self._trait(base).scenarios) * (
+            self.per_scenario
+        )
 
     def settings(self, seed: int) -> ResponseSettings:
         """Return the settings that are the responses' own; the seed is the experiment's."""
