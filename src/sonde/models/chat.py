@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from jinja2.exceptions import TemplateError
-
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example, Message
 
@@ -112,6 +110,8 @@ class ChatTemplate:
         )
 
     def _render(self, messages: Sequence[Message], example: Example, *, ask: bool) -> str:
+        from jinja2.exceptions import TemplateError  # settings are read without it
+
         try:
             return self.tokenizer.apply_chat_template(
                 [{"role": message.role, "content": message.content} for message in messages],
