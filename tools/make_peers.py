@@ -11,9 +11,11 @@ from pathlib import Path
 PEERS = {
     "transformer-lens": ["transformer-lens>=4,<5"],
     "nnsight": ["nnsight>=0.8,<0.9"],
+    "steering-vectors": ["steering-vectors>=0.12,<0.13"],
+    "repeng": ["repeng>=0.4,<0.5"],
     "llama": ["llama-cpp-python[server]>=0.3.16,<0.4", "numpy"],
 }
-NEED_TORCH = {"transformer-lens", "nnsight"}
+NEED_TORCH = {"transformer-lens", "nnsight", "steering-vectors", "repeng"}
 
 
 def make(folder: Path, torch: str, requirements: list[str]) -> None:
