@@ -111,7 +111,7 @@ def _of_results_or_measures(shown: Any, title: str) -> Displayed:
     if isinstance(several, Sequence) and all(isinstance(one, ProbeResults) for one in several):
         return _of_results(shown, list(several), title)
     raise SondeError(
-        f"There is no view of a {type(shown).__name__}.",
+        f"There is no view of {type(shown).__name__} objects.",
         fix="Give results of probes, a probe with texts, massive dimensions, a transfer, a section "
         "of a report, or a report.",
     )

@@ -64,7 +64,7 @@ def test_a_section_says_its_sentence(tmp_path):
 
 
 def test_what_cannot_be_shown_is_refused(results, model):
-    with pytest.raises(SondeError, match="no view of a int"):
+    with pytest.raises(SondeError, match="no view of int objects"):
         sonde.display(3)
     with pytest.raises(SondeError, match="none were given"):
         sonde.display(results.best)

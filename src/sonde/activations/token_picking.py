@@ -113,8 +113,9 @@ def _enough(found: Candidates, asked: Asked, settings: TokenTaskSettings) -> Non
         if documents < FEWEST:
             raise SondeError(
                 f"Of {len(found):,} tokens in {len(asked.texts.documents):,} files, "
-                f"{len(documents_of):,} {says} {asked.targets}, in {documents} files; folds "
-                f"that never split a file need {FEWEST} at least.",
+                f"{len(documents_of):,} {says} {asked.targets}, in {documents} "
+                f"file{'s' * (documents != 1)}; folds that never split a file need "
+                f"{FEWEST} at least.",
                 fix="Give more files, more of their tokens (max_tokens), or a commoner token.",
             )
 

@@ -144,9 +144,9 @@ def show(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A probe, an eraser, a vector or a set of them, a search's folder, a store of "
-            "activations, an experiment file, or a folder of results: of a stage, of an "
-            "experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, the folder of a search or of "
+            "saved probe results, a store of activations, an experiment file, or a folder of "
+            "results: of a stage, of an experiment, or of all.",
             show_default=False,
         ),
     ],
@@ -162,8 +162,9 @@ def verify(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A probe, an eraser, a vector or a set of them, a search's folder, a store of "
-            "activations, or a folder of results: of a stage, of an experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, the folder of a search or of "
+            "saved probe results, a store of activations, or a folder of results: of a stage, of "
+            "an experiment, or of all.",
             show_default=False,
         ),
     ],

@@ -24,6 +24,7 @@ def show_file(path: Path) -> None:
         return
     shown: Mapping[str, Callable[[Path], None]] = {
         "probe": _probe,
+        "probe results": _probe_results,
         "eraser": _eraser,
         "vector": _vector,
         "vectors": _vectors,
@@ -41,6 +42,12 @@ def _probe(path: Path) -> None:
     from sonde.cli.show_probe import show_probe
 
     show_probe(path)
+
+
+def _probe_results(path: Path) -> None:
+    from sonde.cli.show_probe_results import show_probe_results
+
+    show_probe_results(path)
 
 
 def _eraser(path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Single files and folders that sonde writes outside of stores: probes, erasers, vectors, searches.
+"""Files and folders of sonde's outside of stores: probes and results of them, vectors, searches.
+
 
 A new kind is one line in ``LOADERS``, and one in what ``sonde show`` prints.
 """
@@ -10,10 +11,12 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast
 
 from sonde.core.errors import SondeError
+from sonde.core.files import read_json
 
-Artifact: TypeAlias = Literal["probe", "eraser", "vector", "vectors", "steering"]
+Artifact: TypeAlias = Literal["probe", "probe results", "eraser", "vector", "vectors", "steering"]
 KEY = "sonde"
 STEERING = "steering.json"
+RESULTS = "results.json"
 
 
 def artifact_at(path: Path) -> Artifact | None:
@@ -26,7 +29,9 @@ def artifact_at(path: Path) -> Artifact | None:
     if path.is_file() and path.suffix == ".safetensors":
         said = _header(path).get("artifact")
         return cast("Artifact", said) if said in LOADERS else "probe"
-    return "steering" if (path / STEERING).is_file() else None
+    if (path / STEERING).is_file():
+        return "steering"
+    return "probe results" if _holds_results(path) else None
 
 
 def problems_of(artifact: Artifact, path: Path) -> list[str]:
@@ -36,6 +41,16 @@ def problems_of(artifact: Artifact, path: Path) -> list[str]:
     except SondeError as error:
         return [str(error)]
     return []
+
+
+def _holds_results(path: Path) -> bool:
+    """Whether a file is the ``results.json`` of probes, or a folder has one."""
+    file = path if path.name == RESULTS else path / RESULTS
+    try:
+        given = read_json(file) if file.is_file() else None
+    except SondeError:
+        return False
+    return isinstance(given, dict) and cast("Any", given).get("artifact") == "probe results"
 
 
 def _header(path: Path) -> Mapping[str, Any]:
@@ -55,6 +70,12 @@ def _probe(path: Path) -> Any:
     from sonde.probes.artifact import load_probe
 
     return load_probe(path)
+
+
+def _probe_results(path: Path) -> Any:
+    from sonde.probes.results_folder import load_results
+
+    return load_results(path)
 
 
 def _eraser(path: Path) -> Any:
@@ -84,6 +105,7 @@ def _steering(path: Path) -> Any:
 LOADERS: Mapping[Artifact, Callable[[Path], Any]] = MappingProxyType(
     {
         "probe": _probe,
+        "probe results": _probe_results,
         "eraser": _eraser,
         "vector": _vector,
         "vectors": _vectors,

@@ -8,6 +8,7 @@ from typing import Any
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint, sha256_file
 from sonde.experiments.identity import model_identity
+from sonde.experiments.inputs import no_such_file
 from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Stage
 
@@ -94,8 +95,5 @@ def _content(path: Path, name: str, setting: str) -> str:
             }
         )
     if not path.is_file():
-        raise SondeError(
-            f"stages.{name}.{setting}: {path} does not exist.",
-            fix="Relative paths start at the folder of the experiment file.",
-        )
+        raise no_such_file(name, setting, path)
     return sha256_file(path)

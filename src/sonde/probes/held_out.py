@@ -35,7 +35,8 @@ def held_out_groups(
         raise SondeError(
             f"The examples fall into {len(names)} part{'s' * (len(names) != 1)}; holding one out "
             "needs two.",
-            fix="Name the part of each example by its id.",
+            fix="Name the part of each example by its id, such as "
+            f"{', '.join(map(repr, acts.rows.example[:2].tolist()))}.",
         )
     cells: list[TransferCell] = []
     faults: list[SondeError] = []

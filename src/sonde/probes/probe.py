@@ -126,7 +126,7 @@ class Probe:
 
     def score(
         self,
-        x: Float[Tensor, "row *d_model"] | Texts,
+        x: Float[Tensor, "row *d_model"] | Float[np.ndarray, "row *d_model"] | Texts,
         example: Int[Tensor, " row"] | None = None,
         *,
         model: Model | None = None,
@@ -147,6 +147,8 @@ class Probe:
         Raises:
             SondeError: the width is wrong, or texts are given without the model.
         """
+        if isinstance(x, np.ndarray):
+            x = torch.from_numpy(x)
         if not isinstance(x, Tensor):
             if model is None:
                 raise SondeError(

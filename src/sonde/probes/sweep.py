@@ -32,8 +32,8 @@ def make_folds(targets: Targets, settings: AnyProbeSettings) -> Int[np.ndarray, 
         if len(where) < 3:
             units = len(np.unique(targets.unit[values == value]))
             raise SondeError(
-                f"The class {name!r} is in {units} groups and reaches only {len(where)} of "
-                f"{settings.folds} folds, so some fits would see none of it.",
+                f"The class {name!r} is in {units} group{'s' * (units != 1)} and reaches only "
+                f"{len(where)} of {settings.folds} folds, so some fits would see none of it.",
                 fix="Give at least three groups with each class.",
             )
     return folds

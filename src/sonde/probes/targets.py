@@ -144,6 +144,11 @@ def number_targets(acts: Activations, y: Labels, names: Sequence[str] = ()) -> T
         labels = _target_names(values.shape[1], names or _own_names(y))
     else:
         classes = np.unique(joined.labels).tolist()
+        if len(classes) == 1:
+            raise SondeError(
+                f"All {len(joined.labels)} labels are {classes[0]!r}: there is nothing to predict.",
+                fix="Give numbers, or a second class (two become 0 and 1).",
+            )
         if len(classes) != 2:
             raise SondeError(
                 f"This probe fits numbers; the labels are text, such as {classes[0]!r}.",
@@ -209,6 +214,12 @@ def _classes(joined: Joined) -> tuple[np.ndarray, list[str]]:
             f"Each example has {joined.labels.shape[1]} labels; this probe tells classes apart, "
             "one label an example.",
             fix="Give one class an example, or fit the numbers with a ridge probe.",
+        )
+    if joined.labels.dtype.kind == "f" and np.isinf(joined.labels).any():
+        raise SondeError(
+            f"{int(np.isinf(joined.labels).sum())} of {len(joined.labels)} labels are infinite, "
+            "which names no class.",
+            fix="Mend them, or leave their examples out.",
         )
     names = np.array([_class_name(label) for label in joined.labels.tolist()])
     return names, np.unique(names).tolist()

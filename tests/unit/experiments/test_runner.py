@@ -86,6 +86,17 @@ def test_a_gate_decides_on_earlier_results(bench):
     assert [(stage["name"], stage["state"]) for stage in detail.stages][-1] == ("truth", "skipped")
 
 
+def test_a_missing_file_is_named_before_any_stage_runs(bench):
+    late = "stages.late={kind: comparisons, path: none.csv}"
+    with pytest.raises(SondeError, match=r"stages\.late\.path: .*none\.csv does not exist"):
+        bench.run(late)
+    assert not list(bench.out.glob("*/*/*/done.json"))
+    gated = "stages.late={kind: comparisons, path: none.csv, when: acts.rows > 100}"
+    reads = "stages.fits={kind: utilities, data: sentences, comparisons: late}"
+    found = bench.states(gated, reads)
+    assert (found["late"], found["fits"], found["truth"]) == ("skipped", "skipped", "done")
+
+
 def test_what_reads_a_skipped_stage_is_skipped_too(bench):
     found = bench.states("acts.when=sentences.n > 100")
     assert found == {"sentences": "done", "acts": "skipped", "truth": "skipped"}

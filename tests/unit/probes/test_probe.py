@@ -65,6 +65,15 @@ def test_scores_by_hand():
     assert by_hand(kind="ridge", says="number").score(x).tolist() == [2.0, 0.0]
 
 
+def test_an_array_scores_as_the_tensor_does():
+    acts, label, _ = planted_classes()
+    probe = probes.logistic(acts, label, resamples=20, shuffles=0, directions=0).best
+    x = acts.tensor(probe.hook)
+    assert torch.equal(probe.score(x.numpy()), probe.score(x))
+    with pytest.raises(SondeError, match=r"shape \[3, 5\] do not fit"):
+        probe.score(np.zeros((3, 5)))
+
+
 def test_only_a_logistic_probe_has_logits():
     with pytest.raises(SondeError, match="mean_difference probe has no logits"):
         by_hand(kind="mean_difference", says="score").logit(torch.zeros(1, 2))

@@ -5,7 +5,7 @@ from planted import activations, as_examples
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example
 from sonde.probes import bradley_terry, mlp
-from sonde.probes.targets import class_targets, number_targets
+from sonde.probes.targets import category_targets, class_targets, number_targets
 
 ACTS = activations([np.random.default_rng(0).normal(size=(4, 3))], examples=["a", "b", "c", "d"])
 
@@ -116,3 +116,11 @@ def test_an_empty_list_of_comparisons_is_said_to_be_empty():
             bradley_terry(acts, none)
     with pytest.raises(SondeError, match="none are given"):
         bradley_terry(acts, [Example("e0", "a text")])
+
+
+def test_one_text_is_no_number_and_an_infinite_number_no_class():
+    acts = activations([np.eye(3)])
+    with pytest.raises(SondeError, match="All 3 labels are 'a': there is nothing to predict"):
+        number_targets(acts, ["a", "a", "a"])
+    with pytest.raises(SondeError, match="1 of 3 labels are infinite, which names no class"):
+        category_targets(acts, [0.0, 1.0, float("inf")])
