@@ -1,6 +1,5 @@
 """Files and folders of sonde's outside of stores: probes and results of them, vectors, searches.
 
-
 A new kind is one line in ``LOADERS``, and one in what ``sonde show`` prints.
 """
 
