@@ -48,7 +48,8 @@ class GridSettings(Config):
     """How to generate a grid. Temperature 0 is greedy.
 
     ``token_budget`` is how many tokens caches may hold at once, padding included; it bounds memory,
-    whatever the size of the grid. None is 16,384.
+    whatever the size of the grid. None is 16,384. Beside the caches, a model of up to 2 GB in
+    float32 on a CPU takes a second copy of its weights for the time of a large grid.
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
