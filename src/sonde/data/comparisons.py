@@ -128,10 +128,15 @@ class Comparisons(Sequence[Comparison]):
         return fingerprint([column.tolist() for column in columns])
 
     def numbered(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each comparison's items as numbers among sorted ids, -1 where absent."""
+        """Return each comparison's items as places among ids in any order, -1 where absent."""
+        if not len(items):
+            absent = np.full(len(self.first), -1)
+            return absent, absent.copy()
+        order = np.argsort(items)
 
         def number(ids: np.ndarray) -> np.ndarray:
-            at = np.searchsorted(items, ids).clip(max=len(items) - 1)
+            near = np.searchsorted(items, ids, sorter=order).clip(max=len(items) - 1)
+            at = order[near]
             return np.where(items[at] == ids, at, -1)
 
         return number(self.first), number(self.second)

@@ -81,6 +81,14 @@ def test_items_get_their_numbers_and_absent_ones_minus_one():
     assert second.tolist() == [2, 0]
 
 
+def test_ids_in_any_order_give_their_own_places():
+    found = Comparisons.of([Comparison("b", "c", 1), Comparison("z", "a", 0)])
+    first, second = found.numbered(np.array(["c", "a", "b"]))
+    assert first.tolist() == [2, -1]
+    assert second.tolist() == [0, 1]
+    assert [side.tolist() for side in found.numbered(np.array([], str))] == [[-1, -1]] * 2
+
+
 def test_drawn_comparisons_follow_the_ratings(tmp_path):
     path = written(tmp_path, "r.csv", 'id,ratings\nlow,"[1, 2]"\nmid,"[2, 3]"\nhigh,"[4]"\n')
     ratings = read_ratings(path)
