@@ -102,6 +102,27 @@ def test_the_report_colours_documents_that_gave_no_row(experiment):
     assert "the next token is" in finished["page"].open().read_text()
 
 
+def test_a_report_of_too_few_documents_says_so_in_their_place(experiment):
+    for number in range(9, 12):
+        (experiment.parent / "texts" / f"f{number}.txt").unlink()
+    finished, _ = ran(experiment, "stages.page={kind: report, tokens: tokens}")
+    page = finished["page"].open().read_text()
+    assert "kept no document apart" in page
+    assert finished["page"].summary["sections"].count("notices") == 1
+
+
+def test_a_report_that_would_have_no_text_is_refused_at_once(experiment):
+    page = "stages.page={kind: report, tokens: tokens}"
+    with pytest.raises(SondeError, match="`shown: 0`"):
+        read_specification(experiment, (page, "tokens.shown=0"))
+    stages = (
+        "stages.rows={kind: data, path: x.csv}",
+        "stages.acts={kind: extract, data: rows, positions: [prompt.mean]}",
+    )
+    with pytest.raises(SondeError, match="'acts' does not keep each token"):
+        read_specification(experiment, (*stages, page, "page.tokens=acts"))
+
+
 def test_plan_counts_the_pass_and_names_what_cannot_be_asked(experiment):
     def planned(*overrides):
         (variant,) = read_specification(experiment, overrides).variants

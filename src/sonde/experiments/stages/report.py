@@ -6,8 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from sonde.core.errors import SondeError
 from sonde.experiments.stage import Context, Outcome, Reference, Stage
+from sonde.experiments.stages.extract import ExtractStage
+from sonde.experiments.stages.import_activations import ImportStage
 from sonde.experiments.stages.probe import WITH_LABELS
+from sonde.experiments.stages.texts import keeps_each
+from sonde.experiments.stages.token_task import TokenTaskStage
 
 PAGE = "report.html"
 TOKENS = ("activations", WITH_LABELS)  # what texts can be coloured by
@@ -56,6 +61,28 @@ class ReportStage(Stage):
             if name in names:
                 found += [one.stage for one in names[name].inputs() if one.stage not in found]
         return tuple(dict.fromkeys(found))
+
+    def check_inputs(self, stages: Mapping[str, Stage]) -> None:
+        """Refuse to colour texts of a stage that keeps none."""
+        stage = stages[self.tokens] if self.tokens else None
+        if isinstance(stage, TokenTaskStage) and not stage.shown:
+            raise SondeError(
+                f"The token task {self.tokens!r} is to keep no document apart (`shown: 0`), so the "
+                "report has no text to colour.",
+                fix=f"Write `shown: 1` or more in {self.tokens!r}, or leave `tokens` out.",
+            )
+        if isinstance(stage, ExtractStage) and not keeps_each(stage.extract_settings()):
+            raise SondeError(
+                f"The stage {self.tokens!r} does not keep each token, so the report has no text to "
+                "colour.",
+                fix=f"Write `positions: all` in {self.tokens!r}, or leave `tokens` out.",
+            )
+        if isinstance(stage, ImportStage):
+            raise SondeError(
+                f"The activations of {self.tokens!r} were made elsewhere, so the report has none "
+                "of their texts to colour.",
+                fix="Name an extract stage with `positions: all`, or leave `tokens` out.",
+            )
 
     def run(self, context: Context) -> Outcome:
         """Gather the sections and write the page."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sonde.activations.subset import in_common
-from sonde.core.errors import SondeError
 from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
@@ -18,6 +17,7 @@ from sonde.report import (
     Accounting,
     LayerCurves,
     MassiveView,
+    Notice,
     Provenance,
     Report,
     Section,
@@ -68,16 +68,18 @@ def report_of(shown: Shown, title: str) -> Report:
     sections: list[Section] = []
     if shown.context.claims:
         sections.append(claims_section(shown.context.claims))
-    sections += [notices_from(found)] if found else []
+    first = next(iter(found.values()), None)
+    view = _tokens(shown, shown.tokens, found, first) if shown.tokens and first else None
+    said = [view] if isinstance(view, Notice) else []
+    sections += [notices_from(found, said)] if found else []
     for name, results in list(found.items())[:1]:
         sections.append(_accounting(shown, name, results))
     sections += [*curves, *targets_from(found), *classes_from(found), *penalties_from(found)]
     sections += [*calibration_from(found), *_rankings(shown)]
-    first = next(iter(found.values()), None)
     if shown.massive is not None:
         sections.append(_massive(shown, shown.massive, first))
-    if shown.tokens is not None and first is not None:
-        sections.append(_tokens(shown, shown.tokens, found, first))
+    if isinstance(view, TokenView):
+        sections.append(view)
     sections += _tables(shown)
     sections += _provenance(shown)
     experiment = shown.context.experiment
@@ -142,23 +144,17 @@ def _massive(shown: Shown, name: str, probe: "ProbeResults | None") -> MassiveVi
 
 def _tokens(
     shown: Shown, name: str, found: "Mapping[str, ProbeResults]", first: "ProbeResults"
-) -> TokenView:
+) -> TokenView | Notice:
     """Colour the texts of a token task by its own probe, those of an extraction by the first.
 
-    Raises:
-        SondeError: the extraction did not keep each token, or no document was kept apart.
+    Where a token task had too few documents to keep one apart, say so in their place.
     """
-    tokens, results = shown.there[name], first
+    tokens = shown.there[name]
     if isinstance(tokens.stage, TokenTaskStage):
         own = [probe for probe in found if shown.setting(probe, "activations") == name]
         return token_task_view(tokens, found[own[0]] if own else first)
     examples, rendered = read_texts(tokens.folder)
-    if not examples:
-        raise SondeError(
-            f"The stage {tokens.name!r} did not keep each token, so no text can be coloured.",
-            fix="Write `positions: all` in that stage.",
-        )
-    return token_view_from(results, tokens.open(), rendered, examples[:TEXTS])
+    return token_view_from(first, tokens.open(), rendered, examples[:TEXTS])
 
 
 def _rankings(shown: Shown) -> list[Section]:

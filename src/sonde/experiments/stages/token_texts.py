@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_text
 from sonde.core.positions import TokenSpans
 from sonde.data.examples import Example
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from sonde.activations.token_shown import ShownChunk
     from sonde.experiments.stage import Finished
     from sonde.probes.results import ProbeResults
-    from sonde.report import TokenView
+    from sonde.report import Notice, TokenView
 
 FILE = "shown.jsonl"
 
@@ -56,21 +55,21 @@ def read_shown(folder: Path) -> "tuple[ShownChunk, ...]":
     )
 
 
-def token_task_view(tokens: "Finished", results: "ProbeResults") -> "TokenView":
+def token_task_view(tokens: "Finished", results: "ProbeResults") -> "TokenView | Notice":
     """Colour the chunks by the probes of a result, right and wrong by what is true of each token.
 
-    Raises:
-        SondeError: no document was kept apart.
+    A task whose documents were too few to keep one apart has nothing to show: a notice says so.
     """
     from sonde.activations.token_shown import activations_of
     from sonde.models.render import Rendered
-    from sonde.report import TokenTruth, token_view_from
+    from sonde.report import Notice, TokenTruth, token_view_from
 
     chunks = read_shown(tokens.folder)
     if not chunks:
-        raise SondeError(
-            f"The token task {tokens.name!r} kept no document apart, so no text can be coloured.",
-            fix="Give it ten files for each that is shown, and write shown: 1 or more.",
+        return Notice(
+            f"The token task {tokens.name!r} kept no document apart, so no text is coloured.",
+            "Give it ten files for each that is to be shown.",
+            level="note",
         )
     task = tokens.stage.open(tokens.folder)
     rendered = {
