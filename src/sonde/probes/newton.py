@@ -24,13 +24,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sonde.probes.likelihood import Likelihood
-from sonde.probes.newton_equations import Equations, inverse, runs, times, turned
+from sonde.probes.newton_equations import Equations, runs, times, turned
+from sonde.probes.newton_inverses import Inverses
 from sonde.probes.newton_line_search import Way, line_search
 
 NEWTON_STEPS = 100
-# Products for each coordinate, and at least, beyond which a new inverse is the cheaper way; where
-# rows are few it costs as much as more of them.
-OLD, LEAST = 0.03, 10
 PATIENCE = 6  # steps that may pass without halving the distance to the optimum
 NEAR = 1e-9  # share of F; a fit that rounding keeps from its tolerance has still converged
 
@@ -135,14 +133,13 @@ class Newton:
     def __init__(self, z: Float[Tensor, "layer row axis"]) -> None:
         self.z = z
         self.spectrum = z.square().mean(dim=1)
-        self.inverses: dict[int, Tensor] = {}
-        self.old: set[int] = set()  # the groups that need an inverse, or a new one
+        self.inverses = Inverses()
 
     def exact(self, fits: Fits) -> bool:
         """Go on in float64; return whether that is nothing new."""
         already = self.z.dtype == fits.z.dtype
         if not already:
-            self.z, self.inverses = turned(fits.z, fits.basis), {}
+            self.z, self.inverses = turned(fits.z, fits.basis), Inverses()
             self.spectrum = self.spectrum.to(self.z)
         return already
 
@@ -174,12 +171,9 @@ class Newton:
         """Solve Newton's equations; note which groups took too many products."""
         low, pull = chance.to(self.z), pull[:, :, 0].to(self.z)
         groups = runs(fits.group)
-        for group, here in groups:
-            if group in self.old:
-                curvature = fits.likelihood.part(here).curvature(low[:, here]).mean(dim=1)
-                self.inverses[group] = inverse(self.z, curvature, pull[:, here].mean(dim=1))
+        self.inverses.renew(self.z, fits.likelihood, low, pull, groups)
         equations = Equations(
-            self.z, fits.likelihood, low, pull, fits.group, self.spectrum, self.inverses
+            self.z, fits.likelihood, low, pull, fits.group, self.spectrum, self.inverses.of
         )
         # In float32 there is no room for right sides of any size.
         unit = right.abs().amax(dim=(2, 3), keepdim=True).clamp(min=1e-300)
@@ -188,8 +182,7 @@ class Newton:
         weight = unit[..., 0, 0].square() / objective.clamp(min=1e-300)
         step, products = equations.solve(scaled, weight)
         rows, side = self.z.shape[1:]
-        few = max(LEAST, OLD * side * (1 + side / rows))
-        self.old = {group for group, here in groups if int(products[here].max()) > few}
+        self.inverses.judge(products, fits.penalty, groups, (rows, side))
         back = None if fits.basis is None else fits.basis.mT
         step = turned(step.flatten(1, 2), back).view_as(right)
         return fits.likelihood.told(step.to(right) * unit)
