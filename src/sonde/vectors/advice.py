@@ -40,7 +40,8 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The recommendation: ``severity`` is none, mild or severe; ``sentences`` are the words.
+    """The recommendation: ``severity`` is none, mild or severe; ``sentences`` are the words, the
+    choice first.
 
     ``method``, ``cleaning`` and ``position`` are what is recommended to try first. ``rests_on``
     says what was measured, and what was not.
@@ -56,7 +57,7 @@ class Advice:
     table: tuple[Summary, ...]
 
     def __str__(self) -> str:
-        return " ".join((*self.sentences, self.rests_on))
+        return "\n".join((*self.sentences, self.rests_on))
 
 
 def advise(vectors: VectorSet, massive: MassiveDimensions | None) -> Advice:
@@ -76,10 +77,10 @@ def advise(vectors: VectorSet, massive: MassiveDimensions | None) -> Advice:
     chosen = _choice(scored, severity)
     method, _, cleaning = chosen.kind.partition("/")
     sentences = [
+        _on_choice(chosen, scored, severity),
         _on_severity(severity, massive),
         *_on_mean_difference(table, vectors, severity),
         *_on_windows(table),
-        _on_choice(chosen, scored, severity),
     ]
     layers = len(vectors.layers)
     return Advice(
@@ -172,15 +173,14 @@ def _on_mean_difference(
                 f"The mean difference at {one.position} has {one.massive_share:.0%} of its squared "
                 "length in them, so steering with it mostly pushes along them."
             )
-    if "probe" in vectors.kinds:
-        for kind in vectors.kinds:
-            if kind.startswith("mean_difference"):
-                found = vectors.cosines(kind, "probe")
-                near = "nearly the same as" if found.mean >= ALIKE else "not the same as"
-                said.append(
-                    f"{kind} is {near} the probe's direction (mean cosine "
-                    f"{true_minus(f'{found.mean:.2f}')})."
-                )
+    kinds = [kind for kind in vectors.kinds if kind.startswith("mean_difference")]
+    if "probe" in vectors.kinds and kinds:
+        means = {kind: vectors.cosines(kind, "probe").mean for kind in kinds}
+        near = "nearly" if min(means.values()) >= ALIKE else "not"
+        each = ", ".join(f"{kind} {true_minus(f'{mean:.2f}')}" for kind, mean in means.items())
+        said.append(
+            f"A mean difference is {near} the probe's direction: mean cosines with it are {each}."
+        )
     return tuple(said)
 
 
@@ -194,10 +194,12 @@ def _on_windows(table: Sequence[Summary]) -> tuple[str, ...]:
         first, last = (pick(own, key=lambda one: one.d) for pick in (max, min))
         if first.d > 1.1 * last.d:
             said.append(
-                f"For {kind} the window {first.position} separates best (median d "
-                f"{first.d:.2f}) and {last.position} worst ({true_minus(f'{last.d:.2f}')})."
+                f"{kind} at {first.position} ({first.d:.2f}; at {last.position} "
+                f"{true_minus(f'{last.d:.2f}')})"
             )
-    return tuple(said)
+    if not said:
+        return ()
+    return (f"Windows differ; by median d over the layers these are best: {', '.join(said)}.",)
 
 
 def _on_choice(chosen: Summary, scored: Sequence[Summary], severity: str) -> str:

@@ -42,7 +42,8 @@ def test_severe_massive_dimensions_speak_for_the_probe_as_in_the_log():
     assert "mean_difference separates better" not in text
     assert "mean_difference at response[:5].mean separates better (d 4.00), but 88%" in text
     assert "what separates best need not steer best" in text
-    assert "mean_difference/all is not the same as the probe's direction (mean cosine 0.95)" in text
+    assert "cosines with it are mean_difference 0.63, mean_difference/all 0.95." in text
+    assert text.startswith("Try probe at")
 
 
 def test_mild_ones_leave_the_mean_difference_its_lead():
@@ -69,7 +70,7 @@ def test_windows_are_compared_and_the_best_layer_is_named():
     )
     found = advise(vectors, massive_report())
     assert (found.severity, found.position, found.layer) == ("none", LONG, 1)
-    assert "the window response[:20].mean separates best (median d 2.50)" in str(found)
+    assert "these are best: probe at response[:20].mean (2.50; at" in str(found)
     assert "no massive dimensions" in str(found)
     short = next(one for one in found.table if one.position == SHORT)
     assert (short.d, short.best_d, short.best_layer) == (1.5, 2.0, 1)

@@ -29,7 +29,8 @@ def of_vectors(finished: Finished) -> list[Section]:
     found: VectorSet = finished.open()
     drawn: list[Section] = []
     if "advice" in finished.summary:
-        drawn.append(Text(str(finished.summary["advice"]), title="What to steer with first"))
+        advice = str(finished.summary["advice"]).replace("\n", "\n\n")
+        drawn.append(Text(advice, title="What to steer with first"))
     drawn += separation_from(found)
     best = [one for one in best_layers(found) if one.method != RANDOM]
     if best:
