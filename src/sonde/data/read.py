@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sonde.core.errors import SondeError, nearest
+from sonde.core.errors import SondeError
 from sonde.data.columns import resolve_columns
 from sonde.data.examples import Example, as_examples
 from sonde.data.from_rows import SkippedRow, example_of
 from sonde.data.labels import with_label_type
-from sonde.data.sets import shipped, shipped_sets, shipped_trait, shipped_traits
+from sonde.data.sets import shipped_data, unknown_data
 from sonde.data.settings import DataSpec, Value
 from sonde.data.tables import Row, read_rows
 from sonde.data.traits import is_trait, trait_rows
@@ -81,17 +81,10 @@ def _open(spec: DataSpec) -> tuple[Iterator[Row], str]:
         return read_rows(path), path.name
     if path.exists():
         raise _no_file(path)
-    if spec.path in shipped_traits():
-        return trait_rows(shipped_trait(spec.path)), spec.path
-    if spec.path.replace("-", "_") not in shipped_sets():
-        names = (*shipped_sets(), *shipped_traits())
-        raise SondeError(
-            f"There is no file {spec.path}, and no data set of that name comes with sonde."
-            f"{nearest(spec.path, names)}",
-            fix="Give the path of a file with its ending, or hf:<id> for one of the hub.",
-        )
-    path = shipped(spec.path)
-    return read_rows(path), path.name
+    found = shipped_data(spec.path)
+    if found is None:
+        raise unknown_data(spec.path)
+    return (trait_rows(found) if found.is_dir() else read_rows(found)), found.name
 
 
 def _no_file(folder: Path) -> SondeError:

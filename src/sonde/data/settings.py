@@ -28,11 +28,12 @@ class DataSpec(Config):
     """Which data to read, and what to do with rows that cannot be used as they are.
 
     ``path`` is a file (CSV, TSV, JSON Lines, Parquet, text), the folder of a trait
-    (``positive.txt`` and ``negative.txt``, a text on each line), the name of a data set that comes
-    with sonde, or ``hf:<id>`` for one of the Hugging Face hub (needs the extra ``datasets``).
-    ``where`` keeps the rows whose column has that value, or one of those values. ``limit`` keeps
-    the first examples. A label that is empty or NaN is an error, or its row is skipped, or kept as
-    ``unlabelled``. ``plain`` marks every text to stand as it is, without the chat template.
+    (``positive.txt`` and ``negative.txt``, a text on each line), the name of a data set or trait
+    that comes with sonde, or ``hf:<id>`` for one of the Hugging Face hub (needs the extra
+    ``datasets``). ``where`` keeps the rows whose column has that value, or one of those values.
+    ``limit`` keeps the first examples. A label that is empty or NaN is an error, or its row is
+    skipped, or kept as ``unlabelled``. ``plain`` marks every text to stand as it is, without the
+    chat template.
     """
 
     path: str

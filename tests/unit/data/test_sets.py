@@ -9,7 +9,7 @@ import pytest
 
 from sonde.core.errors import SondeError
 from sonde.data.read import read_examples
-from sonde.data.sets import shipped, shipped_sets
+from sonde.data.sets import shipped, shipped_data, shipped_sets, shipped_trait, shipped_traits
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +89,16 @@ def test_an_unknown_set_names_the_nearest():
     assert "contrast_sentences" in shipped_sets()
     with pytest.raises(SondeError, match="Did you mean 'contrast_sentences'"):
         shipped("contrast_sentence")
+
+
+def test_a_name_is_a_sets_file_a_traits_folder_or_nothing():
+    assert shipped_data("contrast-sentences") == shipped("contrast_sentences")
+    assert shipped_data("enthusiasm") == shipped_trait("enthusiasm")
+    assert shipped_data("nothing") is None
+
+
+def test_data_of_no_such_name_names_all_that_there_are():
+    with pytest.raises(SondeError, match="Did you mean 'enthusiasm'") as caught:
+        read_examples("enthusiasn")
+    for name in (*shipped_sets(), *shipped_traits()):
+        caught.match(name)

@@ -30,6 +30,24 @@ def shipped(name: str) -> Path:
     return next(path for path in files if path.is_file())
 
 
+def shipped_data(name: str) -> Path | None:
+    """Return where data that come with sonde lie: a set's file, a trait's folder; None if none."""
+    if name in shipped_traits():
+        return shipped_trait(name)
+    return shipped(name) if name.replace("-", "_") in shipped_sets() else None
+
+
+def unknown_data(name: str) -> SondeError:
+    """Return what is said of a name that is no file's and none of the data that come with sonde."""
+    return SondeError(
+        f"There is no file {name}, and no data set or trait of that name comes with sonde."
+        f"{nearest(name, (*shipped_sets(), *shipped_traits()))}",
+        fix=f"Give the path of a file with its ending, the folder of a trait, hf:<id> for a data "
+        f"set of the hub, or one that comes with sonde: the sets {', '.join(shipped_sets())}; the "
+        f"traits {', '.join(shipped_traits())}.",
+    )
+
+
 def shipped_traits() -> tuple[str, ...]:
     """Return the names of the traits that come with sonde."""
     return tuple(sorted(path.name for path in _TRAITS.iterdir() if (path / "rule.json").is_file()))

@@ -13,7 +13,7 @@ from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_json, write_text
 from sonde.data.examples import Example, Label, Message
 from sonde.data.read import HUB, DataRead, read_data
-from sonde.data.sets import shipped, shipped_sets
+from sonde.data.sets import shipped_data, unknown_data
 from sonde.data.settings import DataSpec
 from sonde.experiments.stage import Context, Outcome, Stage, resolved_path
 
@@ -32,7 +32,11 @@ class DataStage(Stage, DataSpec):
     light: ClassVar[bool] = True
 
     def files(self, base: Path) -> Mapping[str, Path]:
-        """Return the data file, unless the data comes from the hub."""
+        """Return the data file or a trait's folder, unless the data comes from the hub.
+
+        Raises:
+            SondeError: the path is a name, and nothing goes by it.
+        """
         return {} if self.path.startswith(HUB) else {"path": self._file(base)}
 
     def problems(self, base: Path) -> tuple[str, ...]:
@@ -74,9 +78,19 @@ class DataStage(Stage, DataSpec):
         return open_examples(folder / EXAMPLES)
 
     def _file(self, base: Path) -> Path:
+        """Return the file or trait's folder: beside the experiment file, else as sonde ships it.
+
+        Raises:
+            SondeError: a name without an ending is neither.
+        """
         beside = resolved_path(self.path, base)
-        is_name = self.path.replace("-", "_") in shipped_sets()
-        return shipped(self.path) if is_name and not beside.exists() else beside
+        if beside.exists():
+            return beside
+        found = shipped_data(self.path)
+        is_name = Path(self.path).parent == Path() and not Path(self.path).suffix
+        if found is None and is_name and not self.path.startswith("~"):
+            raise unknown_data(self.path)
+        return found or beside
 
 
 def write_examples(examples: Sequence[Example], path: Path) -> None:
