@@ -44,7 +44,7 @@ def are_examples(y: Labels) -> TypeGuard[Sequence[Example]]:
 
 
 def _aligned(rows: RowTable, y: np.ndarray) -> Joined:
-    """Join an array that has one label for each row: only NaN is left out."""
+    """Join an array that has one label for each row: only NaN is left out, and rows are counted."""
     if y.ndim not in (1, 2) or len(y) != len(rows) or (y.ndim == 2 and y.dtype.kind in "OUS"):
         raise SondeError(
             f"The labels have shape {y.shape}; the activations have {len(rows)} rows.",
@@ -54,14 +54,25 @@ def _aligned(rows: RowTable, y: np.ndarray) -> Joined:
     # A missing value of a mixed array becomes the text "nan"; a class of texts may have that name.
     absent = np.isnan(values) if values.dtype.kind == "f" else _missing(y)
     index = np.flatnonzero(~absent.reshape(len(rows), -1).any(axis=1))
-    names = np.unique(rows.example)
-    lost = np.setdiff1d(names, rows.example[index])
-    reasons = {NAN: tuple(map(str, lost))} if len(lost) else {}
-    report = JoinReport(len(names), len(names), len(names) - len(lost), reasons, dict(reasons))
+    lost = np.setdiff1d(np.arange(len(rows)), index)
+    reasons = {NAN: _names(rows, lost)} if len(lost) else {}
+    report = JoinReport(len(rows), len(rows), len(index), reasons, dict(reasons))
     if not len(index):
         raise SondeError("Every label is NaN.", fix="Give labels.")
     groups = np.where(rows.group == "", rows.example, rows.group)[index]
     return Joined(index, values[index], groups, report)
+
+
+def _names(rows: RowTable, which: np.ndarray) -> tuple[str, ...]:
+    """Name rows by their example, and by position and token where it has several rows."""
+    examples, counts = np.unique(rows.example, return_counts=True)
+    several = set(examples[counts > 1].tolist())
+    return tuple(
+        f"{example}, {rows.position[row]}, token {rows.token[row]}"
+        if example in several
+        else example
+        for row, example in zip(which.tolist(), rows.example[which].tolist(), strict=True)
+    )
 
 
 def _missing(y: np.ndarray) -> np.ndarray:

@@ -56,6 +56,14 @@ def test_nan_in_an_array_names_the_example():
     assert any("'b' is NaN" in note for note in targets.notes)
 
 
+def test_labels_given_row_by_row_are_counted_by_row():
+    acts = activations([np.zeros((4, 2))], examples=["a", "a", "b", "c"], tokens=[3, 7, 1, 1])
+    report = number_targets(acts, np.array([1.0, np.nan, 2.0, np.nan])).report
+    assert (report.labels, report.activations, report.matched) == (4, 4, 2)
+    assert report.labels_lost == {"NaN label": ("a, prompt[-1], token 7", "c")}
+    assert str(report) == "2 of 4 labels joined; 2 are NaN."
+
+
 def test_two_texts_become_numbers_with_a_note():
     targets = number_targets(ACTS, np.array(["lo", "hi", "hi", "lo"]))
     assert targets.values[:, 0].tolist() == [1, 0, 0, 1]

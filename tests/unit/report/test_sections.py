@@ -64,7 +64,7 @@ def test_every_kind_has_a_template():
 
 
 def test_accounting_must_add_up():
-    with pytest.raises(SondeError, match="does not add up: 10 rows were read, 7 extracted, but 2"):
+    with pytest.raises(SondeError, match="does not add up: 10 examples were read, 7 extracted, but 2"):
         Accounting((Step("read", 10), Step("extracted", 7, (Loss("empty", 2),))))
 
 
@@ -73,9 +73,9 @@ def test_accounting_is_said_in_one_sentence():
         (Step("read", 10), Step("extracted", 7, (Loss("empty", 2), Loss("too long", 1))))
     )
     said = accounting.prepare(section)["sentence"]
-    assert said == "7 of 10 rows were used. 3 went no further: empty and too long."
+    assert said == "7 of 10 examples were used. 3 went no further: empty and too long."
     clean = Accounting((Step("read", 10), Step("used", 10)))
-    assert accounting.prepare(clean)["sentence"] == "All 10 rows were used; nothing was lost."
+    assert accounting.prepare(clean)["sentence"] == "All 10 examples were used; nothing was lost."
 
 
 def test_examples_beyond_five_are_counted():

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sonde.activations.subset import in_common
 from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
 from sonde.experiments.stages.probe_ranking import PAIRS, TAU
+from sonde.experiments.stages.report_accounting import accounting_of
 from sonde.experiments.stages.report_steering import DRAWN, steering_facts
 from sonde.experiments.stages.texts import read_texts
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.token_texts import token_task_view
 from sonde.report import (
-    Accounting,
     LayerCurves,
     MassiveView,
     Notice,
@@ -25,7 +24,6 @@ from sonde.report import (
     TokenView,
     TransferCell,
     TransferMatrix,
-    accounting_from,
     answer_from,
     calibration_from,
     classes_from,
@@ -73,7 +71,7 @@ def report_of(shown: Shown, title: str) -> Report:
     said = [view] if isinstance(view, Notice) else []
     sections += [notices_from(found, said)] if found else []
     for name, results in list(found.items())[:1]:
-        sections.append(_accounting(shown, name, results))
+        sections.append(accounting_of(shown.there[name], results, shown.there))
     sections += [*curves, *targets_from(found), *classes_from(found), *penalties_from(found)]
     sections += [*calibration_from(found), *_rankings(shown)]
     if shown.massive is not None:
@@ -112,24 +110,6 @@ def _curves(found: "Mapping[str, ProbeResults]") -> list[LayerCurves]:
         curves_from({name: one for name, one in found.items() if one.metric == metric})
         for metric in metrics
     ]
-
-
-def _accounting(shown: Shown, name: str, results: "ProbeResults") -> Accounting:
-    """Follow the examples from the file to the probe."""
-    activations = shown.there[shown.setting(name, "activations")]
-    source = shown.there.get(getattr(activations.stage, "data", shown.setting(name, "labels")))
-    store = activations.open()
-    others = {other: shown.there[other].open() for other in shown.setting(name, "examples_of")}
-    used = in_common(store, others)
-    plan = getattr(store, "plan", None)
-    return accounting_from(
-        results.join,
-        read=source.summary["n"] if source else results.join.activations + len(used.skipped),
-        unread=source.summary["skipped"] if source else None,
-        skipped=used.skipped,
-        tokens=plan.tokens if plan else None,
-        padding=plan.padding if plan else None,
-    )
 
 
 def _massive(shown: Shown, name: str, probe: "ProbeResults | None") -> MassiveView:

@@ -102,7 +102,8 @@ class TokenTaskStage(ModelStage, TokenTaskSettings):
         )
         # The model must not stay for the sake of rows that are in memory already.
         tensors = {hook: found.tensor(hook) for hook in found.hooks}
-        return Outcome(_summary(found), held=self.open(context.folder).hold(tensors))
+        summary = {**_summary(found), "non_finite": len(rows) - len(found)}
+        return Outcome(summary, held=self.open(context.folder).hold(tensors))
 
     def open(self, folder: Path) -> "TokenActivations":
         """Return the rows; their activations are computed when they are first asked for."""

@@ -20,7 +20,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that ``rows`` came out of, and what was lost on the way into it."""
+    """A step, how many came out of it, and what was lost on the way into it."""
 
     name: str
     rows: int
@@ -31,8 +31,8 @@ class Step:
 class Accounting:
     """The steps in order. Losses and remaining rows must add up: nothing vanishes.
 
-    ``tokens`` is what the model computed for real, ``padding`` the share of all computed tokens
-    that were filling, ``truncated`` the examples that were cut.
+    ``unit`` says what is counted. ``tokens`` is what the model computed for real, ``padding`` the
+    share of all computed tokens that were filling, ``truncated`` the examples that were cut.
     """
 
     steps: tuple[Step, ...]
@@ -41,6 +41,7 @@ class Accounting:
     truncated: int | None = None
     facts: tuple[tuple[str, str], ...] = ()
     title: str = "What became of the data"
+    unit: str = "example"
     kind: ClassVar[str] = "accounting"
 
     def __post_init__(self) -> None:
@@ -48,8 +49,9 @@ class Accounting:
             lost = sum(loss.number for loss in after.losses)
             if before.rows != after.rows + lost:
                 raise SondeError(
-                    f"The accounting does not add up: {before.rows} rows were {before.name}, "
-                    f"{after.rows} {after.name}, but {lost} are accounted for as lost.",
+                    f"The accounting does not add up: {before.rows} {self.unit}s were "
+                    f"{before.name}, {after.rows} {after.name}, but {lost} are accounted for as "
+                    "lost.",
                     fix="Give every loss with its reason.",
                 )
 
@@ -89,10 +91,10 @@ def _sentence(section: Accounting, lost: int) -> str:
         return ""
     first, last = section.steps[0], section.steps[-1]
     if not lost:
-        return f"All {counted(first.rows, 'row')} were used; nothing was lost."
+        return f"All {counted(first.rows, section.unit)} were used; nothing was lost."
     reasons = [loss.reason for step in section.steps for loss in step.losses if loss.number]
     return (
-        f"{count(last.rows)} of {counted(first.rows, 'row')} were used. "
+        f"{count(last.rows)} of {counted(first.rows, section.unit)} were used. "
         f"{count(lost)} went no further: {listed(list(dict.fromkeys(reasons)))}."
     )
 
