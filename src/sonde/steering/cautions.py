@@ -1,15 +1,18 @@
 """What a reader of a search must know before quoting it."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
+from sonde.steering.answers import Answers
 from sonde.steering.limits import in_words
 from sonde.steering.results import UNSTEERED_ARM, SteeringResults
 from sonde.steering.settings import JudgedCoherence
 
 CLOSE = 1e-3  # logits: below this the same row in another batch may take the other token
 NAMED = 5
+SHOWN = 2  # reasons
 
 
 def cautions(results: SteeringResults) -> tuple[str, ...]:
@@ -34,12 +37,7 @@ def _sentences(results: SteeringResults) -> Iterator[str]:
     ]
     if beyond:
         yield f"Nothing stays within the limit, {in_words(limit)}, for {_named(beyond)}."
-    unscored = int(np.isnan(answers.trait).sum())
-    if unscored:
-        yield (
-            f"{unscored} of {answers.trait.size} answers have no trait score; their reasons are "
-            "kept, and arms that lack one do not compete."
-        )
+    yield from _unscored(results)
     close = int((answers.margin < CLOSE).sum())
     if close:
         yield (
@@ -47,6 +45,41 @@ def _sentences(results: SteeringResults) -> Iterator[str]:
             f"logits lie within {CLOSE:g}: in other batches they may go another way."
         )
     yield from _notes(results)
+
+
+def _unscored(results: SteeringResults) -> Iterator[str]:
+    """Say how many answers the judges gave no score, what that does, and why."""
+    answers = results.answers
+    trait, coherence = np.isnan(answers.trait), np.isnan(answers.coherence)
+    if trait.any():
+        yield (
+            f"{trait.sum()} of {trait.size} answers have no trait score, and arms that lack one do "
+            f"not compete: {_reasons(answers, trait)}."
+        )
+    limits = isinstance(results.settings.limit, JudgedCoherence)
+    if coherence.any() and (limits or not coherence.all()):
+        means = " and count as incoherent" if limits else ""
+        yield (
+            f"{coherence.sum()} of {coherence.size} answers have no coherence score{means}: "
+            f"{_reasons(answers, coherence)}."
+        )
+
+
+def _reasons(answers: Answers, which: np.ndarray) -> str:
+    """Name the commonest reasons of some answers; all of them are in the file of answers."""
+    reasons = np.array(answers.reasons, object)[which].tolist()
+    counted = Counter(reason.rstrip(".") or "no reason given" for reason in reasons)
+    said = "; ".join(f"{reason} ({count})" for reason, count in counted.most_common(SHOWN))
+    more = len(counted) - SHOWN
+    return said if more <= 0 else f"{said}; and {more} more"
+
+
+def _of_gate(results: SteeringResults) -> Iterator[str]:
+    share = None if results.gate is None else results.gate.open_share
+    if share == 0:
+        yield "The gate was open at no token of the unsteered answers: there was nothing to steer."
+    if share == 1:
+        yield "The gate was open at every token of the unsteered answers: it is as good as none."
 
 
 def _notes(results: SteeringResults) -> Iterator[str]:

@@ -56,6 +56,10 @@ class Journal:
         ]
         if self._path is not None:
             self._append("\n".join([*lines, canonical_json(WHOLE), ""]))
+        self.hold(kind, found)
+
+    def hold(self, kind: str, found: Mapping[str, Any]) -> None:
+        """Know entries until the end of this process, and not in the file: what to try again."""
         for key, value in found.items():
             self._entries[kind, key] = jsonable(value)
 

@@ -46,12 +46,15 @@ def room_of(session: Session, judges: Judges) -> FrameRoom:
     Raises:
         SondeError: a judge failed, or scored less than half of the unsteered answers.
     """
-    found = judged(session, judges, [Arm()], progress=False).trait[0]
-    scored = int((~np.isnan(found)).sum())
-    if scored < len(found) / 2:
+    answers = judged(session, judges, [Arm()], progress=False)
+    found = answers.trait[0]
+    absent = np.flatnonzero(np.isnan(found))
+    if len(absent) > len(found) / 2:
+        reason = answers.reasons[0][absent[0]].rstrip(".")
         raise SondeError(
-            f"The judge {judges.trait.name} scored {scored} of the {len(found)} unsteered answers.",
-            fix="Judge a few by hand with it: its reasons say why.",
+            f"The judge {judges.trait.name} scored {len(found) - len(absent)} of the {len(found)} "
+            f"unsteered answers. Of the first that has no score: {reason}.",
+            fix="Mend that, or choose another judge, and run again: what it scored is kept.",
         )
     unsteered = interval_of(share_scores(found, session.task.units))
     settings = session.settings

@@ -1,12 +1,12 @@
 """What judges say of answers, kept as it comes: a run goes on where a judge was lost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
-from sonde.judges.judge import Asked, Judge, Opinion
+from sonde.judges.judge import Asked, Judge, Opinion, StreamingJudge
 from sonde.steering.journal import Journal
 from sonde.steering.settings import JudgedCoherence, Limit
 from sonde.steering.task import SteeringTask
@@ -66,8 +66,11 @@ def opinions(
 ) -> list[Opinion]:
     """Return the judge's opinion of each answer, in order; what is known is not asked again.
 
-    The same answer to the same question is asked about once. An error of the judge comes through
-    after everything that it has said was kept.
+    The same answer to the same question is asked about once. What got no score is known until the
+    end of this process, and asked about again by a later run.
+
+    Raises:
+        SondeError: as the judge, whose scores until then are kept; or it gave too few.
     """
     kind = _kind(judge)
     keys = [fingerprint([task.key, one.question, one.answer]) for one in said]
@@ -77,9 +80,43 @@ def opinions(
     names = list(absent)
     for start in range(0, len(names), AT_ONCE):
         part = names[start : start + AT_ONCE]
-        found = judge.score([_asked(task, absent[name]) for name in part])
-        journal.keep(kind, {name: _entry(one) for name, one in zip(part, found, strict=True)})
+        _ask(judge, {name: _asked(task, absent[name]) for name in part}, journal)
     return [_opinion(journal.get(kind, key)) for key in keys]
+
+
+def _ask(judge: Judge, asked: Mapping[str, Asked], journal: Journal) -> None:
+    """Ask about some answers; keep the scores that come, also where the judge is lost on the way.
+
+    Raises:
+        SondeError: as the judge, or it gave another number of opinions.
+    """
+    kind, names, found = _kind(judge), list(asked), dict[str, Opinion]()
+    try:
+        for number, opinion in _as_they_come(judge, list(asked.values())):
+            found[names[number]] = opinion
+    finally:
+        entries = {name: _entry(found[name]) for name in names if name in found}
+        scored = {name: one for name, one in entries.items() if one["score"] is not None}
+        journal.hold(kind, entries)
+        journal.keep(kind, scored)
+    if len(found) < len(names):
+        raise _number_of_opinions(judge, len(found), len(names))
+
+
+def _as_they_come(judge: Judge, asked: Sequence[Asked]) -> Iterator[tuple[int, Opinion]]:
+    if isinstance(judge, StreamingJudge):
+        return judge.each(asked)
+    found = judge.score(asked)
+    if len(found) != len(asked):
+        raise _number_of_opinions(judge, len(found), len(asked))
+    return enumerate(found)
+
+
+def _number_of_opinions(judge: Judge, found: int, wanted: int) -> SondeError:
+    return SondeError(
+        f"The judge {judge.name} gave {found} opinions of {wanted} answers.",
+        fix="Return one opinion for each answer, in order.",
+    )
 
 
 def cost_of(judge: Judge, journal: Journal) -> float:

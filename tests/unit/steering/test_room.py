@@ -42,5 +42,8 @@ def test_frames_with_room_are_suggested():
 
 def test_a_judge_that_scores_hardly_anything_is_named():
     silent = FunctionJudge(lambda asked: [float("nan")] * len(asked), "silent", "trait", {})
-    with pytest.raises(SondeError, match=r"silent scored \d of the 9 unsteered answers"):
+    said = (
+        r"silent scored \d of the 9 unsteered answers\. Of the first .*: the judge silent gave nan"
+    )
+    with pytest.raises(SondeError, match=said):
         check_room(session(), Judges(silent))

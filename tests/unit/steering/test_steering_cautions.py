@@ -47,8 +47,26 @@ def test_scores_that_are_missing_and_close_logits_are_counted():
     found.answers.trait[3, :2] = np.nan
     found.answers.margin[2, 5] = 1e-4
     said = cautions(found)
-    assert said[0].startswith("2 of 48 answers have no trait score")
+    assert said[0] == (
+        "2 of 48 answers have no trait score, and arms that lack one do not compete: no reason "
+        "given (2)."
+    )
     assert said[1].startswith("1 of 48 greedy texts passed a token")
+
+
+def test_what_the_judges_left_unscored_is_named_with_the_reasons():
+    judged = SearchSettings(limit=JudgedCoherence(at_least=10))
+    found = searched(coherence=np.full((6, 8), 75.0), settings=judged)
+    found.answers.coherence[2, :4] = np.nan
+    reasons = [[""] * 8 for _ in range(6)]
+    reasons[2][:4] = ["refused", "garbage", "refused", "stalled"]
+    answers = replace(found.answers, reasons=tuple(map(tuple, reasons)))
+    assert cautions(replace(found, answers=answers)) == (
+        "4 of 48 answers have no coherence score and count as incoherent: refused (2); garbage "
+        "(1); and 1 more.",
+    )
+    by_perplexity = replace(found, answers=answers, settings=SearchSettings())
+    assert "no coherence score: refused (2)" in cautions(by_perplexity)[0]
 
 
 def test_where_vectors_come_from_is_said_once_for_many():
