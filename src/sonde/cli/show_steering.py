@@ -28,6 +28,7 @@ def show_steering(path: Path) -> None:
         ("questions", f"{found.n_questions:,}"),
         ("answers", f"{len(found.arms) * found.n_questions:,}"),
         ("edit", f"{settings.kind}, {settings.when} tokens{steps}, {settings.towards}"),
+        ("steered only", "" if found.gate is None else str(found.gate)),
         ("limit", limit_in_words(settings.limit)),
         *((f"{aspect} by", _judge(key)) for aspect, key in found.judges.items()),
         ("cost", in_words(found.cost) if found.cost else ""),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a report is read and written without torch
 
 QUESTIONS = 6  # whose answers are shown
 RANDOM = "random"
+JOINT = "Where several blocks are steered at once, the raw size is that at the first of them."
 
 
 def steering_from(found: "SteeringResults") -> tuple[SteeringCurves, ...]:
@@ -39,6 +40,7 @@ def _section(
 ) -> SteeringCurves:
     limit = found.settings.limit
     judged = limit.kind == "judged"
+    several = any(one.also for one in found.vectors)
     prompt = found.arm("prompt")
     levels = {"unsteered": _points(found.trait(0))}
     if prompt is not None:
@@ -50,6 +52,7 @@ def _section(
         limit=limit.at_least if limit.kind == "judged" else limit.times,
         rising=judged,
         levels=levels,
+        note=JOINT if several else "",
         title=title,
     )
 
@@ -57,7 +60,7 @@ def _section(
 def _curves(found: "SteeringResults", names: Sequence[str]) -> list[SteeringCurve]:
     inside = found.within_limit()
     judged = found.settings.limit.kind == "judged"
-    several = len({found.vector(name).layer for name in names}) > 1
+    several = len({found.vector(name).layers for name in names}) > 1
     curves: list[SteeringCurve] = []
     for name in names:
         vector, arms = found.vector(name), found.of_vector(name)
@@ -80,7 +83,7 @@ def _curves(found: "SteeringResults", names: Sequence[str]) -> list[SteeringCurv
         fit = [at for at, point in enumerate(points) if point.coherent and point.trait]
         best = max(fit, key=lambda at: sign * _value(points[at]), default=None)
         kind = vector.kind.replace("_", " ").replace("/", ", ")
-        named = f"{kind}, block {vector.layer}" if several else kind
+        named = f"{kind}, {vector.where}" if several or vector.also else kind
         if points:
             curves.append(SteeringCurve(named, tuple(points), best))
     return curves
@@ -123,7 +126,7 @@ def _sample(found: "SteeringResults", arm: int, question: int, coherent: bool) -
     if row.role == "steered":
         vector = found.vector(row.vector)
         kind = vector.kind.replace("_", " ").replace("/", ", ")
-        made = f"{kind}, block {vector.layer}, {abs(row.coefficient or 0):.3g} typical norms"
+        made = f"{kind}, {vector.where}, {abs(row.coefficient or 0):.3g} typical norms"
     else:
         made = "plain prompt" if row.role == "prompt" else "unsteered"
     score = float(found.answers.trait[arm, question])

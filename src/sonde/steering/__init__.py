@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from sonde.steering.cliffs import Cliff
     from sonde.steering.controls import random_control
     from sonde.steering.evaluation import TableRow, evaluation_table
+    from sonde.steering.gates import probe_gate
+    from sonde.steering.joint import JointVectors
     from sonde.steering.judging_by_probe import probe_judge
     from sonde.steering.monitoring import Transcript, monitor, transcripts
     from sonde.steering.projections import Projections
@@ -36,6 +38,7 @@ __all__ = [
     "Cliff",
     "FrameRoom",
     "How",
+    "JointVectors",
     "JudgedCoherence",
     "Judges",
     "PerplexityCap",
@@ -56,6 +59,7 @@ __all__ = [
     "largest_coefficient",
     "monitor",
     "open_session",
+    "probe_gate",
     "probe_judge",
     "random_control",
     "responses",
@@ -76,6 +80,7 @@ __getattr__, __dir__ = lazily(
         "Cliff": "cliffs",
         "FrameRoom": "room",
         "How": "candidates",
+        "JointVectors": "joint",
         "JudgedCoherence": "settings",
         "Judges": "scoring",
         "PerplexityCap": "settings",
@@ -96,6 +101,7 @@ __getattr__, __dir__ = lazily(
         "largest_coefficient": "units",
         "monitor": "monitoring",
         "open_session": "session",
+        "probe_gate": "gates",
         "probe_judge": "judging_by_probe",
         "random_control": "controls",
         "responses": "responding",

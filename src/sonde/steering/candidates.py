@@ -9,6 +9,7 @@ import torch
 
 from sonde.core.edits import Add, Edit, Gate, When
 from sonde.core.files import fingerprint
+from sonde.steering.joint import JointVectors, joint_name
 from sonde.vectors.vector import EditKind, Vector
 
 UNSTEERED = "unsteered"
@@ -56,6 +57,16 @@ class Candidate:
     coefficient: float
     how: How = How()
     also: tuple[Vector, ...] = ()
+
+    @staticmethod
+    def of(joint: JointVectors, coefficient: float, how: How) -> "Candidate":
+        """Use a vector, or several together, with a coefficient."""
+        return Candidate(joint.first, coefficient, how, joint.vectors[1:])
+
+    @property
+    def name(self) -> str:
+        """The name of what steers."""
+        return joint_name((self.vector, *self.also))
 
     @property
     def raw(self) -> float:

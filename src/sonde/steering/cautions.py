@@ -25,6 +25,7 @@ def _sentences(results: SteeringResults) -> Iterator[str]:
     none = [cliff.vector for cliff in results.cliffs if cliff.coherent is None]
     if none:
         yield f"No coefficient tried left the text coherent for {_named(none)}."
+    yield from _of_gate(results)
     open_ended = [cliff.vector for cliff in results.cliffs if cliff.incoherent is None]
     if open_ended:
         yield f"No cliff was found up to the largest coefficient for {_named(open_ended)}."

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from sonde.steering.arms import RANDOM
+from sonde.steering.joint import JointVectors
 from sonde.vectors.methods.random_direction import drawn_direction
 from sonde.vectors.vector import UNCLEANED, Vector
 
@@ -24,3 +25,8 @@ def random_control(vector: Vector, seed: int) -> Vector:
         n_rows=0,
         note="",
     )
+
+
+def joint_control(joint: JointVectors, seed: int) -> JointVectors:
+    """Return a random direction at each hook point of vectors that are steered together."""
+    return JointVectors(tuple(random_control(one, seed) for one in joint.vectors))

@@ -8,7 +8,7 @@ from sonde.core.errors import SondeError
 from sonde.stats.effects import Effect
 from sonde.stats.interval import Interval
 from sonde.stats.scores import Scores
-from sonde.steering.arms import RANDOM, ArmRow, Role
+from sonde.steering.arms import RANDOM, ArmRow, Role, SteeredBy, blocks_in_words
 from sonde.steering.results import UNSTEERED_ARM, Best, SteeringResults
 
 By: TypeAlias = Literal["kind", "method", "cleaning", "position", "layer"]
@@ -58,13 +58,17 @@ def evaluation_table(
     prompt = results.arm("prompt")
     if prompt is not None:
         rows.append(_plain(results, prompt))
-    groups: dict[tuple[str | int, ...], list[str]] = {}
+    groups: dict[tuple[str, ...], list[str]] = {}
     for vector in results.vectors:
-        groups.setdefault(tuple(getattr(vector, name) for name in by), []).append(vector.name)
+        groups.setdefault(tuple(_value(vector, name) for name in by), []).append(vector.name)
     for values, names in groups.items():
         arms = [arm for name in names for arm in results.of_vector(name)]
-        rows.append(_best("@".join(map(str, values)), results, arms))
+        rows.append(_best("@".join(values), results, arms))
     return tuple(rows)
+
+
+def _value(vector: SteeredBy, name: By) -> str:
+    return blocks_in_words(vector.layers) if name == "layer" else str(getattr(vector, name))
 
 
 def _plain(results: SteeringResults, arm: int) -> TableRow:

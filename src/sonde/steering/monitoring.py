@@ -68,7 +68,7 @@ def monitor(
     _check(model, texts, vectors, allow_other_model)
     read = texts if steered else [replace(text, candidate=None) for text in texts]
     found: list[Float[np.ndarray, "token vector"] | None] = [None] * len(texts)
-    for numbers in _batches(read):
+    for numbers in batches(read):
         part = [read[number] for number in numbers]
         projected = _projected(model, part, vectors)
         for number, text, values in zip(numbers, part, projected, strict=True):
@@ -93,7 +93,7 @@ def monitor(
     )
 
 
-def _batches(texts: Sequence[Transcript]) -> Iterator[list[int]]:
+def batches(texts: Sequence[Transcript]) -> Iterator[list[int]]:
     """Cut texts that are steered alike into batches of alike lengths."""
     groups: dict[str, list[int]] = {}
     for number, text in enumerate(texts):
@@ -127,11 +127,11 @@ def _on_tokens(edit: Edit, batch: TokenBatch, n_prompt: Sequence[int]) -> Edit:
     """Return an edit of a generation as one of a pass over all that was read and written."""
     place = torch.arange(batch.ids.shape[1], device=batch.ids.device)
     step = place[None, :] - torch.tensor(n_prompt, device=batch.ids.device)[:, None]
-    scope = Scope(when=When.BOTH, tokens=_reached(edit.scope, step), gate=edit.scope.gate)
+    scope = Scope(when=When.BOTH, tokens=reached(edit.scope, step), gate=edit.scope.gate)
     return replace(edit, scope=scope)
 
 
-def _reached(scope: Scope, step: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
+def reached(scope: Scope, step: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch pos"]:
     """Say which tokens a scope reaches; ``step`` counts from the first generated token, at 0."""
     first, end = scope.steps or (0, None)
     generated = step >= first if end is None else (step >= first) & (step < end)

@@ -22,6 +22,7 @@ from sonde.steering.perplexity import pooled_perplexity
 from sonde.steering.settings import SearchSettings
 from sonde.steering.shares import share_scores
 from sonde.steering.task import SteeringTask
+from sonde.steering.used_gate import UsedGate
 
 UNSTEERED_ARM = 0
 
@@ -31,8 +32,9 @@ class SteeringResults:
     """All arms of a search: the unsteered one first, then the plain prompt, then the curves.
 
     ``judges`` says what decides their opinions, ``model`` what was steered, ``cost`` what the
-    judges asked for. ``warnings`` are sentences for whoever reads the numbers. Judges score from 0
-    to 100, and so do ``answers``; what is quoted of them is a share of that scale, 0 to 1.
+    judges asked for, ``gate`` what limited the edits. ``warnings`` are sentences for whoever reads
+    the numbers. Judges score from 0 to 100, and so do ``answers``; what is quoted of them is a
+    share of that scale, 0 to 1.
     """
 
     task: SteeringTask
@@ -45,6 +47,7 @@ class SteeringResults:
     model: Mapping[str, Any]
     cost: float = 0.0
     warnings: tuple[str, ...] = ()
+    gate: UsedGate | None = None
 
     @property
     def n_questions(self) -> int:
@@ -71,18 +74,19 @@ class SteeringResults:
         kind: str | None = None,
         method: str | None = None,
         cleaning: str | None = None,
-        layer: int | None = None,
+        layer: int | Sequence[int] | None = None,
         position: str | None = None,
     ) -> list[int]:
         """Return the steered arms of the vectors that fit all that is given.
 
-        ``kind`` is ``<method>[/<cleaning>]``.
+        ``kind`` is ``<method>[/<cleaning>]``; ``layer`` a block, or the list of those that were
+        steered at once.
         """
         wanted = {
             "kind": kind,
             "method": method,
             "cleaning": cleaning,
-            "layer": layer,
+            "layers": (layer,) if isinstance(layer, int) else layer and tuple(layer),
             "position": position,
         }
         given = {name: value for name, value in wanted.items() if value is not None}

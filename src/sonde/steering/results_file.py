@@ -16,6 +16,7 @@ from sonde.steering.cliffs import Cliff, ScreenPoint
 from sonde.steering.results import SteeringResults
 from sonde.steering.settings import SearchSettings
 from sonde.steering.task import SteeringTask
+from sonde.steering.used_gate import GateRecord
 
 ANSWERS, ABOUT = "answers.parquet", "steering.json"
 FORMAT = 1
@@ -66,6 +67,7 @@ class ResultsRecord(Config):
     model: dict[str, Any]
     cost: float
     warnings: tuple[str, ...]
+    gate: GateRecord | None = None
 
 
 def save_results(results: SteeringResults, folder: Path) -> Path:
@@ -88,6 +90,7 @@ def save_results(results: SteeringResults, folder: Path) -> Path:
         "model": dict(results.model),
         "cost": results.cost,
         "warnings": list(results.warnings),
+        "gate": results.gate and GateRecord.of(results.gate).model_dump(mode="json"),
     }
     write_json(folder / ABOUT, about)
     return folder
@@ -103,9 +106,11 @@ def answers_table(results: SteeringResults) -> Any:
         name: [getattr(arm, name) for arm in results.arms]
         for name in ("role", "vector", "coefficient", "raw")
     }
+    of_arm = [vectors.get(arm.vector) for arm in results.arms]
     for name in ("method", "cleaning", "hook", "layer", "position"):
-        of_arm = [vectors.get(arm.vector) for arm in results.arms]
         by_arm[name] = [None if one is None else getattr(one, name) for one in of_arm]
+    # Where several blocks are steered at once, ``layers`` has all of them and ``layer`` the first.
+    by_arm["layers"] = [None if one is None else list(one.layers) for one in of_arm]
     columns: dict[str, Any] = {
         name: [value for value in values for _ in range(n)] for name, values in by_arm.items()
     }
@@ -144,6 +149,7 @@ def load_results(folder: Path) -> SteeringResults:
         model=about.model,
         cost=about.cost,
         warnings=about.warnings,
+        gate=about.gate and about.gate.used(),
     )
 
 

@@ -6,7 +6,7 @@ the unedited model wrote, is then large. A vector that turns a text elsewhere, c
 by little a token and is bounded by the perplexity of what it writes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,11 +14,11 @@ from sonde.core.progress import progress as show_progress
 from sonde.steering.answering import Session
 from sonde.steering.candidates import Arm, Candidate, How
 from sonde.steering.cliffs import Cliff, ScreenPoint
+from sonde.steering.joint import JointVectors, Steerable
 from sonde.steering.lattice import Lattice, Reach
 from sonde.steering.perplexity import perplexity_ratio
 from sonde.steering.settings import ScreenSettings
 from sonde.steering.units import check_coefficient, largest_coefficient
-from sonde.vectors.vector import Vector
 
 
 def lattice_of(settings: ScreenSettings) -> Lattice:
@@ -26,7 +26,7 @@ def lattice_of(settings: ScreenSettings) -> Lattice:
     return Lattice(settings.ratio, 2**settings.halvings)
 
 
-def reach_of(vector: Vector, session: Session) -> Reach:
+def reach_of(vector: Steerable, session: Session) -> Reach:
     """Return the outermost points for a vector: by the settings, and by what the dtype holds."""
     settings = session.settings.screen
     lattice = lattice_of(settings)
@@ -38,29 +38,32 @@ def reach_of(vector: Vector, session: Session) -> Reach:
 
 
 def screen(
-    session: Session, vectors: Sequence[Vector], how: How, *, progress: bool = True
+    session: Session, vectors: Iterable[Steerable], how: How, *, progress: bool = True
 ) -> list[Cliff]:
     """Find the cliff of each vector; all vectors' coefficients of a round are one grid.
+
+    An entry of several vectors is steered at all of them together, and has one cliff.
 
     Raises:
         SondeError: a coefficient to start from overflows in the model's dtype.
     """
     settings = session.settings.screen
     lattice = lattice_of(settings)
-    reaches = [reach_of(vector, session) for vector in vectors]
-    for vector in vectors:
-        check_coefficient(vector, settings.start, session.model.dtype)
-    found: list[dict[int, ScreenPoint]] = [{} for _ in vectors]
+    joints = [JointVectors.of(one) for one in vectors]
+    reaches = [reach_of(joint, session) for joint in joints]
+    for joint in joints:
+        check_coefficient(joint, settings.start, session.model.dtype)
+    found: list[dict[int, ScreenPoint]] = [{} for _ in joints]
     waiting = [
         [point for point in lattice.start(settings.start) if reach.lowest <= point <= reach.highest]
         for reach in reaches
     ]
-    with show_progress("screening", len(vectors), unit="vectors", show=progress) as advance:
+    with show_progress("screening", len(joints), unit="vectors", show=progress) as advance:
         done = 0
         while any(waiting):
             asked = [(index, point) for index, points in enumerate(waiting) for point in points]
             candidates = [
-                Candidate(vectors[index], session.settings.sign * lattice.coefficient(point), how)
+                Candidate.of(joints[index], session.settings.sign * lattice.coefficient(point), how)
                 for index, point in asked
             ]
             for (index, point), said in zip(asked, _screened(session, candidates), strict=True):
@@ -72,7 +75,7 @@ def screen(
             ready = sum(not points for points in waiting)
             advance(ready - done)
             done = ready
-    return [_cliff(vector, points, lattice) for vector, points in zip(vectors, found, strict=True)]
+    return [_cliff(one.name, points, lattice) for one, points in zip(joints, found, strict=True)]
 
 
 def _coherent(points: Mapping[int, ScreenPoint]) -> dict[int, bool]:
@@ -113,11 +116,11 @@ def _ratios(session: Session, arms: Sequence[Arm], questions: range) -> list[flo
     return [float(one) for one in perplexity_ratio(total[1:], count[1:], (total[0], count[0]))]
 
 
-def _cliff(vector: Vector, points: Mapping[int, ScreenPoint], lattice: Lattice) -> Cliff:
+def _cliff(name: str, points: Mapping[int, ScreenPoint], lattice: Lattice) -> Cliff:
     bracket = lattice.bracket(_coherent(points))
     low, high = bracket.coherent, bracket.incoherent
     return Cliff(
-        vector.name,
+        name,
         None if low is None else points[low].coefficient,
         None if high is None else points[high].coefficient,
         tuple(points[point] for point in sorted(points)),

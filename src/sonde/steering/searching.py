@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sonde.core.edits import Gate, When
+from sonde.core.edits import Gate, Scope, When
 from sonde.core.errors import SondeError
 from sonde.steering.answering import Session
 from sonde.steering.answers import Answers
@@ -19,7 +19,9 @@ from sonde.steering.arms import RANDOM, ArmRow, SteeredBy
 from sonde.steering.candidates import Arm, Candidate, How
 from sonde.steering.cautions import cautions
 from sonde.steering.cliffs import Cliff
-from sonde.steering.controls import random_control
+from sonde.steering.controls import joint_control
+from sonde.steering.gates import check_gate, open_share
+from sonde.steering.joint import JointVectors, Steerable
 from sonde.steering.judging import judged
 from sonde.steering.lattice import Lattice, Reach
 from sonde.steering.limits import within
@@ -28,18 +30,22 @@ from sonde.steering.room import check_room
 from sonde.steering.scoring import Judges, cost_of
 from sonde.steering.screening import lattice_of, reach_of, screen
 from sonde.steering.session import described
-from sonde.vectors.vector import Vector
+from sonde.steering.used_gate import UsedGate
 
 
 def search(
     session: Session,
-    vectors: Iterable[Vector],
+    vectors: Iterable[Steerable],
     judges: Judges,
     *,
     gate: Gate | None = None,
     progress: bool = True,
 ) -> SteeringResults:
     """Search each vector's coefficients, and keep all curves.
+
+    An entry that is a list of vectors, at several layers, is steered at all of them at once with
+    one coefficient, each in its own typical norm: one more point of the search. With a ``gate``
+    edits reach only the tokens that it is open at (``probe_gate``).
 
     First the screen finds each vector's cliff. Then the questions are put to the steered model at
     some coefficients below the cliff and one above; what lies between the last within the limit and
@@ -48,30 +54,31 @@ def search(
     answers and opinions as they come, so a search that was stopped goes on where it was.
 
     Raises:
-        SondeError: a vector is of another model, or has no unit; a coefficient overflows; a judge
-            is of the wrong aspect, or fails; the unsteered model leaves no room for the trait.
+        SondeError: a vector is of another model, or has no unit; a coefficient overflows; the gate
+            lies after what is steered; a judge is of the wrong aspect, or fails; the unsteered
+            model leaves no room for the trait.
     """
     settings = session.settings
     judges.check(settings.limit)
     searched, notes = _searched(session, vectors)
+    if gate is not None:
+        check_gate(gate, searched)
     how = How(settings.kind, When(settings.when), settings.steps, gate)
     plain = [Arm(), *([Arm(instruction=words)] if (words := session.task.asked_plainly) else [])]
     check_room(session, judges)
     cliffs = screen(session, searched, how, progress=progress)
     arms, answers = _curves(session, judges, plain, _Steered(searched, cliffs, how), progress)
-    described_vectors = tuple(
-        SteeredBy.of(vector, note) for vector, note in zip(searched, notes, strict=True)
-    )
     results = SteeringResults(
         task=session.task,
         settings=settings,
-        vectors=described_vectors,
+        vectors=tuple(map(SteeredBy.of, searched, notes)),
         cliffs=tuple(cliffs),
         arms=tuple(ArmRow.of(arm) for arm in arms),
         answers=answers,
         judges=judges.keys(),
         model=described(session.model),
         cost=sum(cost_of(judge, session.journal) for judge in judges.all),
+        gate=None if gate is None else UsedGate(gate, open_share(session, gate, _scope(how))),
     )
     return replace(results, warnings=cautions(results))
 
@@ -79,7 +86,7 @@ def search(
 class _Steered:
     """The coefficients of each vector that the questions are put at, as points of the lattice."""
 
-    def __init__(self, vectors: Sequence[Vector], cliffs: Sequence[Cliff], how: How) -> None:
+    def __init__(self, vectors: Sequence[JointVectors], cliffs: Sequence[Cliff], how: How) -> None:
         self.vectors = vectors
         self.cliffs = cliffs
         self.how = how
@@ -87,7 +94,7 @@ class _Steered:
     def arms(self, points: Sequence[Iterable[int]], lattice: Lattice, sign: float) -> list[Arm]:
         """Return the arms, vector by vector, weakest first."""
         return [
-            Arm(Candidate(vector, sign * lattice.coefficient(point), self.how))
+            Arm(Candidate.of(vector, sign * lattice.coefficient(point), self.how))
             for vector, own in zip(self.vectors, points, strict=True)
             for point in sorted(own)
         ]
@@ -120,9 +127,11 @@ def _curves(
     return arms, answers
 
 
-def _searched(session: Session, vectors: Iterable[Vector]) -> tuple[list[Vector], list[str]]:
-    """Check vectors, and add a random one at each hook point where none is among them."""
-    given = list(vectors)
+def _searched(
+    session: Session, vectors: Iterable[Steerable]
+) -> tuple[list[JointVectors], list[str]]:
+    """Check vectors, and add random ones at the same hook points where none is among them."""
+    given = [JointVectors.of(one) for one in vectors]
     names = [vector.name for vector in given]
     if not given or len(set(names)) < len(names):
         raise SondeError(
@@ -130,11 +139,15 @@ def _searched(session: Session, vectors: Iterable[Vector]) -> tuple[list[Vector]
             fix="Give at least one, and each a name of its own.",
         )
     if not any(vector.method == RANDOM for vector in given):
-        by_hook = {vector.hook: vector for vector in given}
-        given += [random_control(vector, session.settings.seed) for vector in by_hook.values()]
+        by_place = {one.hooks: one for one in given}
+        given += [joint_control(one, session.settings.seed) for one in by_place.values()]
     allowed = session.settings.allow_other_model
     info = session.model.info
     return given, [vector.check(info, allow_other_model=allowed) for vector in given]
+
+
+def _scope(how: How) -> Scope:
+    return Scope(when=how.when, steps=how.steps)
 
 
 def _every(session: Session) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.vectors.made_vectors import made as made_vector
 
 from sonde.cli.results import print_results
 from sonde.core.errors import SondeError
@@ -17,11 +16,9 @@ from sonde.experiments.results import verify
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.steer_results import PROMPT, RANDOM, UNSTEERED
-from sonde.experiments.stages.steer_vectors import chosen_vectors
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.units import read_scores, series_in
 from sonde.models.grid import generate_grid
-from sonde.vectors import VectorSet
 
 WINDOWS = ("response[:3].mean", "response[:6].mean")
 EXPERIMENT = """\
@@ -257,10 +254,3 @@ def test_a_plan_names_what_stands_in_the_way(file, tmp_path, override, words):
 def test_a_run_refuses_a_block_that_is_not_read(file, tmp_path):
     with pytest.raises(SondeError, match="names block 2, which acts does not read"):
         go(file, tmp_path, "steer.layers=[2]")
-
-
-def test_a_block_without_vectors_is_named():
-    made = VectorSet((made_vector(layer=0), made_vector(layer=1)))
-    assert [one.layer for one in chosen_vectors(made, ["mean_difference"], (), (1,))] == [1]
-    with pytest.raises(SondeError, match="`layers` names 2, and there are vectors of 0, 1"):
-        chosen_vectors(made, ["mean_difference"], (), (1, 2))

@@ -97,10 +97,11 @@ def test_saved_and_loaded_results_are_the_same(tmp_path):
         "hook": "blocks.1.resid_post",
         "layer": 1,
         "position": "response[:5].mean",
+        "layers": [1],
         "question": 5,
         "asked": "Question 5?",
         "answer": "answer 2 5",
-        **{key: table[45][key] for key in table[45] if key not in list(table[45])[:13]},
+        **{key: table[45][key] for key in table[45] if key not in list(table[45])[:14]},
     }
 
 

@@ -1,6 +1,6 @@
 """``monitor``: how far every token of steered and unsteered answers points along some vectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,9 +12,9 @@ from sonde.experiments.stages.with_model import ModelStage
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
+    from sonde.steering.joint import JointVectors
     from sonde.steering.projections import Projections
     from sonde.steering.results import SteeringResults
-    from sonde.vectors.vector import Vector
     from sonde.vectors.vector_set import VectorSet
 
 UNSTEERED = "unsteered"
@@ -82,16 +82,17 @@ class MonitorStage(ModelStage):
         found: SteeringResults = search.open()
         model = context.load_model()
         session = open_session(model, found.task, found.settings, folder=search.folder)
-        vectors = _searched(context.open(self.vectors), found)
-        along = [one for one in vectors.values() if not self.along or one.kind in self.along]
+        searched = _searched(context.open(self.vectors), found)
+        every = {one.name: one for joint in searched for one in joint.vectors}.values()
+        along = [one for one in every if not self.along or one.kind in self.along]
         if not along:
             raise SondeError(
                 f"None of the vectors searched is of {' or '.join(self.along)}.",
-                fix=f"Were: {', '.join(dict.fromkeys(it.kind for it in vectors.values()))}.",
+                fix=f"Were: {', '.join(dict.fromkeys(it.kind for it in every))}.",
             )
         allowed = found.settings.allow_other_model
         read: dict[str, Projections] = {}
-        for name, arm in _arms(found, vectors).items():
+        for name, arm in _arms(found, searched).items():
             texts = [one for one in transcripts(session, arm) if one.answer]
             if texts:
                 read[name] = monitor(model, texts, along, allow_other_model=allowed)
@@ -112,31 +113,38 @@ def _file(name: str) -> str:
     return name.replace("/", "+")
 
 
-def _searched(vectors: "VectorSet", found: "SteeringResults") -> "dict[str, Vector]":
-    """Return the vectors of a search by name, in the unit that it counted in.
+def _searched(vectors: "VectorSet", found: "SteeringResults") -> "list[JointVectors]":
+    """Return the vectors of a search as they were steered, in the unit that it counted in.
 
     Controls that it drew itself are not in the set.
     """
+    from sonde.steering.joint import JointVectors
+
     known = {one.name: one for one in vectors}
-    return {
-        one.name: known[one.name].with_typical_norm(one.typical_norm)
+    return [
+        JointVectors(
+            tuple(
+                known[name].with_typical_norm(place.typical_norm)
+                for name, place in zip(one.members, one.places, strict=True)
+            )
+        )
         for one in found.vectors
-        if one.name in known
-    }
+        if all(name in known for name in one.members)
+    ]
 
 
-def _arms(found: "SteeringResults", vectors: "Mapping[str, Vector]") -> dict[str, Any]:
-    """Return the unsteered arm and each vector's best, as they were asked."""
+def _arms(found: "SteeringResults", searched: "Sequence[JointVectors]") -> dict[str, Any]:
+    """Return the unsteered arm and the best of each curve, as they were asked."""
     from sonde.core.edits import When
     from sonde.steering.candidates import Arm, Candidate, How
 
-    settings = found.settings
-    how = How(settings.kind, When(settings.when), settings.steps)
+    settings, gate = found.settings, found.gate
+    how = How(settings.kind, When(settings.when), settings.steps, gate and gate.gate)
     arms = {UNSTEERED: Arm()}
-    for name, vector in vectors.items():
-        best = found.best(found.of_vector(name))
+    for joint in searched:
+        best = found.best(found.of_vector(joint.name))
         if best.found and best.arm.coefficient is not None:
-            arms[name] = Arm(Candidate(vector, best.arm.coefficient, how))
+            arms[joint.name] = Arm(Candidate.of(joint, best.arm.coefficient, how))
     return arms
 
 

@@ -52,9 +52,19 @@ def of_projections(finished: Finished) -> list[Section]:
     if not steered:
         return []
     vectors = [one.name for one in read[steered[0]].vectors]
-    vector = next((name for name in steered if name in vectors), vectors[0])
-    shown = {name: read[name] for name in (UNSTEERED, vector, *steered) if name in read}
-    return [projections_from(dict(list(shown.items())[:2]), vector)]
+    name, vector = next(
+        ((name, along) for name in steered for along in vectors if _is_along(name, along)),
+        (steered[0], vectors[0]),
+    )
+    shown = {one: read[one] for one in (UNSTEERED, name) if one in read}
+    return [projections_from(shown, vector)]
+
+
+def _is_along(steered: str, vector: str) -> bool:
+    """Whether something was steered by a vector, alone or together with it at other blocks."""
+    kind, position, place = steered.split("@", 2)
+    several = "," in place
+    return vector == steered or (several and vector.startswith(f"{kind}@{position}@"))
 
 
 # By what a stage gives: the sections that follow its table.
@@ -74,5 +84,6 @@ def steering_facts(there: Mapping[str, Finished]) -> tuple[tuple[str, str], ...]
                 ("Model", str(found.model["name"])),
                 ("Trait", found.task.trait),
                 ("Questions", f"{found.n_questions:,}"),
+                *((("Steered", str(found.gate)),) if found.gate else ()),
             )
     return ()

@@ -11,7 +11,14 @@ from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
-from sonde.experiments.stages.steer_checks import check_kinds, check_positions, check_unit
+from sonde.experiments.stages.steer_checks import (
+    check_kinds,
+    check_positions,
+    check_unit,
+    known_kinds,
+)
+from sonde.experiments.stages.steer_gate import GateSettings, check_gate_settings, gate_made
+from sonde.experiments.stages.steer_layers import BEST, SteeredLayers, blocks_of, entries_of
 from sonde.experiments.stages.steer_results import (
     AGAINST,
     UNITS,
@@ -25,7 +32,7 @@ from sonde.experiments.stages.with_model import ModelStage
 from sonde.judges.settings import JudgeSettings, RuleJudgeSettings
 from sonde.steering.settings import JudgedCoherence, SearchSettings
 from sonde.steering.task import FRAME
-from sonde.vectors.settings import CLEANING_NAMES, METHOD_NAMES, VectorSettings
+from sonde.vectors.settings import VectorSettings
 
 if TYPE_CHECKING:
     from sonde.data.traits import Trait
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
     from sonde.steering.results import SteeringResults
 
 FOLDER = "steering"
-BEST = "best"
 
 
 class SteerStage(ModelStage):
@@ -65,10 +71,14 @@ class SteerStage(ModelStage):
         description="The positions whose vectors are used; all of the stage if none is named. Of "
         "several, results are named `probe response[:5].mean`.",
     )
-    layers: tuple[int, ...] | Literal["best"] = Field(
+    layers: SteeredLayers = Field(
         default=BEST,
-        description="The blocks whose vectors are searched; `best` is the one at which a kind "
-        "tells held-out responses apart best (by Cohen's d).",
+        description="The blocks whose vectors are searched; an entry that is a list, such as "
+        "`[15, [12, 15, 18]]`, is steered at all of its blocks at once, with one coefficient. "
+        "`best` is the block at which a kind tells held-out responses apart best (by Cohen's d).",
+    )
+    gate: GateSettings | None = Field(
+        default=None, description="A probe that decides, token by token, what edits reach."
     )
     questions: int | None = Field(
         default=None, ge=2, description="How many of the trait's questions are put; all if not."
@@ -97,20 +107,7 @@ class SteerStage(ModelStage):
     uses_seed: ClassVar[bool] = True
     has_table: ClassVar[bool] = True
 
-    @field_validator("compare")
-    @classmethod
-    def _kinds_exist(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        for kind in given:
-            method, _, cleaning = kind.partition("/")
-            for name, known, what in (
-                (method, METHOD_NAMES, "method"),
-                (cleaning or "none", CLEANING_NAMES, "cleaning"),
-            ):
-                if name not in known:
-                    raise ValueError(f"{name!r} is no {what}; there are {', '.join(known)}")
-        if len(set(given)) < len(given):
-            raise ValueError(f"a kind is named twice: {', '.join(given)}")
-        return given
+    _kinds_exist = field_validator("compare")(known_kinds)
 
     @field_validator("positions")
     @classmethod
@@ -141,22 +138,25 @@ class SteerStage(ModelStage):
         check_positions("`positions`", self.positions, self.vectors, stages)
         if self.calibration is None:
             check_unit("`vectors`", self.vectors, stages)
+        if self.gate is not None:
+            check_gate_settings(self.gate, entries_of(self.layers), stages)
 
     def asked_layers(self, stages: Mapping[str, Stage]) -> Mapping[str, tuple[int, ...]]:
-        """Return the blocks that are named, of the vectors and of their units."""
-        if self.layers == BEST:
-            return {}
+        """Return the blocks that are named: of the vectors, of their units, of the gate's probe."""
+        gate, named = self.gate, blocks_of(self.layers)
+        own = {} if gate is None or gate.at is None else {gate.probe: (gate.at,)}
         made = stages[self.vectors]
         unit = self.calibration or getattr(made, "massive", None)
-        sources = (getattr(made, "activations", None), unit)
-        return {source: self.layers for source in sources if source}
+        sources = (getattr(made, "activations", None), unit) if named else ()
+        return {**{source: named for source in sources if source}, **own}
 
     def inputs(self) -> tuple[Reference, ...]:
-        """Return the vectors and the calibration."""
-        unit = self.calibration
+        """Return the vectors, the calibration and the gate's probe."""
+        unit, gate = self.calibration, self.gate
         return (
             Reference("vectors", self.vectors, ("vectors",)),
             *((Reference("calibration", unit, ("massive",)),) if unit else ()),
+            *((Reference("gate.probe", gate.probe, ("probe",)),) if gate else ()),
         )
 
     def files(self, base: Path) -> Mapping[str, Path]:
@@ -182,8 +182,8 @@ class SteerStage(ModelStage):
         from sonde.experiments.steering_estimate import search_estimate
 
         trait = self._trait(facts.planned.base)
-        layers = 1 if self.layers == BEST else len(self.layers)
-        n_vectors = (len(self.compare) + 1) * max(1, len(self.positions)) * layers
+        n_entries = max(1, len(entries_of(self.layers)))
+        n_vectors = (len(self.compare) + 1) * max(1, len(self.positions)) * n_entries
         return search_estimate(
             facts, self.model, trait, n_vectors, len(trait.questions), self.search
         )
@@ -207,10 +207,14 @@ class SteerStage(ModelStage):
         vectors = chosen_vectors(made, self.compare, self.positions, self.layers)
         if self.calibration is not None:
             vectors = counted_in(vectors, context.open(self.calibration), model)
+        gate, other = None, settings.allow_other_model
+        if self.gate is not None:
+            probes = context.open(self.gate.probe)
+            gate = gate_made(self.gate, probes, model, allow_other_model=other)
         context.say(f"{context.name}: {len(vectors)} vectors, {len(task.questions)} questions")
         session = open_session(model, task, settings, folder=context.folder)
         judges = Judges(judge, coherence)
-        found = search(session, vectors, judges, progress=context.progress)
+        found = search(session, vectors, judges, gate=gate, progress=context.progress)
         found.save(context.folder / FOLDER)
         for warning in found.warnings:
             context.say(warning)

@@ -9,9 +9,28 @@ from typing import Any
 from sonde.core.errors import SondeError, nearest
 from sonde.core.positions import parse_position
 from sonde.experiments.stage import Stage
-from sonde.vectors.settings import VectorSettings
+from sonde.vectors.settings import CLEANING_NAMES, METHOD_NAMES, VectorSettings
 
 RANDOM = "random"
+
+
+def known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a kind, ``<method>[/<cleaning>]``, that there is not, or that stands there twice.
+
+    Raises:
+        ValueError: there is such a one.
+    """
+    for kind in given:
+        method, _, cleaning = kind.partition("/")
+        for name, known, what in (
+            (method, METHOD_NAMES, "method"),
+            (cleaning or "none", CLEANING_NAMES, "cleaning"),
+        ):
+            if name not in known:
+                raise ValueError(f"{name!r} is no {what}; there are {', '.join(known)}")
+    if len(set(given)) < len(given):
+        raise ValueError(f"a kind is named twice: {', '.join(given)}")
+    return given
 
 
 def check_kinds(place: str, kinds: Sequence[str], vectors: str, made: VectorSettings) -> None:

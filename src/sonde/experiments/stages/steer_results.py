@@ -1,17 +1,20 @@
 """What a search gives to the ledger, to gates, and to the table that people read."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.ledger.records import Against, Measured
 from sonde.ledger.units import MEAN, write_scores
+from sonde.steering.arms import blocks_in_words
 from sonde.steering.limits import in_words
 
 if TYPE_CHECKING:
     from sonde.stats.interval import Interval
     from sonde.steering.evaluation import TableRow
     from sonde.steering.results import SteeringResults
+    from sonde.steering.used_gate import UsedGate
 
 UNITS = "units.parquet"
 AGAINST = UNSTEERED, PROMPT, RANDOM = "unsteered", "plain prompt", "random vector"
@@ -63,6 +66,7 @@ def steer_summary(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[
         "trait": found.task.trait,
         "questions": found.n_questions,
         "cost": found.cost,
+        "gate": None if found.gate is None else _gate(found.gate),
         "cliffs": {
             cliff.vector: {"coherent": cliff.coherent, "incoherent": cliff.incoherent}
             for cliff in found.cliffs
@@ -72,6 +76,7 @@ def steer_summary(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[
                 "coefficient": row.arm.coefficient,
                 "raw": row.arm.raw,
                 "vector": row.arm.vector,
+                "layers": list(_layers(found, row)),
                 "trait": row.trait.value,
                 "change": None if row.change is None else row.change.interval.value,
                 "perplexity_ratio": row.perplexity_ratio.value,
@@ -82,10 +87,20 @@ def steer_summary(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[
     }
 
 
+def _gate(used: "UsedGate") -> dict[str, Any]:
+    known = not math.isnan(used.open_share)
+    return {"hook": str(used.gate.hook), "open": used.open_share if known else None}
+
+
+def _layers(found: "SteeringResults", row: "TableRow") -> tuple[int, ...]:
+    """Return the blocks that a row of the table is steered at; none where it is not."""
+    return found.vector(row.arm.vector).layers if row.arm.role == "steered" else ()
+
+
 def _table(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[str, Any]:
     """Return the table: a line for the unsteered model, the plain prompt, each kind of vector."""
     judged = any(row.coherence is not None for row in rows)
-    columns = ["steered by", "coefficient", "raw", found.task.trait, "change"]
+    columns = ["steered by", "block", "coefficient", "raw", found.task.trait, "change"]
     columns += [*(["coherence"] if judged else []), "perplexity ratio"]
     return {
         "title": f"Steering {found.task.trait}: the best within the limit",
@@ -93,8 +108,9 @@ def _table(found: "SteeringResults", rows: "Sequence[TableRow]") -> dict[str, An
         "rows": [
             [
                 _named(row),
+                blocks_in_words(_layers(found, row)) or "–",
                 _coefficient(row.arm.coefficient),
-                _coefficient(row.arm.raw),
+                row.arm.raw_in_words,
                 _points(row.trait),
                 _change(row),
                 *([_points(row.coherence) if row.coherence else "–"] if judged else []),
@@ -133,9 +149,10 @@ def _points(score: "Interval", sign: str = "") -> str:
 
 
 def _note(found: "SteeringResults") -> str:
+    gate = "" if found.gate is None else f" Tokens are steered only {found.gate}."
     return (
         f"{found.n_questions} questions; scores are points of 100. Coefficients are in typical "
         f"norms of their layer; the limit is {in_words(found.settings.limit)}. Coefficient and "
         "layer are chosen by some questions and the scores are those of the others; changes are "
-        "in pairs by question."
+        f"in pairs by question.{gate}"
     )

@@ -1,33 +1,35 @@
 """Which vectors of a set a search takes, and the unit of their coefficients."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
+from sonde.experiments.stages.steer_layers import BEST, Layers, blocks_of, entries_of
 
 if TYPE_CHECKING:
     from sonde.activations.massive_report import MassiveDimensions
     from sonde.models.model import Model
+    from sonde.steering.joint import JointVectors
     from sonde.vectors.vector import Vector
     from sonde.vectors.vector_set import VectorSet
 
 
 def chosen_vectors(
-    vectors: "VectorSet",
-    kinds: Sequence[str],
-    positions: Sequence[str],
-    layers: Sequence[int] | Literal["best"],
-) -> "list[Vector]":
+    vectors: "VectorSet", kinds: Sequence[str], positions: Sequence[str], layers: Layers
+) -> "list[JointVectors]":
     """Return the vectors that are searched, position by position in the order of the kinds.
 
-    ``best`` takes of each kind the layer that tells held-out rows apart best.
+    ``best`` takes of each kind the layer that tells held-out rows apart best. An entry of several
+    blocks takes their vectors together, once for each site that they lie at.
 
     Raises:
         SondeError: a kind, a position or a block that is named has no vector.
     """
-    found: list[Vector] = []
-    absent = [layer for layer in layers if layer not in vectors.layers]
-    if layers != "best" and absent:
+    from sonde.steering.joint import JointVectors
+
+    found: list[JointVectors] = []
+    absent = [layer for layer in blocks_of(layers) if layer not in vectors.layers]
+    if absent:
         raise SondeError(
             f"`layers` names {', '.join(map(str, absent))}, and there are vectors of "
             f"{', '.join(map(str, vectors.layers))}.",
@@ -37,27 +39,59 @@ def chosen_vectors(
         for kind in kinds:
             method, _, cleaning = kind.partition("/")
             of_kind = vectors.select(method, None, position, cleaning or "none")
-            if layers == "best":
-                found.append(max(of_kind, key=_told_apart))
-            else:
-                found += of_kind.select(layer=[int(layer) for layer in layers])
+            if layers == BEST:
+                found.append(JointVectors.of(max(of_kind, key=_told_apart)))
+            for blocks in entries_of(layers):
+                found += _together(of_kind, blocks)
     return found
 
 
 def counted_in(
-    vectors: "Sequence[Vector]", calibration: "MassiveDimensions", model: "Model"
-) -> "list[Vector]":
+    joints: "Sequence[JointVectors]", calibration: "MassiveDimensions", model: "Model"
+) -> "list[JointVectors]":
     """Count coefficients in the typical norms of the model that is steered.
 
     Raises:
         SondeError: another model was calibrated, or a layer was not.
     """
+    from sonde.steering.joint import JointVectors
+
     if calibration.origin.model_fingerprint != model.info.fingerprint:
         raise SondeError(
             f"The calibration is of {calibration.origin.model}, and {model.info.name} is steered.",
             fix="Name a massive_dimensions stage of the model that is steered.",
         )
-    return [one.with_typical_norm(calibration.typical_norm(one.layer)) for one in vectors]
+    return [
+        JointVectors(
+            tuple(
+                one.with_typical_norm(calibration.typical_norm(one.layer)) for one in joint.vectors
+            )
+        )
+        for joint in joints
+    ]
+
+
+def _together(of_kind: "VectorSet", blocks: tuple[int, ...]) -> "list[JointVectors]":
+    """Return the vectors of some blocks, those of one site together.
+
+    Raises:
+        SondeError: a site has vectors at some of the blocks alone.
+    """
+    from sonde.steering.joint import JointVectors
+
+    there = list(of_kind.select(layer=list(blocks)))
+    found: list[JointVectors] = []
+    for site in dict.fromkeys(one.hook.site for one in there):
+        own = [one for one in there if one.hook.site is site]
+        if len(own) < len(blocks):
+            raise SondeError(
+                f"`layers` steers blocks {', '.join(map(str, blocks))} at once, and of {site} "
+                f"there are vectors at {', '.join(str(one.layer) for one in own)} alone.",
+                fix="Let the activations be read at that site of each block, or name the blocks "
+                "one by one.",
+            )
+        found.append(JointVectors.of(own))
+    return found
 
 
 def _told_apart(vector: "Vector") -> tuple[bool, float]:
