@@ -15,7 +15,7 @@ from sonde.core.positions import Pool, Position, Span
 from sonde.core.quantities import bytes_in_words
 from sonde.data.examples import Example
 from sonde.experiments.identity import with_path
-from sonde.experiments.probe_cost import fit_memory, host_flops, sweep_flops
+from sonde.experiments.probe_cost import files_bytes, fit_memory, host_flops, sweep_flops
 from sonde.experiments.sizes import BYTES, TokenCount, count_tokens, sizes_of
 from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
@@ -32,8 +32,6 @@ BATCH_TOKENS = 2048  # of one forward pass
 LAYER_SECONDS = 0.05  # of the intervals of one layer, its controls and its files
 WORDS_SECONDS = 0.06  # of one fit of the bag-of-tokens baseline, which has WORDS_PENALTIES of them
 WORDS_PENALTIES = 5
-PROBE_HEADER = 3000  # bytes of a probe's file besides weight, mean and scale
-BYTES_A_SCORE = 10  # of one row's prediction in the file of units
 
 CountKey: TypeAlias = tuple[str, ModelSpec, str]
 
@@ -115,10 +113,9 @@ class Facts:
         scatters = scatter_bytes(rows, sizes.d_model, method.folds)
         turn = min(n_hooks, layers_at_once(rows, sizes.d_model, method.folds))
         words = WORDS_SECONDS * WORDS_PENALTIES * splits if method.baseline else 0.0
-        scored = rows * n_hooks * (1 + method.shuffles + method.directions)
         return Estimate(
             memory=fit_memory(rows, sizes.d_model, n_hooks, method),
-            disk=n_hooks * (3 * 8 * sizes.d_model + PROBE_HEADER) + scored * BYTES_A_SCORE,
+            disk=files_bytes(rows, sizes.d_model, n_hooks, method),
             seconds=flops / host_flops(rows, sizes.d_model) + LAYER_SECONDS * n_hooks + words,
             basis=", ".join(
                 [

@@ -32,6 +32,12 @@ BEST_EPOCH = 30  # at which networks stop on average, 23 to 37 in problems with 
 APART = 0.75  # of the training rows, on which they are trained to find that epoch
 THIN = 2  # products with few columns reach a fraction of the speed of others
 
+# Bytes of the files of a sweep, measured at 60 and 600 rows of 32 and 576 at 3 and 4 layers.
+ARTIFACT_HEADER = 2400  # of a probe's file besides its tensors
+SCORE, CONTROL_SCORE = 8, 4  # of a row's prediction: controls are kept in single precision
+ROW = 13  # of a row's example, unit, fold and label, which compress well from series to series
+SUMMARY, LAYER_SUMMARY = 8000, 5000  # of the results in JSON and the table's footer; more a layer
+
 
 def host_flops(rows: int, width: int) -> float:
     """Return the operations a second of the host on matrices of this size."""
@@ -86,9 +92,14 @@ def fit_flops(rows: int, width: int, method: ProbeSettings) -> float:
 
 
 def _units(method: Network) -> int:
+    return method.width if isinstance(method, MlpSettings) else THIN * _vectors(method)
+
+
+def _vectors(method: ProbeSettings) -> int:
+    """Return how many vectors of the model's width a probe of one output holds."""
     if isinstance(method, MlpSettings):
         return method.width
-    return THIN * (2 * method.heads if isinstance(method, AttentionSettings) else 1)
+    return 2 * method.heads if isinstance(method, AttentionSettings) else 1
 
 
 def _epochs(method: Network) -> float:
@@ -120,3 +131,16 @@ def fit_memory(rows: int, width: int, layers: int, method: ProbeSettings) -> int
     turn = at_once * (2 * one + scatter_bytes(rows, width, method.folds))
     said = at_once * rows * len(method.penalties) * (1 + method.shuffles) * 8 * (1 + method.folds)
     return turn + one + 3 * 8 * small**2 + factors + said
+
+
+def files_bytes(rows: int, width: int, layers: int, method: ProbeSettings) -> int:
+    """Return the bytes of what a sweep writes: a probe a layer, every row's scores, the summaries.
+
+    A probe holds its vectors with the mean and the scale that they were fitted with, in double
+    precision. Scores are of each layer and of the choice among them, and of two baselines.
+    """
+    probes = layers * (8 * width * (_vectors(method) + 2) + ARTIFACT_HEADER)
+    own = layers + 1 + 2 * method.baseline
+    controls = (layers + 1) * (method.shuffles + method.directions)
+    scores = rows * (ROW + SCORE * own + CONTROL_SCORE * controls)
+    return probes + scores + SUMMARY + LAYER_SUMMARY * layers

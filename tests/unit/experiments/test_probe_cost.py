@@ -2,15 +2,20 @@
 
 import pytest
 
+from sonde.experiments.hardware import DEVICES
+from sonde.experiments.planning import plan
 from sonde.experiments.probe_cost import (
     FACTORS,
     HOST_FLOPS,
     LARGE_FLOPS,
+    files_bytes,
     fit_flops,
     fit_memory,
     host_flops,
     sweep_flops,
 )
+from sonde.experiments.runner import Options, run
+from sonde.experiments.spec import read_specification
 from sonde.probes.settings import (
     SETTINGS,
     AttentionSettings,
@@ -81,3 +86,37 @@ def test_every_kind_has_a_cost_that_grows_with_the_rows(kind):
     settings = SETTINGS[kind]()
     assert 0 < sweep_flops(100, 50, settings) < sweep_flops(1000, 50, settings)
     assert 0 < fit_memory(100, 50, 2, settings) < fit_memory(1000, 50, 2, settings)
+
+
+def test_bytes_of_the_files_by_hand():
+    method = MeanDifferenceSettings(shuffles=2, directions=1, baseline=True)
+    probes = 3 * (8 * 32 * 3 + 2400)
+    # Of each row: what it is, the scores of 3 layers, the choice and 2 baselines, and 3 controls.
+    scores = 100 * (13 + 8 * 6 + 4 * 3 * 4)
+    assert files_bytes(100, 32, 3, method) == probes + scores + 8000 + 3 * 5000
+    alone = MeanDifferenceSettings(shuffles=0, directions=0, baseline=False)
+    assert files_bytes(100, 32, 3, alone) == probes + 100 * (13 + 8 * 4) + 23_000
+    wide = MlpSettings(width=16, shuffles=0, directions=0, baseline=False)
+    assert files_bytes(100, 32, 3, wide) - files_bytes(100, 32, 3, alone) == 3 * 8 * 32 * 15
+
+
+def test_the_files_of_real_sweeps_are_foreseen_within_a_factor_of_two(
+    experiment, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SONDE_CACHE", str(tmp_path / "cache"))
+    probe = "kind: probe, activations: acts, labels: sentences"
+    few = "penalties: [1], resamples: 20, baseline: false, shuffles: 1, directions: 1"
+    methods = (
+        "model={name: random:llama, check: false}",
+        "stages.truth.method={kind: ridge, penalties: [1, 10], resamples: 20}",
+        f"stages.few={{{probe}, method: {{kind: logistic, {few}}}}}",
+        f"stages.network={{{probe}, method: {{kind: mlp, folds: 4, width: 16, epochs: 3, {few}}}}}",
+    )
+    spec = read_specification(experiment, methods)
+    (planned,) = plan(spec, tmp_path / "runs", DEVICES["h100"])
+    expected = {stage.name: stage.estimate.disk for stage in planned.stages}
+    (report,) = run(spec, Options(out=tmp_path / "runs", say=lambda _: None, progress=False))
+    for name in ("truth", "few", "network"):
+        files = report.finished[name].folder.rglob("*")
+        real = sum(one.stat().st_size for one in files if one.is_file())
+        assert real / 2 < expected[name] < 2 * real

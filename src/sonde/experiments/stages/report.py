@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from sonde.core.errors import SondeError
-from sonde.experiments.stage import Context, Outcome, Reference, Stage
+from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.experiments.stages.import_activations import ImportStage
 from sonde.experiments.stages.probe import WITH_LABELS
 from sonde.experiments.stages.texts import keeps_each
 from sonde.experiments.stages.token_task import TokenTaskStage
 
+if TYPE_CHECKING:
+    from sonde.experiments.facts import Facts
+
 PAGE = "report.html"
+PAGE_BYTES = 150_000  # with the charts of a few probes; texts that are coloured come on top
 TOKENS = ("activations", WITH_LABELS)  # what texts can be coloured by
 SHOWN = ("probe", "massive", "examples", "activations")
 
@@ -83,6 +87,10 @@ class ReportStage(Stage):
                 "of their texts to colour.",
                 fix="Name an extract stage with `positions: all`, or leave `tokens` out.",
             )
+
+    def estimate(self, facts: "Facts") -> Estimate:
+        """Return the size of the page."""
+        return Estimate(disk=PAGE_BYTES)
 
     def run(self, context: Context) -> Outcome:
         """Gather the sections and write the page."""
