@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonde.probes.likelihood import Classes, TwoClasses
-from sonde.probes.newton import Fits, fit
+from sonde.probes.newton import Fits, Newton, fit
 
 
 def inputs(n=30, layers=2):
@@ -94,6 +94,45 @@ def test_separable_rows_stay_finite(penalty):
     assert found.converged.all()
     assert found.theta.isfinite().all()
     assert float(slopes(given, found.theta).abs().max()) < 1e-8
+
+
+def split_by_a_plane(n, d):
+    """Rows whose classes a plane separates: the objective falls as fast as the distance to 0."""
+    rng = np.random.default_rng(0)
+    z = torch.from_numpy(rng.normal(size=(1, n, d)))
+    return z, (z[0] @ torch.from_numpy(rng.normal(size=d)) > 0).double()
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """Count how often fits go on in float64."""
+    calls, plain = [], Newton.exact
+
+    def counted(self, fits):
+        calls.append(fits)
+        return plain(self, fits)
+
+    monkeypatch.setattr(Newton, "exact", counted)
+    return calls
+
+
+@pytest.mark.parametrize("penalty", [1e-6, 1e-4])
+@pytest.mark.parametrize(("n", "d"), [(60, 3), (200, 10)])
+def test_slow_but_steady_steps_do_not_try_ones_patience(penalty, n, d, exact):
+    """Twenty steps that each quarter the distance and the objective alike are no standstill."""
+    z, y = split_by_a_plane(n, d)
+    given = fits(z, two_classes(y, columns=1), [penalty])
+    found = fit(given)
+    assert not exact
+    assert found.converged.all()
+    assert float(slopes(given, found.theta).abs().max()) < 1e-8
+
+
+def test_a_standstill_in_single_precision_is_ended_in_double(exact):
+    z, y = split_by_a_plane(200, 10)
+    found = fit(fits(z, two_classes(y, columns=1), [1e-10]))
+    assert exact
+    assert found.converged.all()
 
 
 def test_one_class_gets_no_coefficients():
