@@ -14,13 +14,15 @@ class ResultNames:
     A place is a hook point (``blocks.12.resid_post``), followed by its position where there are
     several. ``with_names`` are words that a name begins with whose rest only the data say, and what
     that is: ``{"selected": "target"}`` for ``selected latitude``. ``against`` are the controls and
-    baselines that a result may have.
+    baselines that a result may have. ``whole`` are names whose results keep no scores of single
+    units, which a claim is judged on, each with the result that says the like and does.
     """
 
     names: tuple[str, ...] = ()
     hook_points: bool = False
     against: tuple[str, ...] = ()
     with_names: Mapping[str, str] = field(default_factory=dict[str, str])
+    whole: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def any(self) -> bool:

@@ -7,6 +7,9 @@ import pytest
 from scipy.stats import kendalltau
 
 from sonde.cli.results import print_summary
+from sonde.core.errors import SondeError
+from sonde.experiments.claims.checking import Setting, check_claims
+from sonde.experiments.claims.specification import Superiority
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.probe import ProbeStage
@@ -119,6 +122,22 @@ def test_claims_may_speak_of_the_agreement():
     own = {"activations": "a", "labels": "l", "method": "ridge"}
     assert not ProbeStage(**own).result_names().has("pair_accuracy")  # pyright: ignore
     assert ProbeStage(**own, rank_against="c").result_names().has("pair_accuracy")  # pyright: ignore
+
+
+def test_a_claim_on_tau_is_refused_with_what_can_be_claimed():
+    stages = {"ridge": ProbeStage(activations="a", labels="l", rank_against="c", method="ridge")}  # pyright: ignore
+    given = {"statement": "s", "kind": "superiority", "over": 0.5, "by": 0}
+    setting = Setting(stages, {"": {}}, lambda path: ".".join(map(str, path)))
+
+    def claimed(of):
+        check_claims({"ranks": Superiority(of=of, **given)}, (), setting)  # pyright: ignore
+
+    claimed("ridge.pair_accuracy")
+    with pytest.raises(SondeError, match="one number of all units together") as refused:
+        claimed("ridge.kendall_tau")
+    assert "claims.ranks reads 'ridge.kendall_tau'" in str(refused.value)
+    assert "Write ridge.pair_accuracy." in str(refused.value)
+    check_claims({}, ("ridge.kendall_tau",), setting)  # a reference value needs no single units
 
 
 def test_a_probe_of_comparisons_is_not_ranked_against_them():

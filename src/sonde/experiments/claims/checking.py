@@ -66,6 +66,7 @@ def check_claims(claims: Claims, references: Sequence[str], setting: Setting) ->
             continue
         for reference in claim.references():
             _check_reference(reference, setting, place)
+            _check_units(reference, setting, place)
         _check_variants(claim, setting, place)
     for text in references:
         place = setting.place(("references", text))
@@ -128,6 +129,17 @@ def _check_reference(reference: ResultReference, setting: Setting, place: str) -
             fix=f"Variants are {', '.join(f'[{label}]' for label in labels[:12])}."
             if labels
             else "The file has no sweep; leave the brackets out.",
+        )
+
+
+def _check_units(reference: ResultReference, setting: Setting, place: str) -> None:
+    """Refuse a result that keeps no scores of single units: no claim can be judged on it."""
+    instead = setting.stages[reference.stage].result_names().whole.get(reference.result)
+    if instead is not None:
+        raise SondeError(
+            f"{place} reads {str(reference)!r}, which is one number of all units together; a claim "
+            "is judged on the scores of single units, and there are none of it.",
+            fix=f"Write {reference.stage}.{instead}.",
         )
 
 

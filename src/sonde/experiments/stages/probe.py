@@ -9,8 +9,10 @@ from pydantic import Field, field_validator, model_validator
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
 from sonde.experiments.stages.probe_ranking import (
+    PAIRS,
     RANKED,
     RANKING,
+    TAU,
     measured_ranking,
     ranking_summary,
     write_ranking,
@@ -121,6 +123,7 @@ class ProbeStage(Stage):
             hook_points=True,
             against=(*CONTROLS, *BASELINES),
             with_names={"selected": "target"} if self.method.says == "number" else {},
+            whole={TAU: PAIRS} if self.rank_against else {},
         )
 
     def estimate(self, facts: "Facts") -> Estimate:
