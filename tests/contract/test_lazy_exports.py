@@ -15,6 +15,7 @@ LAZY = (
     "sonde.models",
     "sonde.probes",
     "sonde.vectors",
+    "sonde.vectors.exports",
     "sonde.steering",
 )
 

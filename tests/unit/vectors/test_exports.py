@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import gguf
 import numpy as np
@@ -15,7 +16,14 @@ from safetensors import safe_open
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.vectors import VectorSet
-from sonde.vectors.exports import FORMATS, export_vectors, read_control_vector
+from sonde.vectors.exports import (
+    FORMATS,
+    ExportFormat,
+    export_vectors,
+    read_control_vector,
+    read_export,
+)
+from sonde.vectors.exports.settings import ENDINGS
 
 
 def two_layers():
@@ -120,3 +128,54 @@ def test_other_mistakes_are_named(tmp_path):
         read_control_vector(tmp_path / "no.gguf")
     with pytest.raises(SondeError, match="does not exist"):
         read_control_vector(tmp_path / "absent.gguf")
+
+
+def test_the_tables_of_formats_are_one():
+    assert set(FORMATS) == set(ENDINGS) == set(get_args(ExportFormat))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_says_what_it_holds(tmp_path, name):
+    path = tmp_path / f"x{FORMATS[name].ending}"
+    found = read_export(export_vectors(two_layers(), path, to=name, coefficient=-0.5))
+    assert (found.format, found.model) == (name, "tiny")
+    assert [one.layer for one in found.directions] == [1, 2]
+    assert [one.vector for one in found.directions] == list(two_layers().names)
+    assert [one.length for one in found.directions] == pytest.approx([5, 10])
+    assert [one.typical_norm for one in found.directions] == [10, 20]
+    assert [one.coefficient for one in found.directions] == pytest.approx([-0.5, -0.5])
+    assert "adds -0.5 typical norms" in found.unit and str(path) in found.use[0]
+    assert "what block 1 returns" in found.layers
+    alone = read_export(export_vectors(two_layers(), path, to=name, unit="unit_length"))
+    assert [one.length for one in alone.directions] == pytest.approx([1, 1])
+    assert [one.coefficient for one in alone.directions] == pytest.approx([0.1, 0.05])
+
+
+@settings(max_examples=20)
+@given(coefficient=st.floats(-100, 100).filter(lambda one: abs(one) > 1e-6))
+def test_vectors_come_back_whatever_the_coefficient(tmp_path_factory, coefficient):
+    path = tmp_path_factory.mktemp("any") / "c.gguf"
+    export_vectors(two_layers(), path, to="gguf", coefficient=coefficient)
+    for there, back in zip(two_layers(), read_control_vector(path), strict=True):
+        assert torch.allclose(there.direction, back.direction, atol=1e-6)
+        assert back.labels == there.labels
+    for one in read_export(path).directions:
+        assert one.coefficient == pytest.approx(coefficient, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_was_altered_is_refused(tmp_path, name):
+    path = tmp_path / f"x{FORMATS[name].ending}"
+    export_vectors(two_layers(), path, to=name)
+    whole = path.read_bytes()
+    eight = np.float32(8).tobytes()  # 10 x 0.8, the last coordinate of the first vector
+    assert whole.count(eight) == 1
+    path.write_bytes(whole.replace(eight, np.float32(9).tobytes()))
+    with pytest.raises(SondeError, match="was altered after it was written"):
+        read_export(path)
+
+
+@pytest.mark.parametrize("coefficient", [0, 0.0, float("nan"), float("inf"), 1e38, 1e-60])
+def test_a_coefficient_that_adds_nothing_or_too_much_is_refused(tmp_path, coefficient):
+    with pytest.raises(SondeError, match=r"adds nothing, or no number|too large|too small"):
+        export_vectors(two_layers(), tmp_path / "c.gguf", to="gguf", coefficient=coefficient)

@@ -1,48 +1,45 @@
-"""Files for other tools: one file a format, and one line in this table."""
+"""Files for other tools: one file a format, and one line in the table of ``formats``."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sonde.core.errors import SondeError, nearest
-from sonde.vectors.exports.control_vector import read_control_vector, write_control_vector
-from sonde.vectors.exports.easysteer import write_easysteer
-from sonde.vectors.exports.layers import ExportUnit
-from sonde.vectors.exports.steering_vectors import write_steering_vectors
-from sonde.vectors.vector import Number, Vector
+from sonde.core.lazy import lazily
+from sonde.vectors.exports.settings import ExportFormat, ExportUnit, Selection
+
+if TYPE_CHECKING:
+    from sonde.vectors.exports.choosing import chosen_for_export
+    from sonde.vectors.exports.contents import ExportedFile, read_export
+    from sonde.vectors.exports.control_vector import read_control_vector, write_control_vector
+    from sonde.vectors.exports.easysteer import write_easysteer
+    from sonde.vectors.exports.formats import FORMATS, export_vectors
+    from sonde.vectors.exports.steering_vectors import write_steering_vectors
 
 __all__ = [
     "FORMATS",
+    "ExportFormat",
     "ExportUnit",
+    "ExportedFile",
+    "Selection",
+    "chosen_for_export",
     "export_vectors",
     "read_control_vector",
+    "read_export",
     "write_control_vector",
     "write_easysteer",
     "write_steering_vectors",
 ]
 
-FORMATS: dict[str, Callable[..., Path]] = {
-    "gguf": write_control_vector,  # llama.cpp and repeng
-    "easysteer": write_easysteer,
-    "steering-vectors": write_steering_vectors,
-}
-
-
-def export_vectors(
-    vectors: Iterable[Vector],
-    path: str | Path,
-    *,
-    to: str,
-    unit: ExportUnit = "raw",
-    coefficient: Number = 1.0,
-) -> Path:
-    """Write vectors, one a layer, in a format of another tool; the file says its unit.
-
-    Raises:
-        SondeError: the format is unknown, or the vectors do not fit it.
-    """
-    if to not in FORMATS:
-        raise SondeError(
-            f"{to!r} is not a format for vectors.{nearest(to, FORMATS)}",
-            fix=f"Formats are {', '.join(FORMATS)}.",
-        )
-    return FORMATS[to](vectors, path, unit=unit, coefficient=coefficient)
+# An experiment file is read with the settings alone; writing a file imports torch.
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "FORMATS": "formats",
+        "ExportedFile": "contents",
+        "chosen_for_export": "choosing",
+        "export_vectors": "formats",
+        "read_control_vector": "control_vector",
+        "read_export": "contents",
+        "write_control_vector": "control_vector",
+        "write_easysteer": "easysteer",
+        "write_steering_vectors": "steering_vectors",
+    },
+)

@@ -20,12 +20,15 @@ from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_atomic
 from sonde.core.hooks import HookPoint, Site
 from sonde.vectors.artifact import VectorEntry
-from sonde.vectors.exports.layers import ExportUnit, by_layer, stated
+from sonde.vectors.exports.layers import by_layer, checksum, is_reversed, stated
+from sonde.vectors.exports.settings import ExportUnit
 from sonde.vectors.vector import Number, Vector
 from sonde.vectors.vector_set import VectorSet
 
 ARCHITECTURE = "controlvector"
 PREFIX = "direction."
+REVERSED = "sonde.reversed"
+CHECKSUM = "sonde.checksum"
 
 
 def write_control_vector(
@@ -47,7 +50,13 @@ def write_control_vector(
             "llama.cpp has no place for a control vector of block 0.",
             fix="Leave layer 0 out: vectors.select(layer=range(1, …)).",
         )
-    return write_gguf(Path(path), given, directions, stated(unit, coefficient), {})
+    said = stated(unit, coefficient)
+    return write_gguf(Path(path), given, directions, said, direction_said(unit, coefficient))
+
+
+def direction_said(unit: ExportUnit, coefficient: Number) -> dict[str, str]:
+    """Return what a header has of a negative coefficient, after which a file points backwards."""
+    return {REVERSED: "yes"} if is_reversed(unit, coefficient) else {}
 
 
 def write_gguf(
@@ -57,7 +66,7 @@ def write_gguf(
     unit: str,
     more: Mapping[str, str],
 ) -> Path:
-    """Write the file; ``more`` are further texts under ``controlvector.``."""
+    """Write the file; ``more`` are further texts of its header."""
     import gguf
 
     ordered = sorted(vectors, key=lambda one: one.layer)
@@ -71,8 +80,9 @@ def write_gguf(
         writer.add_string(f"{ARCHITECTURE}.model_hint", ordered[0].origin.model)
         writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(directions))
         for name, text in more.items():
-            writer.add_string(f"{ARCHITECTURE}.{name}", text)
+            writer.add_string(name, text)
         writer.add_string("sonde.unit", unit)
+        writer.add_string(CHECKSUM, checksum(directions))
         writer.add_string("sonde.version", __version__)
         writer.add_string("sonde.header", canonical_json(header))
         for layer, direction in directions.items():
@@ -96,7 +106,19 @@ def read_control_vector(path: str | Path) -> VectorSet:
         SondeError: the file is missing, is not GGUF, is not a control vector, or holds a direction
             that is zero or not a vector.
     """
-    file = Path(path)
+    metadata, directions = read_gguf(Path(path))
+    found = [_vector(layer, values, metadata) for layer, values in directions.items()]
+    unit = metadata.get("sonde.unit")
+    notes = (f"The file had {unit}.",) if unit else ("The unit of the file's scale is not known.",)
+    return VectorSet(tuple(found), {}, notes)
+
+
+def read_gguf(file: Path) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
+    """Return the header of a control vector, and what it adds by block.
+
+    Raises:
+        SondeError: as ``read_control_vector``.
+    """
     metadata, tensors = _read(file)
     directions: dict[int, np.ndarray] = {}
     for name, data in tensors.items():
@@ -112,10 +134,11 @@ def read_control_vector(path: str | Path) -> VectorSet:
         directions[int(number)] = values
     if not directions:
         raise SondeError(f"{file} holds no direction.", fix="Give a control vector's GGUF file.")
-    found = [_vector(layer, values, metadata) for layer, values in sorted(directions.items())]
-    unit = metadata.get("sonde.unit")
-    notes = (f"The file had {unit}.",) if unit else ("The unit of the file's scale is not known.",)
-    return VectorSet(tuple(found), {}, notes)
+    kept = metadata.get(CHECKSUM)
+    as_written = {layer: values.astype(np.float32) for layer, values in directions.items()}
+    if kept is not None and kept != checksum(as_written):
+        raise SondeError(f"{file} was altered after it was written.", fix="Export it again.")
+    return metadata, dict(sorted(directions.items()))
 
 
 def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -141,7 +164,8 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _vector(layer: int, values: np.ndarray, metadata: Mapping[str, Any]) -> Vector:
     length = float(np.linalg.norm(values))
-    direction = torch.from_numpy((values / length).astype(np.float32))
+    sign = -1 if REVERSED in metadata else 1
+    direction = torch.from_numpy((sign * values / length).astype(np.float32))
     header = json.loads(metadata["sonde.header"]) if "sonde.header" in metadata else None
     if header is not None:
         where = "The header of a control vector"

@@ -8,9 +8,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from sonde.vectors.exports.control_vector import write_gguf
-from sonde.vectors.exports.layers import ExportUnit, by_layer, stated
+from sonde.vectors.exports.control_vector import ARCHITECTURE, direction_said, write_gguf
+from sonde.vectors.exports.layers import by_layer, stated
+from sonde.vectors.exports.settings import ExportUnit
 from sonde.vectors.vector import Number, Vector
+
+EASYSTEER = f"{ARCHITECTURE}.easysteer"
 
 
 def write_easysteer(
@@ -31,7 +34,8 @@ def write_easysteer(
     pairs = [["unit", said], ["trait", given[0].trait]]
     native = {"version": 1, "component": "hidden_states", "metadata": {"mapping": pairs}}
     more = {
-        "method": ", ".join(dict.fromkeys(one.kind for one in given)),
-        "easysteer": json.dumps(native),
+        f"{ARCHITECTURE}.method": ", ".join(dict.fromkeys(one.kind for one in given)),
+        EASYSTEER: json.dumps(native),
+        **direction_said(unit, coefficient),
     }
     return write_gguf(Path(path), given, directions, said, more)
