@@ -19,6 +19,7 @@ from sonde.cli.app import app
 from sonde.experiments.claims.specification import AnyClaim, Claim, ReferenceValue
 from sonde.experiments.spec import Experiment
 from sonde.experiments.stages import AnyStage
+from sonde.experiments.stages.steer_gate import GateSettings
 from sonde.experiments.trackers.settings import AnyTracker, TrackerSettings
 from sonde.judges.settings import JudgeSettings
 from sonde.models.spec import ModelSpec
@@ -46,6 +47,8 @@ SHAPES = {
     "balance.": "`none`, `square_root`, `inverse` or `resample`, or a mapping",
     "ledoit_wolf": "`ledoit_wolf`, or a number from 0 to 1",
     "TransferSource": "mapping",
+    "GateSettings": "mapping",
+    "int | tuple[int": "list of blocks and of lists of blocks, or `best`",
     "Settings": "a name or mapping",
     "Stage": "mapping of stages",
     "AllOf": "mapping of claims",
@@ -59,6 +62,7 @@ NESTED: dict[str, tuple[tuple[str, Any], ...]] = {
     "vectors": (("gradient", GradientSettings),),
     "steer": (
         ("judge", JudgeSettings),
+        ("gate", GateSettings),
         ("search", SearchSettings),
         ("search.screen", ScreenSettings),
         ("search.limit", Limit),

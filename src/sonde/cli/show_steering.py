@@ -45,8 +45,8 @@ def show_steering(path: Path) -> None:
                 cliff.vector,
                 in_words(cliff.coherent),
                 in_words(cliff.incoherent),
-                in_words(found.vector(cliff.vector).typical_norm),
-                f"{found.vector(cliff.vector).massive_share:.0%}",
+                in_words([at.typical_norm for at in found.vector(cliff.vector).places]),
+                ", ".join(f"{at.massive_share:.0%}" for at in found.vector(cliff.vector).places),
             )
             for cliff in found.cliffs
         ],

@@ -1,6 +1,6 @@
 """What one coefficient is searched for: a vector, or several that are steered together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -94,7 +94,7 @@ class JointVectors:
         return " ".join(dict.fromkeys(note for note in said if note))
 
 
-Steerable: TypeAlias = Vector | Sequence[Vector] | JointVectors
+Steerable: TypeAlias = Vector | Iterable[Vector] | JointVectors  # such as a VectorSet
 
 
 def joint_name(vectors: Sequence[Vector]) -> str:

@@ -211,7 +211,7 @@ class SteerStage(ModelStage):
         if self.gate is not None:
             probes = context.open(self.gate.probe)
             gate = gate_made(self.gate, probes, model, allow_other_model=other)
-        context.say(f"{context.name}: {len(vectors)} vectors, {len(task.questions)} questions")
+        context.say(f"{context.name}: curves {len(vectors)}, questions {len(task.questions)}")
         session = open_session(model, task, settings, folder=context.folder)
         judges = Judges(judge, coherence)
         found = search(session, vectors, judges, gate=gate, progress=context.progress)
