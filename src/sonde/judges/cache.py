@@ -15,6 +15,7 @@ from typing import Any
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, full_disk_named
 from sonde.judges.judge import Asked, Aspect, Judge, Opinion, StreamingJudge
+from sonde.judges.off_scale import Watched, tell_scored
 
 PATIENCE = 60.0  # seconds to wait for another process's writing
 AT_ONCE = 500  # keys in one query; SQLite allows 999 in old builds
@@ -52,6 +53,11 @@ class CachedJudge:
         """Return the judge's key."""
         return self.judge.key()
 
+    def has_scored(self) -> None:
+        """Pass on to the judge that it has given scores before."""
+        if isinstance(self.judge, Watched):
+            self.judge.has_scored()
+
     def score(self, asked: Sequence[Asked]) -> list[Opinion]:
         """Return one opinion for each answer, in order.
 
@@ -69,6 +75,7 @@ class CachedJudge:
         """
         keys = self._keys(asked)
         known = self._read(keys)
+        tell_scored(self.judge, known.values())
         new: dict[str, list[int]] = {}  # the same answer twice is asked about once
         for number, key in enumerate(keys):
             if key in known:

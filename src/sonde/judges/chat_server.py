@@ -22,6 +22,7 @@ BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 DENIED = frozenset({401, 403})
 LONGEST_ANSWER = 1 << 22  # bytes
 LONGEST_WAIT = 60.0  # seconds, whatever a server asks for
+LONGEST_LOOK = 10.0  # seconds to say which models there are
 
 
 class Stopped(SondeError):
@@ -33,11 +34,15 @@ class RefusedQuestion(Exception):
 
 
 class _AwayError(Exception):
-    """The server cannot be reached or is busy; ``wait`` is how long it asks to be left alone."""
+    """The server cannot be reached, or is busy; ``wait`` is how long it asks to be left alone."""
 
     def __init__(self, said: str, wait: float | None = None) -> None:
         super().__init__(said)
         self.wait = wait
+
+
+class _BusyError(_AwayError):
+    """The server is there, and says to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Pace:
 
 @dataclass(slots=True)
 class ChatServer:
-    """A server, the model on it, and how to ask. Threads may share it.
+    """A server, the model on it, and how to ask, with its connections. Threads may share it.
 
     ``api_key`` is sent as a bearer token and stands in no message.
     """
@@ -82,7 +87,6 @@ class ChatServer:
     patience: Patience = Patience()
     pace: Pace = field(default_factory=lambda: Pace(None))
     top_logprobs: int = 20
-    stopped: Event = field(default_factory=Event)
     _client: httpx.Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,13 +100,13 @@ class ChatServer:
 
     def close(self) -> None:
         """Close the connections."""
-        self.stopped.set()
         self._client.close()
 
-    def ask(self, text: str, max_tokens: int) -> Reply:
+    def ask(self, text: str, max_tokens: int, stopped: Event | None = None) -> Reply:
         """Ask one question; try again while the server is away, busy or makes no sense.
 
         Raises:
+            Stopped: ``stopped`` was set before there was an answer.
             RefusedQuestion: the server refuses this question.
             BadAnswer: every answer was no chat completion.
             SondeError: the server is away, denies access, does not know the model, or gives no
@@ -117,12 +121,13 @@ class ChatServer:
             "top_logprobs": self.top_logprobs,
         }
         trouble: Exception | None = None
-        wait = 0.0
+        wait, stopped = 0.0, stopped or Event()
         for attempt in range(self.patience.tries):
-            if self.stopped.wait(wait + self.pace.seconds_to_wait()):
+            if stopped.wait(wait + self.pace.seconds_to_wait()):
                 raise Stopped("Judging was stopped.")
             try:
-                return reply_of(self._post(body), self.url)
+                read = self._send("POST", "chat/completions", body, within=self.patience.timeout)
+                return reply_of(read, self.url)
             except (_AwayError, BadAnswer) as error:
                 trouble = error
                 asked_for = error.wait if isinstance(error, _AwayError) else None
@@ -136,22 +141,38 @@ class ChatServer:
             "asked for twice.",
         )
 
+    def models(self) -> bytes | None:
+        """Return what the server says of its models; None where it says nothing of them."""
+        for attempt in range(self.patience.tries):
+            try:
+                return self._send("GET", "models", within=min(self.patience.timeout, LONGEST_LOOK))
+            except _BusyError:
+                time.sleep(self._backoff(attempt))
+            except (_AwayError, RefusedQuestion, BadAnswer, SondeError):
+                return None
+        return None
+
     def _backoff(self, attempt: int) -> float:
         """Return twice the seconds each time, with a random part so that threads spread."""
         return min(LONGEST_WAIT, self.patience.first_wait * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311
 
-    def _post(self, body: dict[str, Any]) -> bytes:
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, within: float
+    ) -> bytes:
         """Return the body of a good answer, read within the time and size allowed."""
-        until = time.monotonic() + self.patience.timeout
-        url = f"{self.url.rstrip('/')}/chat/completions"
-        with _sorted_troubles(), self._client.stream("POST", url, json=body) as answer:
+        until = time.monotonic() + within
+        url = f"{self.url.rstrip('/')}/{path}"
+        with (
+            _sorted_troubles(),
+            self._client.stream(method, url, json=body, timeout=within) as answer,
+        ):
             read = bytearray()
             for piece in answer.iter_bytes():
                 read += piece
                 if len(read) > LONGEST_ANSWER:
                     raise BadAnswer(f"it sent more than {LONGEST_ANSWER >> 20} MB")
                 if time.monotonic() > until:
-                    raise _AwayError(f"it was not done after {self.patience.timeout:g} s")
+                    raise _AwayError(f"it was not done after {within:g} s")
             self._check_status(answer, bytes(read))
         return bytes(read)
 
@@ -164,7 +185,7 @@ class ChatServer:
         if "logprobs" in said.lower():
             raise no_log_probabilities(self.url, said)
         if status in BUSY:
-            raise _AwayError(said, _retry_after(answer.headers.get("retry-after", "")))
+            raise _BusyError(said, _retry_after(answer.headers.get("retry-after", "")))
         if status in DENIED:
             raise SondeError(
                 f"The judge's server {self.url} denies access ({said}).",

@@ -79,3 +79,8 @@ class StreamingJudge(Judge, Protocol):
 def nothing_to_judge(asked: Asked) -> Opinion | None:
     """Return the opinion of an empty answer, which shows no trait and is not coherent: 0."""
     return None if asked.answer.strip() else Opinion(LOWEST, reason="the answer is empty")
+
+
+def is_judged(opinion: Opinion) -> bool:
+    """Whether a judge gave a score; that of an empty answer, which has a reason, is nobody's."""
+    return opinion.score is not None and not opinion.reason

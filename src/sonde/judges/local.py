@@ -32,6 +32,7 @@ class LocalJudge:
     least_mass: float = 0.5
     token_budget: int = 16384
     render: RenderSettings = field(default_factory=RenderSettings)
+    _off_scale: OffScale = field(default_factory=OffScale, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -71,16 +72,20 @@ class LocalJudge:
                 prompts[number] = ids
             else:
                 yield number, opinion
-        tree, off_scale = _tree(self.model.tokenizer), OffScale(self.name)
+        tree = _tree(self.model.tokenizer)
         for batch in self._batches(prompts):
             after = Following(self.model, [prompts[number] for number in batch], self.token_budget)
             found = expected_numbers(tree, len(batch), after)
             for number, expected in zip(batch, found, strict=True):
                 opinion = opinion_of(expected, self.least_mass, tokens=len(prompts[number]))
                 yield number, opinion
-                trouble = off_scale.after(opinion)
+                trouble = self._off_scale.after(opinion, self.name)
                 if trouble is not None:
                     raise trouble
+
+    def has_scored(self) -> None:
+        """Take note that the model can judge: it has given scores before."""
+        self._off_scale.scored = True
 
     def _prompt(self, asked: Asked) -> tuple[Opinion | None, Sequence[int]]:
         """Return the tokens of the question about an answer, or why it gets none."""

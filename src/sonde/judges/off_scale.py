@@ -1,9 +1,11 @@
 """When a judge's probability lies beside its scale: one answer without a score, or no judge."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from sonde.core.errors import SondeError
-from sonde.judges.judge import Opinion
+from sonde.judges.judge import Opinion, is_judged
 from sonde.judges.scales import Expected
 
 FIRST = 10  # answers without any score, after which a judge is none
@@ -26,20 +28,34 @@ def opinion_of(
 
 @dataclass(slots=True)
 class OffScale:
-    """Watches a judge's first opinions: a model that gives none of them a score cannot judge."""
+    """Watches all that a judge says: a model that gives none of its first a score cannot judge."""
 
-    judge: str
     seen: int = 0
     scored: bool = False
 
-    def after(self, opinion: Opinion) -> SondeError | None:
-        """Take note of an opinion; return the error to raise once it is clear."""
+    def after(self, opinion: Opinion, judge: str) -> SondeError | None:
+        """Take note of an opinion of a judge; return the error to raise once it is clear."""
         self.seen += 1
         self.scored = self.scored or opinion.score is not None
-        if self.scored or self.seen != FIRST:
+        if self.scored or self.seen < FIRST:
             return None
         return SondeError(
-            f"The judge {self.judge} scored none of its first {FIRST} answers: {opinion.reason}.",
+            f"The judge {judge} scored none of its first {self.seen} answers: {opinion.reason}.",
             fix="Choose a stronger judge (a larger instruct model that does not think aloud first) "
             "or kind: rules; or lower least_mass if you know why it is low.",
         )
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A judge that is watched so, and may be told of scores that it gave before this run."""
+
+    def has_scored(self) -> None:
+        """Take note that it can judge."""
+        ...
+
+
+def tell_scored(judge: object, known: Iterable[Opinion]) -> None:
+    """Tell a judge that is watched of its scores of an earlier run, if there is one."""
+    if isinstance(judge, Watched) and any(is_judged(one) for one in known):
+        judge.has_scored()

@@ -3,63 +3,44 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from contextlib import closing
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event
 from typing import Any
+from weakref import finalize
 
 from sonde.core.errors import SondeError
 from sonde.judges.answer_form import AnswerForm, answer_form, expected_of
+from sonde.judges.bill import Bill
 from sonde.judges.chat_server import ChatServer, Pace, Patience, RefusedQuestion, Stopped
 from sonde.judges.judge import Asked, Aspect, Opinion, nothing_to_judge
 from sonde.judges.off_scale import OffScale, opinion_of
 from sonde.judges.prompts import RUBRICS, rubric_text
-from sonde.judges.replies import BadAnswer, Reply
+from sonde.judges.replies import BadAnswer
+from sonde.judges.served import served_model
 from sonde.judges.settings import ServerJudgeSettings
 
-MILLION = 1_000_000
 
-
-class Bill:
-    """What judging costs, over all threads, and the most that it may."""
-
-    def __init__(self, settings: ServerJudgeSettings) -> None:
-        self._prices = settings.price_in / MILLION, settings.price_out / MILLION
-        self._most = settings.most_cost
-        self._spent = 0.0
-        self._lock = Lock()
-
-    def add(self, reply: Reply) -> float:
-        """Add the price of a reply and return it."""
-        cost = reply.tokens_in * self._prices[0] + reply.tokens_out * self._prices[1]
-        with self._lock:
-            self._spent += cost
-        return cost
-
-    def check(self) -> None:
-        """Refuse to go on where the most is spent.
-
-        Raises:
-            SondeError: it is; requests under way at that time are still paid.
-        """
-        if self._most is not None and self._spent >= self._most:
-            raise SondeError(
-                f"Judging has cost {self._spent:.4g}, and most_cost is {self._most:g}.",
-                fix="Raise most_cost to go on; what the cache holds is not asked for twice.",
-            )
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ServerJudge:
     """Asks a server for the score of each answer, several at a time.
 
     One token is generated (more only where the model writes space first), and the score is the
     expected one over the listed probabilities of the scale's labels (``expected_score``).
+    Connections, pace, cost and what the server says of its model are the judge's for its life.
     """
 
     settings: ServerJudgeSettings
     aspect: Aspect
-    _form: AnswerForm | None = field(default=None, init=False, repr=False)
+    _bill: Bill = field(init=False, repr=False, compare=False)
+    _off_scale: OffScale = field(default_factory=OffScale, init=False, repr=False, compare=False)
+    _form: AnswerForm | None = field(default=None, init=False, repr=False, compare=False)
+    _client: ChatServer | None = field(default=None, init=False, repr=False, compare=False)
+    _served: tuple[Mapping[str, Any] | None] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        self._bill = Bill(self.settings)
 
     @property
     def name(self) -> str:
@@ -67,8 +48,19 @@ class ServerJudge:
         return self.settings.model
 
     def key(self) -> Mapping[str, Any]:
-        """Return the server, model, rubric and scale: what decides a score, not what it costs."""
+        """Return the server, model, rubric and scale: what decides a score, not what it costs.
+
+        ``served`` is what the server says of the model behind the name (``served_model``); it is
+        asked once, and left out where it says nothing or is away.
+
+        Raises:
+            SondeError: the environment lacks the key of the server.
+        """
         chosen = self.settings
+        if self._served is None:
+            said = self._server().models()
+            self._served = (None if said is None else served_model(said, chosen.model),)
+        (served,) = self._served
         return {
             "kind": "server",
             "url": chosen.url.rstrip("/"),
@@ -77,7 +69,12 @@ class ServerJudge:
             "scale": chosen.scale,
             "top_logprobs": chosen.top_logprobs,
             "least_mass": chosen.least_mass,
+            **({} if served is None else {"served": served}),
         }
+
+    def has_scored(self) -> None:
+        """Take note that the model can judge: it has given scores before."""
+        self._off_scale.scored = True
 
     def score(self, asked: Sequence[Asked]) -> list[Opinion]:
         """Return one opinion for each answer, in order.
@@ -104,21 +101,20 @@ class ServerJudge:
                 yield number, empty
         if not full:
             return
-        with closing(self._server()) as server:
-            self._form = self._form or answer_form(server, self.settings.scale)
-            yield from self._in_threads(server, self._form, {one: asked[one] for one in full})
+        self._form = self._form or answer_form(self._server(), self.settings.scale)
+        yield from self._in_threads(self._form, {one: asked[one] for one in full})
 
     def _in_threads(
-        self, server: ChatServer, form: AnswerForm, asked: Mapping[int, Asked]
+        self, form: AnswerForm, asked: Mapping[int, Asked]
     ) -> Iterator[tuple[int, Opinion]]:
-        bill, off_scale, done = Bill(self.settings), OffScale(self.name), 0
+        server, stopped, done = self._server(), Event(), 0
         trouble: SondeError | None = None
 
         def opinion(one: Asked) -> Opinion:
             try:
-                return self._opinion(server, form, one, bill)
+                return self._opinion(server, form, one, stopped)
             except SondeError:
-                server.stopped.set()  # here, so that this thread takes up no other
+                stopped.set()  # here, so that this thread takes up no other
                 raise
 
         with ThreadPoolExecutor(self.settings.concurrency) as pool:
@@ -134,24 +130,26 @@ class ServerJudge:
                     else:
                         done += 1
                         yield pending[future], found
-                        trouble = trouble or off_scale.after(found)
+                        trouble = trouble or self._off_scale.after(found, self.name)
                     if trouble is not None:
-                        _stop(server, pending)
+                        _stop(stopped, pending)
             finally:
-                _stop(server, pending)
+                _stop(stopped, pending)
         if trouble is not None:
             raise SondeError(
                 f"{trouble.what} {done} of {len(asked)} answers had been judged.", fix=trouble.fix
             )
 
-    def _opinion(self, server: ChatServer, form: AnswerForm, asked: Asked, bill: Bill) -> Opinion:
-        bill.check()
+    def _opinion(
+        self, server: ChatServer, form: AnswerForm, asked: Asked, stopped: Event
+    ) -> Opinion:
+        self._bill.check()
         scale = form.scale
         text = rubric_text(
             self._rubric, asked, lowest=scale.lowest, highest=scale.highest, ask=scale.ask
         )
         try:
-            reply = server.ask(text, form.blanks + 1)
+            reply = server.ask(text, form.blanks + 1, stopped)
         except RefusedQuestion as error:
             return Opinion(None, reason=f"the server refused the question: {error}")
         except BadAnswer as error:
@@ -160,7 +158,7 @@ class ServerJudge:
             expected_of(reply, scale),
             self.settings.least_mass,
             said=reply.text,
-            cost=bill.add(reply),
+            cost=self._bill.add(reply),
             tokens=reply.tokens_in + reply.tokens_out,
         )
 
@@ -169,19 +167,22 @@ class ServerJudge:
         return self.settings.rubric or RUBRICS[self.aspect]
 
     def _server(self) -> ChatServer:
-        chosen = self.settings
-        return ChatServer(
-            chosen.url,
-            chosen.model,
-            _key_in(chosen.api_key_env),
-            Patience(chosen.timeout, chosen.tries, chosen.first_wait),
-            Pace(chosen.requests_per_minute),
-            chosen.top_logprobs,
-        )
+        if self._client is None:
+            chosen = self.settings
+            self._client = ChatServer(
+                chosen.url,
+                chosen.model,
+                _key_in(chosen.api_key_env),
+                Patience(chosen.timeout, chosen.tries, chosen.first_wait),
+                Pace(chosen.requests_per_minute),
+                chosen.top_logprobs,
+            )
+            finalize(self, self._client.close)
+        return self._client
 
 
-def _stop(server: ChatServer, pending: Mapping[Future[Opinion], int]) -> None:
-    server.stopped.set()
+def _stop(stopped: Event, pending: Mapping[Future[Opinion], int]) -> None:
+    stopped.set()
     for future in pending:
         future.cancel()
 

@@ -42,8 +42,10 @@ class ServerJudgeSettings(_Asking):
 
     ``url`` goes up to and with ``/v1``. ``api_key_env`` names the environment variable that holds
     the key; the key itself stands in no file. ``scale: auto`` asks the server once which scale's
-    answers are single tokens. Prices are for a million tokens; ``most_cost`` stops before more is
-    spent in one call.
+    answers are single tokens. Prices are for a million tokens; ``most_cost`` stops the judge once
+    it has spent that in one run. What is kept of an earlier run costs nothing and does not count,
+    so a run that goes on may spend as much again. Opinions are kept by the address, the name and
+    what the server says of its model at ``/models``.
     """
 
     kind: Literal["server"] = "server"

@@ -7,6 +7,7 @@ from typing import Any
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
 from sonde.judges.judge import Asked, Judge, Opinion, StreamingJudge
+from sonde.judges.off_scale import tell_scored
 from sonde.steering.journal import Journal
 from sonde.steering.settings import JudgedCoherence, Limit
 from sonde.steering.task import SteeringTask
@@ -77,6 +78,7 @@ def opinions(
     absent = {
         key: one for key, one in zip(keys, said, strict=True) if journal.get(kind, key) is None
     }
+    tell_scored(judge, map(_opinion, journal.values(kind)))
     names = list(absent)
     for start in range(0, len(names), AT_ONCE):
         part = names[start : start + AT_ONCE]

@@ -54,17 +54,34 @@ class Served:
     headers: list[Mapping[str, str]]
     stop: Callable[[], None]
     busiest: Callable[[], int]
+    looked: list[str]  # the addresses of requests that ask nothing of a model
 
 
 @contextmanager
-def serving(respond: Callable[[int, dict[str, Any]], Answer | bytes]) -> Iterator[Served]:
-    """Run a server; ``respond`` gets the number of the request, from 0, and what it asks."""
+def serving(
+    respond: Callable[[int, dict[str, Any]], Answer | bytes],
+    models: Callable[[int], Answer | bytes] | None = None,
+) -> Iterator[Served]:
+    """Run a server; ``respond`` gets the number of the request, from 0, and what it asks.
+
+    ``models`` says what models there are, by the number of that request; none knows no such
+    address.
+    """
     ended, lock = Event(), Lock()
     bodies: list[dict[str, Any]] = []
     headers: list[Mapping[str, str]] = []
     at_once = {"now": 0, "most": 0}
+    looked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            looked.append(self.path)
+            if models is None or self.path != "/v1/models":
+                self._send(Answer(b"no such page", status=404))
+            else:
+                given = models(len(looked) - 1)
+                self._send(Answer(given) if isinstance(given, bytes) else given)
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with lock:
@@ -111,7 +128,7 @@ def serving(respond: Callable[[int, dict[str, Any]], Answer | bytes]) -> Iterato
 
     url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     try:
-        yield Served(url, bodies, headers, stop, lambda: at_once["most"])
+        yield Served(url, bodies, headers, stop, lambda: at_once["most"], looked)
     finally:
         stop()
 

@@ -1,13 +1,16 @@
 """The judge on a server: scores, scales, retries that fail, and servers that are none."""
 
+import json
 import re
 from threading import Event
 
 import pytest
-from tests.unit.judges.chat_servers import Answer, completion, serving
+from tests.unit.judges.chat_servers import Answer, completion, free_port, serving
 
 from sonde.core.errors import SondeError
 from sonde.judges.answer_form import WRITE_73
+from sonde.judges.cache import CachedJudge
+from sonde.judges.chat_server import Pace
 from sonde.judges.judge import Asked
 from sonde.judges.off_scale import FIRST
 from sonde.judges.server import ServerJudge
@@ -116,6 +119,51 @@ def test_most_cost_stops_and_gives_what_was_judged():
     assert len(found) == 3
 
 
+def test_most_cost_holds_over_all_that_a_judge_is_asked():
+    with serving(responding(lambda text: ONE_DIGIT)) as served:
+        judge = judge_at(served.url, price_in=1e4, most_cost=4.5, concurrency=1)
+        assert len(judge.score(asked(*"abc"))) == 3
+        found = []
+        with pytest.raises(SondeError, match=r"has cost 5, and most_cost is 4.5\. 2 of 5 answers"):
+            found.extend(judge.each(asked(*"defgh")))
+        with pytest.raises(SondeError, match="0 of 1 answers"):
+            judge.score(asked("i"))
+    assert len(found) == 2
+    assert len(served.bodies) == 1 + 5
+
+
+def test_the_pace_holds_over_all_that_a_judge_is_asked(monkeypatch):
+    waits = []
+    monkeypatch.setattr(Pace, "seconds_to_wait", lambda pace: waits.append(id(pace)) or 0.0)
+    with serving(responding(lambda text: ONE_DIGIT)) as served:
+        judge = judge_at(served.url, requests_per_minute=60)
+        for answer in "abc":
+            judge.score(asked(answer))
+    assert len(waits) == 4 and len(set(waits)) == 1
+
+
+def test_a_judge_that_has_scored_may_leave_any_number_without_a_score():
+    """64 good opinions, and then 10 beside the scale in the next part, as a search asks."""
+
+    def respond(text):
+        return completion({"What": 0.9, "5": 0.1}) if "odd" in text else ONE_DIGIT
+
+    with serving(responding(respond)) as served:
+        judge = judge_at(served.url, concurrency=2)
+        judge.score(asked("fine"))
+        found = judge.score(asked(*(f"odd {number}" for number in range(2 * FIRST))))
+        assert [one.score for one in found] == [None] * (2 * FIRST)
+        told = judge_at(served.url, concurrency=2)
+        told.has_scored()  # in an earlier run, as a cache or a journal knows
+        assert len(told.score(asked(*(f"odd {number}" for number in range(2 * FIRST))))) == 20
+        fresh = judge_at(served.url, concurrency=1)
+        for part in range(3):
+            fresh.score(asked(*(f"odd {part} {number}" for number in range(3))))
+        for _ in range(2):  # it stays none
+            with pytest.raises(SondeError, match=r"none of its first 1[01] answers"):
+                fresh.score(asked("odd"))
+
+
 def test_a_server_that_disappears_half_way_keeps_what_is_finished():
     gone = Event()
 
@@ -193,6 +241,62 @@ def test_the_key_comes_from_the_environment(monkeypatch):
     assert "sk-1" not in str(judge.key())
 
 
+def listed(*models):
+    return json.dumps({"object": "list", "data": list(models)}).encode()
+
+
+def test_what_the_server_says_of_its_model_is_part_of_the_key(tmp_path):
+    """The same address and name serve another model, whose opinions are its own."""
+    sizes = {"now": 7}
+
+    def models(number):
+        meta = {"n_params": sizes["now"]}
+        return listed({"id": "loaded.gguf", "created": number, "owned_by": "x", "meta": meta})
+
+    path = tmp_path / "opinions.sqlite"
+    with serving(responding(lambda text: ONE_DIGIT), models) as served:
+
+        def ask():
+            return CachedJudge(judge_at(served.url), path).score(asked("a", "b"))
+
+        ask()
+        assert len(served.bodies) == 3
+        ask()
+        assert len(served.bodies) == 3  # ``created`` has changed, which tells nothing
+        sizes["now"] = 70
+        ask()
+        assert len(served.bodies) == 6
+        judge = judge_at(served.url)
+        assert judge.key()["served"]["meta"] == {"n_params": 70}
+        judge.key()
+    assert served.looked == ["/v1/models"] * 4  # once for each judge
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        pytest.param(None, id="no such address"),
+        pytest.param(lambda number: b"<html>?</html>", id="a page"),
+        pytest.param(lambda number: b'{"data": 7}', id="no list"),
+        pytest.param(lambda number: Answer(b"no", status=401), id="denied"),
+        pytest.param(lambda number: listed({"id": "a"}, {"id": "b"}), id="others"),
+    ],
+)
+def test_a_server_that_says_nothing_of_its_model_is_known_by_its_name(models):
+    with serving(responding(lambda text: ONE_DIGIT), models) as served:
+        assert "served" not in judge_at(served.url).key()
+        assert judge_at(served.url).score(asked("x"))[0].score == pytest.approx(700 / 9)
+    assert "served" not in judge_at(served.url).key()  # it is away
+
+
+def test_a_server_that_is_busy_is_asked_for_its_model_again():
+    def models(number):
+        return Answer(b"loading", status=503) if number == 0 else listed({"id": "m", "root": "/w"})
+
+    with serving(responding(lambda text: ONE_DIGIT), models) as served:
+        assert judge_at(served.url).key()["served"] == {"id": "m", "root": "/w"}
+
+
 def test_coherence_and_trait_are_asked_for_apart():
     with serving(responding(lambda text: ONE_DIGIT)) as served:
         judge_at(served.url, "coherence").score(asked("x"))
@@ -200,7 +304,8 @@ def test_coherence_and_trait_are_asked_for_apart():
     coherence, trait = (text_of(served.bodies[number]) for number in (1, 3))
     assert coherence.startswith("Judge how coherent")
     assert trait.startswith("Judge how strongly an answer shows a trait")
-    assert judge_at("http://x/v1", "coherence").key() != judge_at("http://x/v1", "trait").key()
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    assert judge_at(url, "coherence").key() != judge_at(url, "trait").key()
 
 
 def test_a_rubric_of_ones_own():

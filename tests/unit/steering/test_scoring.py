@@ -126,3 +126,35 @@ def test_a_search_goes_on_with_the_missing_calls_where_its_server_was_lost(tmp_p
         found = search(session(folder, **SMALL), [planted()], Judges(judge))
     assert np.isfinite(found.answers.trait).all()
     assert len(set(state["asked"])) == len(state["asked"]) > 12  # nothing was asked twice
+
+
+def test_a_judge_whose_scores_a_journal_holds_is_not_called_none(tmp_path):
+    """The run that goes on asks only about what had no score: answers that it will not score."""
+    path = tmp_path / "journal.jsonl"
+
+    def respond(number, body):
+        text = body["messages"][0]["content"]
+        beside = "odd" in text and text != WRITE_73
+        return completion({"What": 0.9, "5": 0.1} if beside else {"7": 0.9, "The": 0.1})
+
+    with serving(respond) as served:
+        given = ServerJudgeSettings(url=served.url, model="m", concurrency=1)
+        said = [*SAID[:2], *(Said(0, f"odd {number}") for number in range(12))]
+        for _ in range(2):
+            found = opinions(ServerJudge(given, "trait"), TASK, said, Journal(path, {}))
+            assert [one.score is None for one in found] == [False] * 2 + [True] * 12
+        known = CachedJudge(ServerJudge(given, "trait"), tmp_path / "opinions.sqlite")
+        opinions(known, TASK, SAID[:1], Journal(None, {}))
+        known = CachedJudge(ServerJudge(given, "trait"), tmp_path / "opinions.sqlite")
+        assert len(opinions(known, TASK, [SAID[0], *said[2:]], Journal(None, {}))) == 13
+
+
+def test_an_empty_answer_is_nobody_s_score(tmp_path):
+    path = tmp_path / "journal.jsonl"
+
+    with serving(lambda number, body: completion({"What": 0.9, "5": 0.1})) as served:
+        given = ServerJudgeSettings(url=served.url, model="m", concurrency=1)
+        opinions(ServerJudge(given, "trait"), TASK, [Said(0, " ")], Journal(path, {}))
+        said = [Said(0, f"odd {number}") for number in range(12)]
+        with pytest.raises(SondeError, match="none of its first 10"):
+            opinions(ServerJudge(given, "trait"), TASK, [Said(0, " "), *said], Journal(path, {}))
