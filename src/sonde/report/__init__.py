@@ -6,7 +6,7 @@ from sonde.report.from_classes import classes_from
 from sonde.report.from_massive import massive_from
 from sonde.report.from_penalties import penalties_from
 from sonde.report.from_projections import projections_from
-from sonde.report.from_results import accounting_from, curves_from
+from sonde.report.from_results import accounting_from, curves_by_metric, curves_from
 from sonde.report.from_steering import samples_from, steering_from
 from sonde.report.from_tokens import TokenTruth, token_view_from, token_view_of
 from sonde.report.from_transfer import transfer_from
@@ -71,6 +71,7 @@ __all__ = [
     "calibration_view",
     "classes_from",
     "cosines_from",
+    "curves_by_metric",
     "curves_from",
     "massive_from",
     "notices_from",

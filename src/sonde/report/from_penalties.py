@@ -1,5 +1,6 @@
 """The map of scores by layer and penalty from a sweep of probes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sonde.report.from_results import METRIC_NAMES, Results, several_results
@@ -10,13 +11,19 @@ if TYPE_CHECKING:  # a report is read and written without torch
 
 
 def penalties_from(results: Results) -> tuple[PenaltyMap, ...]:
-    """Map every sweep over two penalties or more; one map for each of its sites and positions."""
-    return tuple(
+    """Map every sweep over two penalties or more; one map for each of its sites and positions.
+
+    Of several, each has its name in the title.
+    """
+    found = tuple(
         _map(name, one, place, layers)
         for name, one in several_results(results)
         for place, layers in _places(one).items()
         if len({penalty for layer in layers for penalty, _ in layer.by_penalty}) > 1
     )
+    if len(found) < 2:
+        return found
+    return tuple(replace(one, title=f"{one.title}: {one.name}") for one in found)
 
 
 def _places(one: "ProbeResults") -> "dict[str, list[LayerResult]]":

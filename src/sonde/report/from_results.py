@@ -1,11 +1,12 @@
 """Sections from a sweep of probes: curves and accounting."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from sonde.core.errors import SondeError
 from sonde.report.sections.accounting import Accounting, Loss, Step
-from sonde.report.sections.layer_curves import Curve, LayerCurves
+from sonde.report.sections.layer_curves import COLOURS, Curve, LayerCurves
 from sonde.report.wording import listed
 from sonde.stats.interval import Interval
 
@@ -46,18 +47,47 @@ def curves_from(results: Results, *, note: str = "") -> LayerCurves:
             fix="Give the results of one metric a section of their own.",
         )
     layers = tuple(sorted({layer.hook.layer for one in several for layer in one.layers}))
-    curves = [
-        _curve(one, series, layers, name)
-        for one, named in zip(several, _names(named_results), strict=True)
-        for name, series in named
-    ]
     metric = metrics[0]
     return LayerCurves(
         layers=layers,
-        curves=tuple(curves),
+        curves=_curves(named_results, layers),
         metric=METRIC_NAMES.get(metric, metric),
         chance=max(map(chance_of, several)),
         note=note,
+    )
+
+
+def curves_by_metric(results: Results) -> tuple[LayerCurves, ...]:
+    """Draw any number of results: those of one metric together, as many as can be told apart.
+
+    Of several sections each has what it shows in its title.
+    """
+    found: list[LayerCurves] = []
+    named_results = several_results(results)
+    metrics = dict.fromkeys(one.metric for _, one in named_results)
+    for metric in metrics:
+        some = [(name, one) for name, one in named_results if one.metric == metric]
+        layers = tuple(sorted({layer.hook.layer for _, one in some for layer in one.layers}))
+        curves = _curves(some, layers)
+        pieces = [curves[at : at + COLOURS] for at in range(0, len(curves), COLOURS)]
+        shown = METRIC_NAMES.get(metric, metric)
+        for piece in pieces:
+            ends = dict.fromkeys((piece[0].name, piece[-1].name))
+            words = [shown] * (len(metrics) > 1) + [" to ".join(ends)] * (len(pieces) > 1)
+            chance = max(chance_of(one) for _, one in some)
+            drawn = LayerCurves(layers, piece, metric=shown, chance=chance)
+            told = f"{drawn.title}: {', '.join(words)}" if words else drawn.title
+            found.append(replace(drawn, title=told))
+    return tuple(found)
+
+
+def _curves(
+    named_results: "Sequence[tuple[str, ProbeResults]]", layers: Sequence[int]
+) -> tuple[Curve, ...]:
+    return tuple(
+        _curve(one, series, layers, name)
+        for (_, one), named in zip(named_results, _names(named_results), strict=True)
+        for name, series in named
     )
 
 

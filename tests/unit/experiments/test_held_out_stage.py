@@ -73,7 +73,10 @@ def test_named_groups_are_held_out_alone(done):
     _, finished = done
     some, each = finished["some"].summary, finished["each"].summary
     assert some["groups"] == {"sea": each["groups"]["sea"]}
-    assert "groups that they were not fitted on" in finished["page"].open().read_text()
+    page = finished["page"].open().read_text()
+    title = "<h2>mean_difference probes on groups that they were not fitted on, auroc: "
+    assert f"{title}each</h2>" in page
+    assert f"{title}some</h2>" in page
 
 
 def test_groups_that_cannot_be_held_out_are_named(tmp_path, monkeypatch):

@@ -28,9 +28,11 @@ from sonde.report import (
     accounting_from,
     answer_from,
     classes_from,
+    curves_by_metric,
     curves_from,
     massive_from,
     notices_from,
+    penalties_from,
     render,
     token_view_from,
 )
@@ -134,6 +136,35 @@ def test_several_probes_share_a_chart_if_they_share_a_metric(results, last_token
     ridge = probes.ridge(last_token, examples, resamples=50)
     with pytest.raises(SondeError, match="auroc and r2 cannot share one chart"):
         curves_from([results, ridge])
+
+
+def test_sections_of_one_kind_say_what_they_show(results, last_token, examples):
+    (alone,) = curves_by_metric({"truth": results})
+    assert alone == curves_from({"truth": results})
+    ridge = probes.ridge(last_token, examples, shuffles=0, resamples=20)
+    both = {"truth": results, "number": ridge}
+    assert [one.title for one in curves_by_metric(both)] == [
+        "Layer by layer: AUROC",
+        "Layer by layer: R²",
+    ]
+    assert [one.title for one in penalties_from(both)] == [
+        "Layer by penalty: truth",
+        "Layer by penalty: number",
+    ]
+    assert penalties_from({"truth": results})[0].title == "Layer by penalty"
+    many = {f"p{number}": results for number in range(8)}
+    sections = curves_by_metric(many)
+    assert [len(one.curves) for one in sections] == [6, 2]
+    assert [one.title for one in sections] == [
+        "Layer by layer: p0 to p5",
+        "Layer by layer: p6 to p7",
+    ]
+    told = [replace(one, label=f"{one.label}!", id=one.id) for one in examples]
+    other = probes.mean_difference(last_token, told, shuffles=0, resamples=20)
+    assert [one.title for one in classes_from({"truth": results, "told": other})] == [
+        "What was read as what: no or yes",
+        "What was read as what: no! or yes!",
+    ]
 
 
 def test_classes_are_counted_for_each_probe(results, last_token, examples):

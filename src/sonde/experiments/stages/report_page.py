@@ -1,7 +1,7 @@
 """From finished stages to the sections of a report."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sonde.experiments.hardware import package_versions
@@ -14,7 +14,6 @@ from sonde.experiments.stages.texts import read_texts
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.token_texts import token_task_view
 from sonde.report import (
-    LayerCurves,
     MassiveView,
     Notice,
     Provenance,
@@ -27,7 +26,7 @@ from sonde.report import (
     answer_from,
     calibration_from,
     classes_from,
-    curves_from,
+    curves_by_metric,
     massive_from,
     notices_from,
     penalties_from,
@@ -62,7 +61,7 @@ class Shown:
 def report_of(shown: Shown, title: str) -> Report:
     """Gather everything that the stages have to show."""
     found: dict[str, ProbeResults] = {name: shown.there[name].open() for name in shown.probes}
-    curves = _curves(found)
+    curves = curves_by_metric(found)
     sections: list[Section] = []
     if shown.context.claims:
         sections.append(claims_section(shown.context.claims))
@@ -78,7 +77,7 @@ def report_of(shown: Shown, title: str) -> Report:
         sections.append(_massive(shown, shown.massive, first))
     if isinstance(view, TokenView):
         sections.append(view)
-    sections += _tables(shown)
+    sections += _named_apart(_tables(shown))
     sections += _provenance(shown)
     experiment = shown.context.experiment
     return Report(
@@ -101,15 +100,6 @@ def _facts(shown: Shown, first: "ProbeResults | None") -> tuple[tuple[str, str],
         ("Units", f"{first.n:,} ({first.n_rows:,} rows)"),
         *((("Variant", variant),) if variant else ()),
     )
-
-
-def _curves(found: "Mapping[str, ProbeResults]") -> list[LayerCurves]:
-    """Draw the probes of one metric together."""
-    metrics = dict.fromkeys(results.metric for results in found.values())
-    return [
-        curves_from({name: one for name, one in found.items() if one.metric == metric})
-        for metric in metrics
-    ]
 
 
 def _massive(shown: Shown, name: str, probe: "ProbeResults | None") -> MassiveView:
@@ -159,16 +149,31 @@ def _score(found: Mapping[str, Any]) -> str:
     return interval_text(Interval(**found))
 
 
-def _tables(shown: Shown) -> list[Section]:
-    """Draw transfers, and show the tables of other stages that have one, such as comparisons."""
-    found: list[Section] = []
-    for one in shown.there.values():
+def _tables(shown: Shown) -> list[tuple[str, Section]]:
+    """Draw transfers, and show the tables of other stages that have one, such as comparisons.
+
+    Each section comes with the name of its stage.
+    """
+    found: list[tuple[str, Section]] = []
+    for name, one in shown.there.items():
         if one.stage.gives == "transfer":
-            found.append(_transfer(one))
+            found.append((name, _transfer(one)))
         elif one.stage.has_table:
-            found.append(_table(one.summary["table"]))
-            found += DRAWN[one.stage.gives](one) if one.stage.gives in DRAWN else []
+            found.append((name, _table(one.summary["table"])))
+            drawn = DRAWN[one.stage.gives](one) if one.stage.gives in DRAWN else []
+            found += [(name, section) for section in drawn]
     return found
+
+
+def _named_apart(sections: Sequence[tuple[str, Section]]) -> list[Section]:
+    """Put the stage into titles that sections of several stages share."""
+    stages: dict[str, set[str]] = {}
+    for name, section in sections:
+        stages.setdefault(section.title, set()).add(name)
+    return [
+        replace(one, title=f"{one.title}: {name}") if len(stages[one.title]) > 1 else one
+        for name, one in sections
+    ]
 
 
 def _table(it: Mapping[str, Any]) -> Table:
