@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sonde.stats.scores import Scores
 
 COLUMNS = ("series", "unit", "predicted", "truth")
-MEAN = "mean"  # the metric that has no truth
 
 
 def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
@@ -31,6 +30,7 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
     """
     import numpy as np
 
+    from sonde.stats.metrics import METRICS
     from sonde.stats.scores import Scores
 
     table = _table(source, (*COLUMNS, "other", "fold"))
@@ -54,7 +54,7 @@ def read_scores(source: Path | bytes, series: str, metric: str) -> "Scores":
         metric=metric,
         unit=texts("unit"),
         predicted=numbers("predicted"),
-        truth=None if metric == MEAN else numbers("truth"),
+        truth=numbers("truth") if METRICS[metric].has_truth else None,
         other=texts("other") if paired else None,
         cross_validated="fold" in rows.column_names and bool((numbers("fold") >= 0).any()),
     )

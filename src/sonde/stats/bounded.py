@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from sonde.stats.delong import auroc_influence, auroc_limits
 from sonde.stats.limits import Fixed, Limits, Profile
+from sonde.stats.metrics import METRICS
 from sonde.stats.proportion import effective_rows, is_binary, proportion_limits
 from sonde.stats.score_limits import ScoreLimits
 from sonde.stats.scores import Scores
@@ -37,7 +38,7 @@ class Estimate:
 
 def is_bounded(scores: Scores) -> bool:
     """Whether the metric is made of such estimates; a mean is where all values are 0 or 1."""
-    if scores.metric == "mean":
+    if not METRICS[scores.metric].has_truth:
         return is_binary(scores.predicted)
     return scores.metric in BOUNDED
 
@@ -108,7 +109,7 @@ def _degrees_of_freedom(
 
 def estimates(scores: Scores, units: RowUnits) -> tuple[Estimate, ...]:
     """Return the estimates whose plain mean is the metric, which must be defined."""
-    if scores.metric == "mean":
+    if not METRICS[scores.metric].has_truth:
         return (_share(scores.predicted, np.ones(len(scores), bool), units),)
     assert scores.truth is not None
     if scores.metric in ("class_accuracy", "macro_recall"):

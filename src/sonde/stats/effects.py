@@ -5,6 +5,7 @@ Which interval: docs/decisions/0009-intervals.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.bounded import bounded, is_bounded
 from sonde.stats.interval import Interval
 from sonde.stats.limits import Fixed, Limits, Moved, normal_score
-from sonde.stats.metrics import METRICS
+from sonde.stats.metrics import METRICS, Metric
 from sonde.stats.scores import Scores
 from sonde.stats.studentised import by_pairs, studentised
 from sonde.stats.units import Design, shared_units
@@ -28,7 +29,7 @@ class Effect:
     ``interval`` is at the bootstrap's level and counts the units of all parts. ``standard_error``
     is the delta method's over units; where the data show no spread, as in perfect separation, half
     the distance between the limits one standard error out. ``n_shared`` counts the units that
-    every part has.
+    every part has. ``ends`` are what is possible at all, which intervals do not leave.
     """
 
     interval: Interval
@@ -36,6 +37,7 @@ class Effect:
     design: Design
     n_shared: int
     limits: Limits
+    ends: tuple[float, float] = (-inf, inf)
 
     def interval_at(self, level: float) -> Interval:
         """Return the two-sided interval at another level.
@@ -48,7 +50,7 @@ class Effect:
                 f"There is no interval at level {level}.",
                 fix="Give a level between 0 and 1, such as 0.95.",
             )
-        return _interval(self.interval.value, self.limits, self.interval.n, level)
+        return _interval(self.interval.value, self.limits, self.interval.n, level, self.ends)
 
     def p_above(self, boundary: Number) -> float:
         """Return the one-sided p-value of H0: the effect is at most the boundary.
@@ -134,19 +136,31 @@ def combination(
         else:
             value, error, limits = studentised(parts, weights, shared, smooth, chosen)
     limits = Moved(limits, float(constant)) if constant else limits
-    interval = _interval(value + constant, limits, shared.n, chosen.level)
+    ends = _ends(METRICS[parts[0].metric], weights, float(constant))
+    interval = _interval(value + constant, limits, shared.n, chosen.level, ends)
     if error == 0:
         error = (limits.at(1.0) - limits.at(-1.0)) / 2
-    return Effect(interval, error, shared.design, shared.n_shared, limits)
+    return Effect(interval, error, shared.design, shared.n_shared, limits, ends)
 
 
-def _interval(value: float, limits: Limits, n: int, level: float) -> Interval:
+def _ends(metric: Metric, weights: Sequence[float], constant: float) -> tuple[float, float]:
+    """Return the least and the largest value that a combination of the metric can have."""
+    ranges = [
+        sorted((weight * metric.floor, weight * metric.ceiling)) for weight in weights if weight
+    ]
+    return constant + sum(low for low, _ in ranges), constant + sum(high for _, high in ranges)
+
+
+def _interval(
+    value: float, limits: Limits, n: int, level: float, ends: tuple[float, float]
+) -> Interval:
     from scipy.special import ndtri
 
     z = float(ndtri((1 + level) / 2))
     low, high = limits.at(-z), limits.at(z)
-    known = np.isfinite([low, high])
-    return Interval(value, low if known[0] else np.nan, high if known[1] else np.nan, n, level)
+    low = max(low, ends[0]) if np.isfinite(low) else np.nan
+    high = min(high, ends[1]) if np.isfinite(high) else np.nan
+    return Interval(value, low, high, n, level)
 
 
 def _is_defined(part: Scores) -> bool:

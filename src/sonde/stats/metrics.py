@@ -116,7 +116,8 @@ class Metric:
     n_units)`` takes one row of predictions and the unit each row belongs to, and gives the
     statistic of a resample's weights. ``smooth`` is there where the score is a smooth function of
     sums. ``two_classes`` is True where the truth is 0 or 1 and predictions count by their sign and
-    order alone. More is better for each but the mean, of which that is for the user to say.
+    order alone. ``has_truth`` is False of means of the values themselves, of which it is for the
+    user to say whether more is better; of the others it is.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Metric:
     ceiling: float = 1.0
     smooth: SmoothSums | None = None
     two_classes: bool = False
+    has_truth: bool = True
 
 
 def _of_sums(
@@ -139,7 +141,9 @@ def _of_sums(
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _of_sums("mean", np.nan, mean, MEAN, floor=-np.inf, ceiling=np.inf),
+        _of_sums("mean", np.nan, mean, MEAN, floor=-np.inf, ceiling=np.inf, has_truth=False),
+        # A mean of values that cannot lie outside 0 to 1, such as shares of a scale.
+        _of_sums("share", np.nan, mean, MEAN, has_truth=False),
         _of_sums("r2", 0.0, r2, R2, floor=-np.inf),
         _of_sums("pearson", 0.0, pearson, PEARSON, floor=-1.0),
         _of_sums("accuracy", 0.5, accuracy, ACCURACY, two_classes=True),

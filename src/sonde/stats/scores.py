@@ -21,9 +21,10 @@ class Scores:
     """What was said, what was true, and whose row it is; arrays ``[row]`` of equal length.
 
     ``metric`` is a name in ``METRICS``. ``unit`` names the independent unit (the group, or the
-    example), ``truth`` is None for the mean alone. In pairwise data a row has two units, the items
-    compared: ``unit`` and ``other``. ``cross_validated`` says that the predictions came from fits
-    or choices made on other units of the same data, whose own variation intervals then include.
+    example), ``truth`` is None for means of values alone. In pairwise data a row has two units, the
+    items compared: ``unit`` and ``other``. ``cross_validated`` says that the predictions came from
+    fits or choices made on other units of the same data, whose own variation intervals then
+    include.
     """
 
     metric: str
@@ -39,10 +40,16 @@ class Scores:
                 f"{self.metric!r} is not a metric.{nearest(self.metric, METRICS)}",
                 fix=f"Metrics are {', '.join(METRICS)}.",
             )
-        if self.truth is None and self.metric != "mean":
+        if self.truth is None and METRICS[self.metric].has_truth:
+            without = ", ".join(name for name, metric in METRICS.items() if not metric.has_truth)
             raise SondeError(
                 f"There is no truth to compute {self.metric} against.",
-                fix="Give the truth of each row; only the mean does without.",
+                fix=f"Give the truth of each row; only these do without: {without}.",
+            )
+        if self.metric == "share" and bool(((self.predicted < 0) | (self.predicted > 1)).any()):
+            raise SondeError(
+                "Shares lie between 0 and 1, and some that are given do not.",
+                fix="Divide points by the length of their scale, or take the mean of them.",
             )
         arrays = {"predicted": self.predicted, "truth": self.truth, "other": self.other}
         for name, array in arrays.items():

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from sonde.stats.bootstrap import Bootstrap
 from sonde.stats.limits import Fixed, Limits, Studentised
+from sonde.stats.metrics import METRICS
 from sonde.stats.resampled import unit_sums
 from sonde.stats.scores import Scores
 from sonde.stats.sums import SmoothSums
@@ -109,7 +110,9 @@ def studentised(
     draws = [_draw(group, bootstrap, stream) for stream, group in enumerate(groups) if enough]
     drawn = Drawn(float(centre[0]), float(error[0]), *(_total(draws) if draws else (NONE, NONE)))
     if alone:
-        if not enough and parts[0].metric != "mean":  # three points lie on a line too often
+        if (
+            not enough and METRICS[parts[0].metric].has_truth
+        ):  # three points lie on a line too often
             return value, parts[0].stretch * drawn.error, Fixed(np.nan, 0)
         stretch = parts[0].stretch
         return value, stretch * drawn.error, drawn.linked(smooth, stretch, df)

@@ -16,6 +16,7 @@ def share_scores(
 
     As shares, because the ends then mean what they are: twenty answers that all score 0 do not show
     that the next one does, and a mean of shares that are all 0 or 1 has an interval that says so.
+    Their intervals stay on the scale.
 
     Args:
         judged: one score a question, NaN where there is none.
@@ -24,4 +25,4 @@ def share_scores(
     """
     known = ~np.isnan(judged)
     shares = judged[known] / HIGHEST
-    return Scores("mean", np.array(units)[known], shares, None, cross_validated=cross_validated)
+    return Scores("share", np.array(units)[known], shares, None, cross_validated=cross_validated)

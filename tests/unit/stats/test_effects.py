@@ -29,7 +29,9 @@ def scores(metric, seed=0, n=120, *, shift=1.0, of=0, **more):
     if metric in ("class_accuracy", "macro_recall"):
         truth = (np.arange(n) % 3).astype(float)
         said = np.where(noise < 0.8 * shift, truth, (truth + 1) % 3)
-    return Scores(metric, names(n), said, None if metric == "mean" else truth, **more)
+    if metric == "share":
+        said = 1 / (1 + np.exp(-said))
+    return Scores(metric, names(n), said, truth if METRICS[metric].has_truth else None, **more)
 
 
 def renamed(one, prefix):
@@ -159,7 +161,9 @@ def test_an_average_and_a_trend_are_combinations(name):
 
 def test_perfect_separation_is_not_certainty():
     truth = np.r_[np.zeros(15), np.ones(15)]
-    perfect = {name: Scores(name, names(30), truth * 2 - 1, truth) for name in METRICS}
+    perfect = {
+        name: Scores(name, names(30), truth * 2 - 1, truth) for name in ("auroc", "accuracy")
+    }
     auroc = interval_of(perfect["auroc"])
     assert (auroc.value, auroc.high) == (1, 1)
     assert 0.8 < auroc.low < 0.95
@@ -267,9 +271,31 @@ def test_a_handful_of_rows_gives_an_interval_or_nan(name, n):
     rng = np.random.default_rng(n)
     truth = (np.arange(n) % 2).astype(float)
     for _ in range(5):
-        a = Scores(name, names(n), rng.normal(size=n).round(1), truth)
-        b = Scores(name, names(n), -a.predicted, truth, other=np.roll(names(n), 1))
+        said = rng.normal(size=n).round(1)
+        if name == "share":
+            said = said.clip(0, 1)
+        a = Scores(name, names(n), said, truth)
+        turned = 1 - said if name == "share" else -said
+        b = Scores(name, names(n), turned, truth, other=np.roll(names(n), 1))
         for effect in (difference(a, 0, FAST), difference(a, b, FAST)):
             found = effect.interval
             assert np.isnan(found.low) or found.low <= found.value <= found.high
             assert np.isnan(found.low) or 0 < effect.p_above(0.01) <= 1
+
+
+def test_shares_and_their_differences_stay_on_the_scale():
+    """Sparse scores, as of answers that hardly ever show a trait: a bootstrap-t knows no end."""
+    rare = np.zeros(24)
+    rare[[3, 8]] = 0.1, 0.36
+    as_mean, as_share = (interval_of(Scores(m, names(24), rare, None)) for m in ("mean", "share"))
+    assert as_mean.low < 0
+    assert as_share.low == 0
+    assert as_share.high == as_mean.high
+    sure = Scores("share", names(24), np.where(rare > 0, 0.9, 1.0), None)
+    apart = difference(sure, Scores("share", names(24), rare, None)).interval_at(1 - 1e-12)
+    assert -1 <= apart.low < apart.value < apart.high <= 1
+
+
+def test_a_share_outside_the_scale_is_refused():
+    with pytest.raises(SondeError, match="between 0 and 1"):
+        Scores("share", names(2), np.array([0.5, 1.5]), None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.ledger.records import Against, Measured
-from sonde.ledger.units import MEAN, write_scores
+from sonde.ledger.units import write_scores
 from sonde.steering.arms import blocks_in_words
 from sonde.steering.limits import in_words
 
@@ -38,7 +38,7 @@ def steer_results(rows: "Sequence[TableRow]", several: bool, path: Path) -> tupl
     return tuple(
         Measured(
             name=name,
-            metric=MEAN,
+            metric=row.scores.metric,
             score=row.trait,
             method=row.name.split("@")[0],
             controls={} if name == random else controls,
