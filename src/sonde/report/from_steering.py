@@ -40,7 +40,6 @@ def _section(
 ) -> SteeringCurves:
     limit = found.settings.limit
     judged = limit.kind == "judged"
-    several = any(one.also for one in found.vectors)
     prompt = found.arm("prompt")
     levels = {"unsteered": _points(found.trait(0))}
     if prompt is not None:
@@ -52,7 +51,7 @@ def _section(
         limit=limit.at_least if limit.kind == "judged" else limit.times,
         rising=judged,
         levels=levels,
-        note=JOINT if several else "",
+        note=JOINT if any(one.also for one in found.vectors) else "",
         title=title,
     )
 

@@ -13,6 +13,7 @@ from sonde.steering.settings import JudgedCoherence
 CLOSE = 1e-3  # logits: below this the same row in another batch may take the other token
 NAMED = 5
 SHOWN = 2  # reasons
+FEW = 0.05  # of the tokens
 
 
 def cautions(results: SteeringResults) -> tuple[str, ...]:
@@ -79,6 +80,11 @@ def _of_gate(results: SteeringResults) -> Iterator[str]:
     share = None if results.gate is None else results.gate.open_share
     if share == 0:
         yield "The gate was open at no token of the unsteered answers: there was nothing to steer."
+    if share is not None and 0 < share < FEW:
+        yield (
+            f"The gate was open at {share:.1%} of the unsteered answers' tokens: perplexity and "
+            "coherence, which are of whole answers, hardly see what steering does there."
+        )
     if share == 1:
         yield "The gate was open at every token of the unsteered answers: it is as good as none."
 

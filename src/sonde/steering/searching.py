@@ -45,7 +45,7 @@ def search(
 
     An entry that is a list of vectors, at several layers, is steered at all of them at once with
     one coefficient, each in its own typical norm: one more point of the search. With a ``gate``
-    edits reach only the tokens that it is open at (``probe_gate``).
+    edits reach only the tokens that it is open at (``probe_gate``); the screen steers all tokens.
 
     First the screen finds each vector's cliff. Then the questions are put to the steered model at
     some coefficients below the cliff and one above; what lies between the last within the limit and
@@ -66,7 +66,9 @@ def search(
     how = How(settings.kind, When(settings.when), settings.steps, gate)
     plain = [Arm(), *([Arm(instruction=words)] if (words := session.task.asked_plainly) else [])]
     check_room(session, judges)
-    cliffs = screen(session, searched, how, progress=progress)
+    # Without the gate: means over all tokens hardly see what an edit does at few of them, and a rare
+    # gate would have no cliff up to coefficients of thousands.
+    cliffs = screen(session, searched, replace(how, gate=None), progress=progress)
     arms, answers = _curves(session, judges, plain, _Steered(searched, cliffs, how), progress)
     results = SteeringResults(
         task=session.task,

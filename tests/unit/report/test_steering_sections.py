@@ -80,6 +80,12 @@ def test_what_cannot_be_drawn_is_refused(wrong, said):
         replace(CURVES, **wrong)
 
 
+def test_a_name_that_is_cut_says_so():
+    named = replace(CURVES, curves=(replace(CURVES.curves[0], name="random, blocks 13, 15, 17"),))
+    chart = str(steering_curves.prepare(named)["trait_chart"])
+    assert ">random, blocks 13, 15…<" in chart and ">random, blocks 13, 15,<" not in chart
+
+
 def test_missing_scores_leave_a_gap_and_a_dash():
     points = curve("probe", 1.0, 1.2, 1.3).points
     gap = replace(points[1], trait=None, held=math.nan)

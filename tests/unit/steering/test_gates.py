@@ -141,6 +141,7 @@ def test_a_gate_that_is_always_open_or_never(tmp_path):
     steered = never.select()
     assert all(never.answers.text[arm] == never.answers.text[0] for arm in steered)
     assert any("nothing to steer" in one for one in never.warnings)
+    assert never.cliffs == free.cliffs  # of edits at every token
     again = SteeringResults.load(never.save(tmp_path))
     assert same_answers(again, never) and again.gate.open_share == 0
     how = How(gate=never.gate.gate), How(gate=again.gate.gate)
@@ -162,6 +163,12 @@ def test_a_gate_lets_some_tokens_through_and_monitoring_shows_them():
     assert 0 < np.sum(expected) < plain.generated.sum()
     raw = planted().raw_coefficient(1.0)
     np.testing.assert_allclose(added, np.where(expected, raw, 0.0), rtol=1e-3, atol=1e-3)
+
+
+def test_a_gate_that_hardly_opens_is_cautioned_against():
+    few = search(session(**GIVEN), [planted()], judges(), gate=gate_at(0.97)[0])
+    assert 0 < few.gate.open_share < 0.05
+    assert any("hardly see what steering does there" in one for one in few.warnings)
 
 
 def test_a_record_is_the_gate_again():

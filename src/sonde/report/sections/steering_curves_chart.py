@@ -12,6 +12,7 @@ from sonde.report.wording import figure, interval_text, magnitude
 if TYPE_CHECKING:
     from sonde.report.sections.steering_curves import SteeredPoint, SteeringCurve, SteeringCurves
 
+ROOM = 22  # letters
 MOST = 4.0  # times the limit: a ratio of perplexities has no end, and the rest must be seen
 Value = float | None
 
@@ -172,9 +173,14 @@ def _names(section: "SteeringCurves") -> list[tuple[float, str, str]]:
     for index, curve in enumerate(section.curves):
         value = _last(curve)
         if value is not None and curve.points[-1].coefficient >= 0.7 * section.coefficients[-1]:
-            names.append((value, curve.name[:22], f"s{index}"))
+            names.append((value, _short(curve.name), f"s{index}"))
     names += [(score.value, name, "quiet") for name, score in section.levels.items()]
     return names
+
+
+def _short(name: str) -> str:
+    """Cut a name that the margin has no room for; the legend has all of it."""
+    return name if len(name) <= ROOM else f"{name[: ROOM - 1].rstrip(' ,')}…"
 
 
 def _last(curve: "SteeringCurve") -> Value:
