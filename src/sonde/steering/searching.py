@@ -66,8 +66,8 @@ def search(
     how = How(settings.kind, When(settings.when), settings.steps, gate)
     plain = [Arm(), *([Arm(instruction=words)] if (words := session.task.asked_plainly) else [])]
     check_room(session, judges)
-    # Without the gate: means over all tokens hardly see what an edit does at few of them, and a rare
-    # gate would have no cliff up to coefficients of thousands.
+    # Without the gate: means over all tokens hardly see what an edit does at few of them, and a
+    # rare gate would have no cliff up to coefficients of thousands.
     cliffs = screen(session, searched, replace(how, gate=None), progress=progress)
     arms, answers = _curves(session, judges, plain, _Steered(searched, cliffs, how), progress)
     results = SteeringResults(
