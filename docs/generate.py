@@ -26,6 +26,7 @@ from sonde.models.spec import ModelSpec
 from sonde.probes.settings import ProbeSettings, SweepSettings
 from sonde.probes.settings.networks import NetworkSettings
 from sonde.steering.settings import Limit, ScreenSettings, SearchSettings
+from sonde.vectors.exports.settings import Selection
 from sonde.vectors.settings import GradientSettings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -54,12 +55,15 @@ SHAPES = {
     "AllOf": "mapping of claims",
     "ReferenceValue": "mapping of values",
     "JudgedCoherence": "mapping",
+    "Selection": "mapping",
+    "'best', 'all'": "a block, a list of blocks, `best` or `all`",
 }
 
 
 # Mappings inside a stage that have keys of their own, by its kind.
 NESTED: dict[str, tuple[tuple[str, Any], ...]] = {
     "vectors": (("gradient", GradientSettings),),
+    "export": (("select", Selection),),
     "steer": (
         ("judge", JudgeSettings),
         ("gate", GateSettings),

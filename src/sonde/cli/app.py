@@ -144,9 +144,9 @@ def show(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A probe, an eraser, a vector or a set of them, the folder of a search or of "
-            "saved probe results, a store of activations, an experiment file, or a folder of "
-            "results: of a stage, of an experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, a file exported for another tool, "
+            "the folder of a search or of saved probe results, a store of activations, an "
+            "experiment file, or a folder of results: of a stage, of an experiment, or of all.",
             show_default=False,
         ),
     ],
@@ -158,13 +158,58 @@ def show(
 
 
 @app.command()
+def export(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A vector, a set of them, or the folder of a vectors or steer stage; of a search "
+            "what it found is exported.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        str,
+        typer.Option("--to", help="gguf, easysteer or steering-vectors.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The file.", show_default=False)],
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            metavar="KEY=VALUE,…",
+            help="Which vectors: method=probe,layer=15,position=response[:5],cleaning=none. "
+            "layer may be several, best or all.",
+            show_default=False,
+        ),
+    ] = None,
+    coefficient: Annotated[
+        float | None,
+        typer.Option(
+            "--coefficient",
+            help="Typical norms that a tool's scale of 1 adds.  [default: what the search found, "
+            "else 1]",
+            show_default=False,
+        ),
+    ] = None,
+    unit: Annotated[
+        str,
+        typer.Option("--unit", help="raw, or unit_length for the direction alone."),
+    ] = "raw",
+) -> None:
+    """Write vectors as a file for llama.cpp, repeng, EasySteer or steering-vectors."""
+    from sonde.cli.export import export as export_vectors
+
+    export_vectors(source, to, out, select or [], coefficient, unit)
+
+
+@app.command()
 def verify(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A probe, an eraser, a vector or a set of them, the folder of a search or of "
-            "saved probe results, a store of activations, or a folder of results: of a stage, of "
-            "an experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, a file exported for another tool, "
+            "the folder of a search or of saved probe results, a store of activations, or a folder "
+            "of results: of a stage, of an experiment, or of all.",
             show_default=False,
         ),
     ],

@@ -13,6 +13,8 @@ from sonde.experiments.folder import Done, ResultFolder
 from sonde.experiments.results import Found, experiments_in, identify, result_folders
 from sonde.experiments.runner import VARIANTS
 
+EXPORTED = ("vectors", "steer")  # kinds of stages that `sonde export` takes
+
 
 def show_file(path: Path) -> None:
     """Print what a file or folder holds."""
@@ -29,6 +31,8 @@ def show_file(path: Path) -> None:
         "vector": _vector,
         "vectors": _vectors,
         "steering": _steering,
+        "control vector": _export,
+        "steering-vectors": _export,
         "store": _store,
         "result": _result,
         "stage": _stage,
@@ -74,6 +78,12 @@ def _steering(path: Path) -> None:
     show_steering(path)
 
 
+def _export(path: Path) -> None:
+    from sonde.cli.show_export import show_export
+
+    show_export(path)
+
+
 def _store(path: Path) -> None:
     from sonde.activations.store import ActivationStore
 
@@ -101,6 +111,9 @@ def _result(path: Path) -> None:
     heading("Files")
     for name in done.files:
         say(f"  {path / name}")
+    if done.kind in EXPORTED:
+        heading("For another tool")
+        say(f"  sonde export {path} --to gguf --out {done.stage}.gguf")
 
 
 def _read(path: Path) -> Done:

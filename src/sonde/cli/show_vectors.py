@@ -49,6 +49,7 @@ def show_vector(path: Path) -> None:
             ("format", str(header.format)),
             ("sonde", header.sonde_version),
             ("to use it", f"sonde.vectors.Vector.load({str(path)!r}).edit(1.0)"),
+            ("in another tool", f"sonde export {path} --to gguf --out {path.stem}.gguf"),
         )
     )
 
@@ -85,6 +86,7 @@ def show_vector_set(path: Path) -> None:
         say(f"Note: {note}")
     heading("To use it")
     say(f"  sonde.vectors.VectorSet.load({str(path)!r}).select(method=…, layer=…, position=…)")
+    say(f"  sonde export {path} --to gguf --out vector.gguf --select method=…,layer=…,position=…")
 
 
 def _line(vectors: VectorSet, kind: str, position: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Files and folders of sonde's outside of stores: probes and results of them, vectors, searches.
+"""Files and folders outside of stores: probes and results of them, vectors, exports, searches.
 
 A new kind is one line in ``LOADERS``, and one in what ``sonde show`` prints.
 """
@@ -12,10 +12,20 @@ from typing import Any, Literal, TypeAlias, cast
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
 
-Artifact: TypeAlias = Literal["probe", "probe results", "eraser", "vector", "vectors", "steering"]
+Artifact: TypeAlias = Literal[
+    "probe",
+    "probe results",
+    "eraser",
+    "vector",
+    "vectors",
+    "steering",
+    "control vector",
+    "steering-vectors",
+]
 KEY = "sonde"
 STEERING = "steering.json"
 RESULTS = "results.json"
+GGUF = ".gguf"
 
 
 def artifact_at(path: Path) -> Artifact | None:
@@ -28,6 +38,8 @@ def artifact_at(path: Path) -> Artifact | None:
     if path.is_file() and path.suffix == ".safetensors":
         said = _header(path).get("artifact")
         return cast("Artifact", said) if said in LOADERS else "probe"
+    if path.is_file() and path.suffix == GGUF:
+        return "control vector" if _is_control_vector(path) else None
     if (path / STEERING).is_file():
         return "steering"
     return "probe results" if _holds_results(path) else None
@@ -50,6 +62,17 @@ def _holds_results(path: Path) -> bool:
     except SondeError:
         return False
     return isinstance(given, dict) and cast("Any", given).get("artifact") == "probe results"
+
+
+def _is_control_vector(path: Path) -> bool:
+    """Whether a GGUF is a control vector, or is broken, which its loading says; else a model."""
+    from gguf import GGUFReader
+
+    try:
+        field = GGUFReader(path).get_field("general.architecture")
+    except (ValueError, IndexError, KeyError):
+        return True
+    return field is not None and field.contents() == "controlvector"
 
 
 def _header(path: Path) -> Mapping[str, Any]:
@@ -101,6 +124,18 @@ def _steering(path: Path) -> Any:
     return load_results(path)
 
 
+def _export(path: Path) -> Any:
+    from sonde.vectors.exports.contents import read_export
+
+    found = read_export(path)
+    if not found.sonde_version:
+        raise SondeError(
+            f"{path} was written by another tool and has no recorded hash.",
+            fix="What it holds can be seen with sonde show.",
+        )
+    return found
+
+
 LOADERS: Mapping[Artifact, Callable[[Path], Any]] = MappingProxyType(
     {
         "probe": _probe,
@@ -109,5 +144,7 @@ LOADERS: Mapping[Artifact, Callable[[Path], Any]] = MappingProxyType(
         "vector": _vector,
         "vectors": _vectors,
         "steering": _steering,
+        "control vector": _export,
+        "steering-vectors": _export,
     }
 )

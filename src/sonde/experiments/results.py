@@ -11,7 +11,7 @@ from sonde.core.base import dotted
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
 from sonde.core.wrong_values import wrong_value
-from sonde.experiments.artifacts import LOADERS, Artifact, artifact_at, problems_of
+from sonde.experiments.artifacts import GGUF, LOADERS, Artifact, artifact_at, problems_of
 from sonde.experiments.folder import Done, ResultFolder
 from sonde.experiments.reports import VARIANTS
 from sonde.experiments.stage import DONE, Stage
@@ -71,6 +71,10 @@ def _no_result(path: Path) -> SondeError:
             return SondeError(
                 f"{path} is one file of the result in {folder}.", fix=f"Give {folder}."
             )
+    if path.suffix == GGUF:
+        return SondeError(
+            f"{path} is a model, not a result.", fix=f"Try sonde doctor --model {path}."
+        )
     if path.suffix in LEDGERS:
         return SondeError(
             f"{path} is a database, not a result.", fix=f"Try sonde ledger list --ledger {path}."

@@ -9,6 +9,7 @@ from sonde.experiments.stages.comparisons import ComparisonsStage
 from sonde.experiments.stages.data import DataStage
 from sonde.experiments.stages.elicit import ElicitStage
 from sonde.experiments.stages.erase import EraseStage
+from sonde.experiments.stages.export import ExportStage
 from sonde.experiments.stages.extract import ExtractStage
 from sonde.experiments.stages.held_out import HeldOutStage
 from sonde.experiments.stages.import_activations import ImportStage
@@ -30,6 +31,7 @@ AnyStage: TypeAlias = Annotated[
     | DataStage  # read examples from a file
     | ElicitStage  # which of two tasks the model would rather do
     | EraseStage  # take a concept out, and look for it again
+    | ExportStage  # a file of vectors for another tool
     | ExtractStage  # keep activations on disk
     | HeldOutStage  # each group scored by probes fitted on the others
     | ImportStage  # take existing activations with their ids

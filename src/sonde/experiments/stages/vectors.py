@@ -75,7 +75,11 @@ class VectorsStage(ModelStage, VectorSettings):
         from sonde.probes.settings import LogisticSettings
 
         alone = LogisticSettings(
-            penalties=(1.0,), folds=self.folds, shuffles=0, directions=0, baseline=False
+            penalties=(1.0,),
+            folds=max(3, self.folds),  # a probe's choices take three at least
+            shuffles=0,
+            directions=0,
+            baseline=False,
         )
         return facts.probing(self.activations, alone)
 

@@ -82,7 +82,7 @@ def write_gguf(
         for name, text in more.items():
             writer.add_string(name, text)
         writer.add_string("sonde.unit", unit)
-        writer.add_string(CHECKSUM, checksum(directions))
+        writer.add_string(CHECKSUM, checksum(directions, unit))
         writer.add_string("sonde.version", __version__)
         writer.add_string("sonde.header", canonical_json(header))
         for layer, direction in directions.items():
@@ -136,7 +136,7 @@ def read_gguf(file: Path) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
         raise SondeError(f"{file} holds no direction.", fix="Give a control vector's GGUF file.")
     kept = metadata.get(CHECKSUM)
     as_written = {layer: values.astype(np.float32) for layer, values in directions.items()}
-    if kept is not None and kept != checksum(as_written):
+    if kept is not None and kept != checksum(as_written, str(metadata.get("sonde.unit"))):
         raise SondeError(f"{file} was altered after it was written.", fix="Export it again.")
     return metadata, dict(sorted(directions.items()))
 

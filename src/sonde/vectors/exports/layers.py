@@ -85,9 +85,9 @@ def is_reversed(unit: ExportUnit, coefficient: Number) -> bool:
     return unit == "raw" and coefficient < 0
 
 
-def checksum(directions: Mapping[int, Float32[np.ndarray, " d_model"]]) -> str:
-    """Return the SHA-256 of the arrays in the order of their layers, which a file keeps."""
-    digest = hashlib.sha256()
+def checksum(directions: Mapping[int, Float32[np.ndarray, " d_model"]], unit: str) -> str:
+    """Return the SHA-256 of the unit in words and of the arrays by layer, which a file keeps."""
+    digest = hashlib.sha256(unit.encode())
     for layer, values in sorted(directions.items()):
         digest.update(f"{layer}:".encode() + np.ascontiguousarray(values, "<f4").tobytes())
     return digest.hexdigest()

@@ -63,17 +63,18 @@ def write_steering_vectors(
         )
     given = sorted(vectors, key=lambda one: one.layer)
     directions = by_layer(given, unit, coefficient)
+    said = stated(unit, coefficient)
     header = SteeringVectorsHeader(
         artifact=ARTIFACT,
         format=FORMAT,
         sonde_version=__version__,
-        unit=stated(unit, coefficient),
+        unit=said,
         layer_type="decoder_block",
         vectors=tuple(one.name for one in given),
         typical_norms=tuple(one.typical_norm for one in given),
         model=given[0].origin.model,
         reversed=is_reversed(unit, coefficient),
-        checksum=checksum(directions),
+        checksum=checksum(directions, said),
     )
     tensors = {str(layer): torch.from_numpy(value) for layer, value in directions.items()}
     text = canonical_json(header.model_dump(mode="json"))
@@ -92,6 +93,7 @@ def read_steering_vectors(path: Path) -> tuple[SteeringVectorsHeader, dict[int, 
     directions = {int(name): one for name, one in tensors.items() if name.isdecimal()}
     found = dict(sorted(directions.items()))
     whole = len(found) == len(header.vectors) == len(header.typical_norms)
-    if not whole or checksum({at: one.numpy() for at, one in found.items()}) != header.checksum:
+    arrays = {layer: one.numpy() for layer, one in found.items()}
+    if not whole or checksum(arrays, header.unit) != header.checksum:
         raise SondeError(f"{path} was altered after it was written.", fix=ALTERED)
     return header, found
