@@ -23,13 +23,13 @@ from sonde.vectors.held_out import said_of, separations
 from sonde.vectors.methods import METHODS
 from sonde.vectors.rows import Rows, pairs_of
 from sonde.vectors.settings import VectorSettings
+from sonde.vectors.twins import repeats
 from sonde.vectors.vector import UNCLEANED, Vector
 from sonde.vectors.vector_set import HeldOut, VectorSet
 from sonde.vectors.work import Work, work_of
 
 Placed: TypeAlias = tuple[Vector, np.ndarray]  # a vector, and what it said of held-out rows
 LAYERS = 3  # of one piece of work, whose rows stay near the processor
-SAME = 1 - 1e-6  # cosine from which a vector that was cleaned before is one cleaned after
 
 
 def vectors_from(
@@ -70,34 +70,42 @@ def vectors_from(
 
 
 def _linear(work: Work) -> VectorSet:
-    vectors: list[Vector] = []
-    held: dict[str, HeldOut] = {}
+    made: dict[str, list[Placed]] = {}
     notes = list(work.notes)
-    methods = [name for name in work.settings.methods if METHODS[name].directions is not None]
     for position in dict.fromkeys(work.targets.position.tolist()):
         at = work.place(position)
         short = check_window(work.acts, work.targets.index[at], position)
         notes += [short] if short else []
-        placed = [
-            one
-            for hooks in _by_width(work.acts, len(at))
-            for few in each(
-                lambda some: _at_place(work, some, methods),
-                _rows(work, hooks, position).split(LAYERS),
-            )
-            for one in few
-        ]
-        order = {name: number for number, name in enumerate(methods)}
-        names = {one.name: number for number, one in enumerate(work.cleanings)}
-        placed.sort(key=lambda one: (order[one[0].method], names.get(one[0].cleaning, 0)))
-        placed, dropped = _without_repeats(placed)
-        notes += dropped
-        scored, said = _scored(work, placed, at)
+        made[position] = _at_position(work, position)
+    same = repeats(vector for placed in made.values() for vector, _ in placed)
+    notes += [f"{kind} stands for {twin}: it is the same." for kind, twin in same.items()]
+    vectors: list[Vector] = []
+    held: dict[str, HeldOut] = {}
+    for position, placed in made.items():
+        at = work.place(position)
+        scored, said = _scored(work, [one for one in placed if one[0].kind not in same], at)
         vectors += scored
         held[position] = HeldOut(
             work.targets.example[at], work.targets.unit[at], work.targets.values[at, 0], said
         )
-    return VectorSet(tuple(vectors), held, tuple(dict.fromkeys(notes)))
+    return VectorSet(tuple(vectors), held, tuple(dict.fromkeys(notes)), {**work.same, **same})
+
+
+def _at_position(work: Work, position: str) -> list[Placed]:
+    """Make the vectors of one position, by method and then by cleaning."""
+    methods = [name for name in work.settings.methods if METHODS[name].directions is not None]
+    placed = [
+        one
+        for hooks in _by_width(work.acts, len(work.place(position)))
+        for few in each(
+            lambda some: _at_place(work, some, methods),
+            _rows(work, hooks, position).split(LAYERS),
+        )
+        for one in few
+    ]
+    order = {name: number for number, name in enumerate(methods)}
+    names = {one.name: number for number, one in enumerate(work.cleanings)}
+    return sorted(placed, key=lambda one: (order[one[0].method], names.get(one[0].cleaning, 0)))
 
 
 def _by_width(acts: Activations, rows: int) -> Iterator[tuple[HookPoint, ...]]:
@@ -169,20 +177,6 @@ def _refuse_no_difference(name: str, cleaning: Cleaning, rows: Rows, hook: HookP
             fix="Leave out a position that does not see where the sides differ, such as prompt[-1] "
             "of pairs that share their prompt.",
         )
-
-
-def _without_repeats(placed: list[Placed]) -> tuple[list[Placed], list[str]]:
-    """Leave ``before`` out where it comes to the same as ``all`` everywhere."""
-    notes: list[str] = []
-    for method in dict.fromkeys(one.method for one, _ in placed):
-        own = {(one.cleaning, one.hook): one.direction for one, _ in placed if one.method == method}
-        pairs = [(v, own.get(("all", hook))) for (name, hook), v in own.items() if name == "before"]
-        if pairs and all(b is not None and float(a @ b) > SAME for a, b in pairs):
-            placed = [
-                one for one in placed if (one[0].method, one[0].cleaning) != (method, "before")
-            ]
-            notes.append(f"{method}/before is left out: it is the same as {method}/all.")
-    return placed, notes
 
 
 def _scored(

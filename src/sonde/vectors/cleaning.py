@@ -1,6 +1,6 @@
 """Cleaning: vectors without the massive dimensions of their model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +10,8 @@ from torch import Tensor
 from sonde.activations.massive_report import MassiveDimensions
 from sonde.core.errors import SondeError, nearest
 from sonde.vectors.settings import CLEANING_NAMES
+from sonde.vectors.twins import ALL, BEFORE
 from sonde.vectors.vector import UNCLEANED
-
-BEFORE = "before"
-ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +27,20 @@ class Cleaning:
         return self.name == BEFORE
 
 
-def cleanings(
-    names: Sequence[str], massive: MassiveDimensions | None
-) -> tuple[tuple[Cleaning, ...], tuple[str, ...]]:
-    """Resolve names of cleanings for a model; return them and what is to be said of them.
+@dataclass(frozen=True, slots=True)
+class Cleanings:
+    """The cleanings that differ, and for each other name that was asked for the one it equals."""
 
-    Of names that come to the same coordinates the one that is ``all`` is kept, else the first.
+    made: tuple[Cleaning, ...]
+    same: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def cleanings(names: Sequence[str], massive: MassiveDimensions | None) -> Cleanings:
+    """Resolve names of cleanings for a model.
+
+    Of names that come to the same coordinates one is made: ``all``, else the first; without massive
+    dimensions every cleaning is ``none``. The others stand for it.
 
     Raises:
         SondeError: a name is unknown, or massive dimensions are needed and were not measured.
@@ -47,21 +53,25 @@ def cleanings(
         )
     indices = massive.indices if massive is not None else ()
     found: list[Cleaning] = []
+    same: dict[str, str] = {}
     notes: list[str] = []
     for name in names:
         dimensions = dimensions_of(name, indices)
-        same = ALL if ALL in wanted and name != ALL and dimensions == indices else ""
-        same = same or next((one.name for one in found if one.dimensions == dimensions), "")
-        if name not in (UNCLEANED, BEFORE, ALL) and dimensions and same not in ("", BEFORE):
+        twin = ALL if ALL in wanted and name != ALL and dimensions == indices else ""
+        alike = (one.name for one in found if one.dimensions == dimensions and not one.before)
+        twin = twin or next(alike, "")
+        if name not in (UNCLEANED, BEFORE, ALL) and dimensions and twin:
+            same[name] = twin
             notes.append(
-                f"{name} is left out: of {len(indices)} massive dimensions it is the same as "
-                f"{same}."
+                f"{name} stands for {twin}: of {len(indices)} massive dimensions it is the same."
             )
         elif name != UNCLEANED and not dimensions:
-            notes.append(f"{name} is left out: the model has no massive dimensions.")
+            same[name] = UNCLEANED
+            notes.append(f"{name} stands for {UNCLEANED}: the model has no massive dimensions.")
         else:
             found.append(Cleaning(name, dimensions))
-    return tuple(found) or (Cleaning(UNCLEANED, ()),), tuple(notes)
+    made = tuple(found) or (Cleaning(UNCLEANED, ()),)
+    return Cleanings(made, same, tuple(notes))
 
 
 def dimensions_of(name: str, massive: tuple[int, ...]) -> tuple[int, ...]:

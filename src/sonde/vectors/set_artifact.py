@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -51,6 +52,7 @@ class SetHeader(Config):
     table: tuple[TableRow, ...]
     held_out: tuple[HeldOutHeader, ...]
     notes: tuple[str, ...]
+    same: dict[str, str] = Field(default_factory=dict)  # older files have none
 
 
 def save_vectors(vectors: VectorSet, path: Path) -> Path:
@@ -71,6 +73,7 @@ def save_vectors(vectors: VectorSet, path: Path) -> Path:
         ),
         held_out=tuple(_held_out_header(*pair) for pair in vectors.held_out.items()),
         notes=vectors.notes,
+        same=dict(vectors.same),
     )
     tensors = {f"direction.{width}": _stacked(vectors, width) for width in _widths(vectors)}
     for number, held in enumerate(vectors.held_out.values()):
@@ -107,7 +110,7 @@ def load_vectors(path: Path) -> VectorSet:
         one.position: _held_out(path, one, tensors.get(f"held_out.{number}"))
         for number, one in enumerate(header.held_out)
     }
-    return VectorSet(tuple(vectors), held, header.notes)
+    return VectorSet(tuple(vectors), held, header.notes, header.same)
 
 
 def _widths(vectors: VectorSet) -> list[int]:

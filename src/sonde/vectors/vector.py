@@ -71,7 +71,7 @@ class Vector:
     @property
     def kind(self) -> str:
         """``<method>[/<cleaning>]``: how it was made, wherever it lies."""
-        return self.method if self.cleaning == UNCLEANED else f"{self.method}/{self.cleaning}"
+        return kind_of(self.method, self.cleaning)
 
     @property
     def layer(self) -> int:
@@ -193,6 +193,11 @@ class Vector:
         from sonde.vectors.artifact import load_vector
 
         return load_vector(Path(path))
+
+
+def kind_of(method: str, cleaning: str) -> str:
+    """Return ``<method>[/<cleaning>]``, as kinds of vectors are named."""
+    return method if cleaning == UNCLEANED else f"{method}/{cleaning}"
 
 
 def _phase(when: When | str) -> When:

@@ -16,6 +16,7 @@ from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.core.positions import parse_position
 from sonde.stats.scores import Scores
 from sonde.vectors.cosines import Cosines, cosine_matrix
+from sonde.vectors.twins import twins_of
 from sonde.vectors.vector import Vector
 
 Item = TypeVar("Item")
@@ -43,12 +44,15 @@ class VectorSet:
     """Vectors in order, each under a name of its own; ``held_out`` has the rows of each position.
 
     ``vectors[3]`` and ``vectors["mean_difference@prompt[-1]@blocks.8.resid_post"]`` are vectors;
-    ``select`` keeps some.
+    ``select`` keeps some. ``same`` has the kinds, ``<method>[/<cleaning>]``, that came to the same
+    vectors as another kind, and that kind: they are not in the set twice, and are found by either
+    name.
     """
 
     vectors: tuple[Vector, ...]
     held_out: Mapping[str, HeldOut] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    same: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         counts = Counter(self.names)
@@ -73,7 +77,8 @@ class VectorSet:
         """
         if isinstance(which, int):
             return self.vectors[which]
-        found = next((one for one in self.vectors if one.name == which), None)
+        among = (*self.vectors, *twins_of(self.vectors, self.same))
+        found = next((one for one in among if one.name == which), None)
         if found is None:
             raise SondeError(
                 f"There is no vector {which!r}.{nearest(which, self.names)}",
@@ -129,6 +134,8 @@ class VectorSet:
     ) -> "VectorSet":
         """Return the vectors that match, each argument one value or several; None matches all.
 
+        A cleaning that came to the same as another is found by its own name.
+
         Raises:
             SondeError: none matches; what the set has is said.
         """
@@ -139,9 +146,10 @@ class VectorSet:
             ("cleaning", _several(cleaning), lambda one: one.cleaning),
             ("hook", _several(hook, _hook), lambda one: one.hook),
         ]
+        named = () if cleaning is None else twins_of(self.vectors, self.same)
         kept = tuple(
             one
-            for one in self.vectors
+            for one in (*self.vectors, *named)
             if all(among is None or of(one) in among for _, among, of in wanted)
         )
         if not kept:
@@ -149,7 +157,7 @@ class VectorSet:
                 f"{name} {' or '.join(map(str, among))}" for name, among, _ in wanted if among
             )
             raise SondeError(f"No vector has {asked}.", fix=f"There are {self._made_of()}.")
-        return VectorSet(kept, self.held_out, self.notes)
+        return VectorSet(kept, self.held_out, self.notes, self.same)
 
     def joined(self, other: "VectorSet") -> "VectorSet":
         """Return the vectors of both sets, of one trait and model; held-out rows are merged.
@@ -172,7 +180,8 @@ class VectorSet:
                 ours.example, ours.unit, ours.truth, {**ours.said, **theirs.said}
             )
         notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
-        return VectorSet((*self.vectors, *other.vectors), held, notes)
+        same = {**self.same, **other.same}
+        return VectorSet((*self.vectors, *other.vectors), held, notes, same)
 
     def scores(self, which: int | str, metric: str = "accuracy") -> Scores:
         """Return what a vector said of held-out rows, for comparisons in pairs.
@@ -182,12 +191,14 @@ class VectorSet:
         """
         vector = self[which]
         held = self.held_out.get(vector.position)
-        if held is None or vector.name not in held.said:
+        twin = self.same.get(vector.kind, vector.kind)
+        name = f"{twin}@{vector.position}@{vector.hook}"
+        if held is None or name not in held.said:
             raise SondeError(
                 f"{vector.name} has no held-out scores.",
                 fix="Make the vectors from activations with labels (vectors_from).",
             )
-        said = held.said[vector.name]
+        said = held.said[name]
         there = ~np.isnan(said)  # of the gradient method, rows that it was not optimised on
         return Scores(
             metric, held.unit[there], said[there], held.truth[there], cross_validated=True
@@ -212,7 +223,7 @@ class VectorSet:
         Raises:
             SondeError: there is no place that has both.
         """
-        return Cosines.of_kinds(self.vectors, a, b)
+        return Cosines.of_kinds((*self.vectors, *twins_of(self.vectors, self.same)), a, b)
 
     def cosine_matrix(self, others: "VectorSet | None" = None) -> Float[np.ndarray, "vector other"]:
         """Return the cosine of each vector with each of the others, or of this set."""

@@ -1,5 +1,6 @@
 """What vectors are made from: rows with their labels and folds, and how a direction is wrapped."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,10 @@ from sonde.probes.settings import MeanDifferenceSettings
 from sonde.probes.targets import Labels, Targets, class_targets
 from sonde.stats.folds import grouped_folds
 from sonde.vectors.checks import check_massive, check_sides, typical_norm_at
-from sonde.vectors.cleaning import Cleaning, cleanings
+from sonde.vectors.cleaning import Cleaning, Cleanings, cleanings
+from sonde.vectors.methods import METHODS
 from sonde.vectors.settings import VectorSettings
-from sonde.vectors.vector import Vector
+from sonde.vectors.vector import Vector, kind_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +30,28 @@ class Work:
     settings: VectorSettings
     massive: MassiveDimensions | None
     trait: str
-    cleanings: tuple[Cleaning, ...]
-    notes: tuple[str, ...]
+    cleaning: Cleanings
     training_data: str
+
+    @property
+    def cleanings(self) -> tuple[Cleaning, ...]:
+        """The cleanings that are made."""
+        return self.cleaning.made
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the rows and the cleanings."""
+        return (*self.targets.notes, *self.cleaning.notes)
+
+    @property
+    def same(self) -> Mapping[str, str]:
+        """The kinds that were asked for and are not made, with the kind that each equals."""
+        return {
+            kind_of(method, name): kind_of(method, twin)
+            for method in self.settings.methods
+            for name, twin in self.cleaning.same.items()
+            if METHODS[method].needs != "nothing"  # a random direction is never cleaned
+        }
 
     def place(self, position: str) -> np.ndarray:
         """Return which targets are of a position."""
@@ -78,11 +99,10 @@ def work_of(
     check_sides(acts, targets)
     if massive is not None:
         check_massive(acts, massive)
-    found, notes = cleanings(settings.cleanings, massive)
+    found = cleanings(settings.cleanings, massive)
     merging = MeanDifferenceSettings(folds=max(3, settings.folds))
     targets = without_duplicates(acts, targets, merging)
     fold = grouped_folds(
         targets.unit, settings.folds, classes=targets.values[:, 0], seed=settings.seed
     )
-    said = (*targets.notes, *notes)
-    return Work(acts, targets, fold, settings, massive, trait, found, said, targets.fingerprint)
+    return Work(acts, targets, fold, settings, massive, trait, found, targets.fingerprint)

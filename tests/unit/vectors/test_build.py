@@ -8,7 +8,7 @@ from tests.planted import activations, planted_classes
 
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example
-from sonde.vectors import vectors_from
+from sonde.vectors import VectorSet, vectors_from
 
 LINEAR = ("mean_difference", "probe", "pca_paired", "pca_pooled", "lda")
 
@@ -56,10 +56,44 @@ def test_cleaned_vectors_have_nothing_in_the_massive_dimensions(vectors):
 def test_cleaning_before_is_another_vector_where_the_fit_depends_on_it(vectors):
     assert "before" in vectors.select("probe").cleanings
     assert "before" not in vectors.select("mean_difference").cleanings
-    assert (
-        "mean_difference/before is left out: it is the same as mean_difference/all."
-        in vectors.notes
-    )
+    assert vectors.same == {"mean_difference/before": "mean_difference/all"}
+    assert "mean_difference/before stands for mean_difference/all: it is the same." in vectors.notes
+
+
+def test_a_cleaning_that_comes_to_the_same_is_found_by_its_own_name(vectors, tmp_path):
+    for found in (vectors, VectorSet.load(vectors.save(tmp_path / "set.safetensors"))):
+        before = found.select("mean_difference", cleaning="before")
+        assert [one.kind for one in before] == ["mean_difference/before"] * 2
+        assert before.select(layer=1)[0] is before[1]
+        of_all = found.select("mean_difference", cleaning="all")
+        for one, other in zip(before, of_all, strict=True):
+            assert torch.equal(one.direction, other.direction)
+            assert found[one.name].metrics == other.metrics
+            assert found.scores(one.name).value == before.scores(one.name).value
+            assert found.scores(one.name).value == found.scores(other.name).value
+        both = found.select("mean_difference", cleaning=("all", "before"))
+        assert len(both) == len(set(both.names)) == 4
+        assert len(both.select(cleaning="before")) == 2
+        assert found.cosines("mean_difference/before", "mean_difference/all").mean == pytest.approx(
+            1
+        )
+        assert "mean_difference/before" not in found.kinds
+
+
+def test_without_massive_dimensions_every_cleaning_is_the_plain_vector(planted):
+    acts, label, _ = planted
+    asked = ("none", "top-3", "all", "before")
+    methods = ("mean_difference", "random")
+    found = vectors_from(acts, label, methods=methods, cleanings=asked, massive=massive_report())
+    assert found.cleanings == ("none",)
+    for name in asked[1:]:
+        one = found.select("mean_difference", layer=1, cleaning=name)[0]
+        assert torch.equal(one.direction, found.select("mean_difference", layer=1)[0].direction)
+        assert one.cleaning == name
+        with pytest.raises(SondeError, match="No vector has method random"):
+            found.select("random", cleaning=name)
+    only = vectors_from(acts, label, methods=methods, cleanings=("all",), massive=massive_report())
+    assert len(only.select("mean_difference", cleaning="all")) == 2
 
 
 def test_a_vector_knows_where_it_comes_from(planted, vectors):

@@ -24,21 +24,40 @@ def test_names_are_coordinates_of_largest_ratio_first():
 
 
 def test_all_thirteen_make_seven_different_cleanings():
-    found, notes = cleanings(CLEANING_NAMES, massive_report(THIRTEEN))
-    assert [one.name for one in found] == list(CLEANING_NAMES)
-    assert [len(one.dimensions) for one in found] == [0, 1, 3, 5, 10, 13, 13]
-    assert notes == ()
+    found = cleanings(CLEANING_NAMES, massive_report(THIRTEEN))
+    assert [one.name for one in found.made] == list(CLEANING_NAMES)
+    assert [len(one.dimensions) for one in found.made] == [0, 1, 3, 5, 10, 13, 13]
+    assert (found.same, found.notes) == ({}, ())
 
 
-def test_what_comes_to_the_same_is_left_out_and_said():
-    found, notes = cleanings(CLEANING_NAMES, massive_report({3: 50.0, 4: 40.0}))
-    assert [one.name for one in found] == ["none", "top-1", "all", "before"]
-    assert notes[0] == "top-3 is left out: of 2 massive dimensions it is the same as all."
-    found, notes = cleanings(("top-3", "top-5"), massive_report({3: 50.0, 4: 40.0}))
-    assert [one.name for one in found] == ["top-3"]
-    found, notes = cleanings(CLEANING_NAMES, massive_report())
-    assert [one.name for one in found] == ["none"]
-    assert "no massive dimensions" in notes[0]
+def test_what_comes_to_the_same_is_made_once_and_said():
+    found = cleanings(CLEANING_NAMES, massive_report({3: 50.0, 4: 40.0}))
+    assert [one.name for one in found.made] == ["none", "top-1", "all", "before"]
+    assert found.same == {"top-3": "all", "top-5": "all", "top-10": "all"}
+    assert found.notes[0] == "top-3 stands for all: of 2 massive dimensions it is the same."
+    found = cleanings(("top-3", "top-5"), massive_report({3: 50.0, 4: 40.0}))
+    assert [one.name for one in found.made] == ["top-3"]
+    assert found.same == {"top-5": "top-3"}
+    found = cleanings(CLEANING_NAMES, massive_report())
+    assert [one.name for one in found.made] == ["none"]
+    assert found.same == dict.fromkeys(CLEANING_NAMES[1:], "none")
+    assert "no massive dimensions" in found.notes[0]
+
+
+@given(
+    names=st.lists(st.sampled_from(CLEANING_NAMES), min_size=1, unique=True),
+    count=st.integers(0, 12),
+)
+def test_every_name_is_made_or_stands_for_one_of_the_same_coordinates(names, count):
+    massive = massive_report(dict.fromkeys(range(count), 50.0))
+    found = cleanings(names, massive)
+    made = {one.name: one.dimensions for one in found.made}
+    assert set(names) <= made.keys() | found.same.keys()
+    assert not made.keys() & found.same.keys()
+    for name, twin in found.same.items():
+        assert made[twin] == dimensions_of(name, massive.indices)
+    kept = [one.dimensions for one in found.made if one.name != "before"]
+    assert len(kept) == len(set(kept))
 
 
 def test_cleaning_without_a_measurement_is_refused():

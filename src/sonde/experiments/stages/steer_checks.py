@@ -1,6 +1,6 @@
 """What a search asks of the vectors stage, held against that stage's settings before anything runs.
 
-What only a run can say is left to it: a cleaning that comes to the same as another is left out.
+A cleaning that comes to the same as another, which only a run can say, is still found by its name.
 """
 
 from collections.abc import Mapping, Sequence
