@@ -120,9 +120,22 @@ def read_pairs(path: Path) -> tuple[Scenario, ...]:
 
 
 def read_definition(folder: Path) -> str:
-    """Return what ``definition.txt`` says; empty where there is none."""
+    """Return what ``definition.txt`` says; empty where there is none.
+
+    Raises:
+        SondeError: it is not UTF-8.
+    """
     path = folder / DEFINITION
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    read = path.read_bytes()
+    try:
+        return read.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise SondeError(
+            f"{path} is not UTF-8: byte {error.start + 1} is {read[error.start]:#04x}.",
+            fix="Save the file as UTF-8.",
+        ) from None
 
 
 def read_steering(folder: Path) -> Steering:

@@ -38,6 +38,15 @@ def test_all_files(folder):
     assert read_trait(folder).instruction == "Be glad."
 
 
+def test_a_definition_that_is_not_utf_8_is_named(folder):
+    (folder / "definition.txt").write_bytes(b"A caf\xe9.")
+    with pytest.raises(SondeError, match=r"definition.txt is not UTF-8: byte 6 is 0xe9") as error:
+        read_trait(folder)
+    assert error.value.fix == "Save the file as UTF-8."
+    (folder / "definition.txt").write_bytes("\ufeffA café.".encode())
+    assert read_trait(folder).definition == "A café."
+
+
 def test_both_sides_are_examples_in_pairs(folder):
     found = read_examples(str(folder))
     assert [(it.id, it.prompt, it.label, it.group) for it in found] == [
