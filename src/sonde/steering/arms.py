@@ -145,8 +145,15 @@ class ArmRow(Config):
         return " to ".join(ends)
 
 
-def blocks_in_words(layers: Sequence[int]) -> str:
+def blocks_in_words(layers: Sequence[int], to: str = " to ", and_: str = ", ") -> str:
     """Return blocks as tables name them: ``12, 15, 18``; four or more in a row as ``0 to 29``."""
-    if len(layers) > 3 and list(layers) == list(range(layers[0], layers[-1] + 1)):
-        return f"{layers[0]} to {layers[-1]}"
-    return ", ".join(map(str, layers))
+    runs: list[list[int]] = []
+    for layer in layers:
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    words: list[str] = []
+    for run in runs:
+        words += [f"{run[0]}{to}{run[-1]}"] if len(run) > 3 else map(str, run)
+    return and_.join(words)

@@ -8,6 +8,7 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.core.words import in_words
 from sonde.models.model import ModelInfo
+from sonde.steering.arms import blocks_in_words
 from sonde.vectors.vector import Vector
 
 
@@ -100,8 +101,10 @@ Steerable: TypeAlias = Vector | Iterable[Vector] | JointVectors  # such as a Vec
 def joint_name(vectors: Sequence[Vector]) -> str:
     """Return the name of vectors that are steered together; of one, its own."""
     first = vectors[0]
-    sites = {one.hook.site for one in vectors}
-    place = ",".join(str(one.hook) for one in vectors)
-    if len(vectors) > 1 and len(sites) == 1:
-        place = f"blocks.{','.join(str(one.layer) for one in vectors)}.{first.hook.site}"
-    return f"{first.kind}@{first.position}@{place}"
+    blocks: dict[str, list[int]] = {}
+    for one in vectors:
+        blocks.setdefault(str(one.hook.site), []).append(one.layer)
+    places = (
+        f"blocks.{blocks_in_words(layers, '-', ',')}.{site}" for site, layers in blocks.items()
+    )
+    return f"{first.kind}@{first.position}@{','.join(places)}"

@@ -59,6 +59,9 @@ def test_blocks_in_words():
     assert blocks_in_words((4, 5, 6)) == "4, 5, 6"
     assert blocks_in_words(range(30)) == "0 to 29"
     assert blocks_in_words((0, 1, 2, 4)) == "0, 1, 2, 4"
+    assert blocks_in_words((0, 1, 2, 3, 7, 9, 10, 11, 12)) == "0 to 3, 7, 9 to 12"
+    every = JointVectors.of([made(layer=layer) for layer in range(90)])
+    assert every.name == f"{PLACE}.0-89.resid_post"  # short enough for the name of a file
 
 
 @given(layers=lists(integers(0, 60), min_size=1, max_size=6, unique=True))

@@ -1,5 +1,6 @@
 """``monitor``: how far every token of steered and unsteered answers points along some vectors."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,6 +13,7 @@ from sonde.experiments.stages.with_model import ModelStage
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
+    from sonde.stats.interval import Interval
     from sonde.steering.joint import JointVectors
     from sonde.steering.projections import Projections
     from sonde.steering.results import SteeringResults
@@ -148,6 +150,12 @@ def _arms(found: "SteeringResults", searched: "Sequence[JointVectors]") -> dict[
     return arms
 
 
+def _change(found: "Interval", unit: float) -> str:
+    """Write a change in typical norms; where no answer's differs there is no interval."""
+    value, low, high = (end / unit for end in (found.value, found.low, found.high))
+    return f"{value:+.3f}" + ("" if math.isnan(low) else f" [{low:+.3f}, {high:+.3f}]")
+
+
 def _summary(read: "Mapping[str, Projections]", along: list[str]) -> dict[str, Any]:
     """Return the mean projection of generated tokens, and its change by steering."""
     plain = read.get(UNSTEERED)
@@ -162,9 +170,7 @@ def _summary(read: "Mapping[str, Projections]", along: list[str]) -> dict[str, A
         for at, vector in enumerate(along):
             change = "–"
             if changes is not None:
-                it = changes[at].interval
-                low, high = it.low / units[at], it.high / units[at]
-                change = f"{it.value / units[at]:+.3f} [{low:+.3f}, {high:+.3f}]"
+                change = _change(changes[at].interval, units[at])
             rows.append([name, vector, f"{mean[at]:+.3f}", change])
     return {
         "table": {

@@ -63,7 +63,7 @@ def of_projections(finished: Finished) -> list[Section]:
 def _is_along(steered: str, vector: str) -> bool:
     """Whether something was steered by a vector, alone or together with it at other blocks."""
     kind, position, place = steered.split("@", 2)
-    several = "," in place
+    several = "," in place or "-" in place  # blocks 3,5 or 0-29
     return vector == steered or (several and vector.startswith(f"{kind}@{position}@"))
 
 
