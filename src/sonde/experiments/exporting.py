@@ -142,7 +142,7 @@ def _notes(found: "SteeringResults", name: str) -> tuple[str, ...]:
             "token does more."
         )
     if found.gate is not None:
-        notes.append("The search steered only where its gate was open; the file has no gate.")
+        notes.append(f"The search steered only {found.gate}; the file has no gate.")
     return (*notes, *((steered.note,) if steered.note else ()))
 
 

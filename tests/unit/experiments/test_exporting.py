@@ -4,12 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tests.unit.steering.made_answers import made_answers, made_results, steered_by
 from tests.unit.vectors.made_vectors import made
 
+from sonde.core.edits import Gate
 from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint, Site
 from sonde.experiments.exporting import export_table, of_search, of_vectors, write_export
+from sonde.steering.arms import SteeredAt
 from sonde.steering.settings import SearchSettings
+from sonde.steering.used_gate import UsedGate
 from sonde.vectors import VectorSet
 from sonde.vectors.exports import Selection
 
@@ -46,6 +51,21 @@ def test_the_unit_is_the_searchs_own():
     assert one.typical_norm == 10.0
 
 
+def test_what_was_steered_together_goes_out_together(tmp_path):
+    name = "probe@response[:5].mean@blocks.1,2.resid_post"
+    place = SteeredAt(hook="blocks.2.resid_post", layer=2, typical_norm=20.0, massive_share=0.1)
+    both = steered_by("probe", 1).model_copy(update={"name": name, "also": (place,)})
+    scores = np.array([20, 25, 30, 60])[:, None] + np.arange(8.0)
+    search = made_results(made_answers(scores), [both], settings=SearchSettings())
+    there = VectorSet((made(method="probe"), made((0.0, 1.0, 0.0), layer=2, method="probe")))
+    chosen = of_search(search, there, Selection(layer=[1, 2]))
+    assert chosen.vectors.layers == (1, 2) and chosen.coefficient == 1.0
+    exported = write_export(chosen, tmp_path / "v.gguf", to="gguf", unit="raw")
+    assert [one.length for one in exported.directions] == pytest.approx([10, 20])
+    with pytest.raises(SondeError, match="No vector with layer 1 was searched"):
+        of_search(search, there, Selection(layer=1))
+
+
 def test_a_selection_and_a_coefficient_come_before_what_is_best():
     chosen = of_search(found(), vectors(), Selection(method="lda"), 0.25)
     (one,) = chosen.vectors
@@ -57,6 +77,10 @@ def test_a_selection_and_a_coefficient_come_before_what_is_best():
 def test_how_the_search_steered_is_said():
     said = of_search(found(when="both"), vectors(), ANY).notes
     assert not any("tokens alone" in note for note in said)
+    gate = Gate(HookPoint(1, Site.RESID_POST), torch.ones(3), 0.0, threshold=0.5)
+    gated = replace(found(), gate=UsedGate(gate, 0.25))
+    (note,) = [one for one in of_search(gated, vectors(), ANY).notes if "gate" in one]
+    assert note.startswith("The search steered only where x") and "no gate" in note
     window = of_search(found(steps=(0, 5)), vectors(), ANY).notes[1]
     assert "generated tokens alone in the window [0, 5]" in window
     flat = of_search(found(trait=(20, 20, 21, 20, 20, 20, 20, 20)), vectors(), ANY).notes[0]
