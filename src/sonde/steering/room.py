@@ -1,5 +1,7 @@
 """Whether the unsteered model leaves room for the trait, and which prompts would leave more."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +14,14 @@ from sonde.stats.headroom import Headroom, headroom
 from sonde.stats.interval import Interval
 from sonde.stats.metrics import METRICS
 from sonde.steering.answering import Session
+from sonde.steering.answers import Answers
 from sonde.steering.candidates import Arm
 from sonde.steering.journal import Journal
 from sonde.steering.judging import judged
 from sonde.steering.scoring import Judges
 from sonde.steering.shares import share_scores
 
-TRAIT_SHARE = replace(METRICS["mean"], floor=0.0, ceiling=1.0)
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 # Ways to put a question that pull a model's manner in different directions.
 FRAMES = (
@@ -44,23 +47,43 @@ def room_of(session: Session, judges: Judges) -> FrameRoom:
     """Return how far the unsteered trait score lies from the end that it is to move towards.
 
     Raises:
-        SondeError: a judge failed, or scored less than half of the unsteered answers.
+        SondeError: a judge failed, or scored less than half of the unsteered answers that are not
+            empty.
     """
     answers = judged(session, judges, [Arm()], progress=False)
     found = answers.trait[0]
-    absent = np.flatnonzero(np.isnan(found))
-    if len(absent) > len(found) / 2:
-        reason = answers.reasons[0][absent[0]].rstrip(".")
-        raise SondeError(
-            f"The judge {judges.trait.name} scored {len(found) - len(absent)} of the {len(found)} "
-            f"unsteered answers. Of the first that has no score: {reason}.",
-            fix="Mend that, or choose another judge, and run again: what it scored is kept.",
-        )
+    _check_judged(judges.trait.name, answers)
     unsteered = interval_of(share_scores(found, session.task.units))
     settings = session.settings
     needed, rises = settings.room / HIGHEST, settings.towards == "more"
-    enough = headroom(unsteered, TRAIT_SHARE, needed, rises=rises)
+    enough = headroom(unsteered, METRICS["share"], needed, rises=rises)
     return FrameRoom(session.task.frame, unsteered, enough)
+
+
+def _check_judged(judge: str, answers: Answers) -> None:
+    """Refuse a judge that scored few of the unsteered answers, and say what it did instead.
+
+    An empty answer is scored without the judge, and counts on neither side.
+    """
+    full = np.array([bool(text.strip()) for text in answers.text[0]])
+    absent = np.flatnonzero(full & np.isnan(answers.trait[0]))
+    if 2 * len(absent) <= full.sum():
+        return
+    # Reasons that differ in numbers and in what was said, such as in the mass, are one.
+    kinds = [_NUMBER.sub("#", answers.reasons[0][at].split("; it said")[0]) for at in absent]
+    (kind, often) = Counter(kinds).most_common(1)[0]
+    alike = [at for at, one in zip(absent, kinds, strict=True) if one == kind]
+    mass = answers.mass[0][alike]
+    reason = answers.reasons[0][alike[0]].rstrip(".")
+    on_scale = ""
+    if not np.isnan(mass).any():
+        on_scale = f" There the median mass on its scale is {np.median(mass):.1%}."
+    raise SondeError(
+        f"The judge {judge} scored {full.sum() - len(absent)} of the {full.sum()} unsteered "
+        f"answers that are not empty. The commonest reason ({often} of {len(absent)}): {reason}."
+        f"{on_scale}",
+        fix="Mend that, or choose another judge, and run again: what it scored is kept.",
+    )
 
 
 def scan_frames(

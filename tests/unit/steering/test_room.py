@@ -4,7 +4,10 @@ import pytest
 from tests.unit.steering.tiny_search import judges, planted, session
 
 from sonde.core.errors import SondeError
-from sonde.judges import FunctionJudge
+from sonde.judges import FunctionJudge, Opinion
+from sonde.judges.judge import nothing_to_judge
+from sonde.judges.off_scale import opinion_of
+from sonde.judges.scales import Expected
 from sonde.steering import Arm, Judges, search
 from sonde.steering.room import FRAMES, check_room, scan_frames
 
@@ -43,7 +46,33 @@ def test_frames_with_room_are_suggested():
 def test_a_judge_that_scores_hardly_anything_is_named():
     silent = FunctionJudge(lambda asked: [float("nan")] * len(asked), "silent", "trait", {})
     said = (
-        r"silent scored \d of the 9 unsteered answers\. Of the first .*: the judge silent gave nan"
+        r"silent scored 0 of the 8 unsteered answers that are not empty\. The commonest reason "
+        r"\(8 of 8\): the judge silent gave nan\."
     )
     with pytest.raises(SondeError, match=said):
         check_room(session(), Judges(silent))
+
+
+class Beside:
+    """A judge of a few answers whose probability lies beside its scale; one is another case."""
+
+    name, aspect = "beside", "trait"
+
+    def key(self):
+        return {"kind": "beside"}
+
+    def score(self, asked):
+        found = [nothing_to_judge(one) or self.opinion(at) for at, one in enumerate(asked)]
+        return [Opinion(None, reason="the server refused"), *found[1:]]
+
+    def opinion(self, at):
+        return opinion_of(Expected(50.0, at / 100), 0.5, said=f"Hm {at}")
+
+
+def test_the_commonest_reason_is_quoted_with_its_mass():
+    said = (
+        r"beside scored 0 of the 8 .* \(7 of 8\): 1.0% of the judge's probability is on the scale, "
+        r"less than 50%; it said 'Hm 1'\. There the median mass on its scale is \d\.\d%\."
+    )
+    with pytest.raises(SondeError, match=said):
+        check_room(session(), Judges(Beside()))
