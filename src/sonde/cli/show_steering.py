@@ -37,7 +37,8 @@ def show_steering(path: Path) -> None:
     several = len({one.position for one in found.vectors}) > 1
     rows = evaluation_table(found, by=("kind", "position") if several else ("kind",))
     print_summary("best", steer_summary(found, rows))
-    heading("Where the text breaks, in typical norms")
+    every = "" if found.gate is None else " with every token steered"
+    heading(f"Where the text breaks{every}, in typical norms")
     table(
         ("vector", "coherent up to", "incoherent from", "typical norm", "massive share"),
         [
