@@ -59,10 +59,10 @@ def test_several_classes_are_gone_too():
 
 def test_a_network_finds_what_is_there_otherwise():
     """Nothing linear is left of a class that lies around the other, and nothing else is touched."""
-    x = np.random.default_rng(0).normal(size=(160, 3))
+    x = np.random.default_rng(0).normal(size=(120, 3))
     label = np.where(np.abs(x[:, 0]) > 0.67, "out", "in")
     quick = {**QUICK, "penalties": (1.0,), "shuffles": 0}
-    trained = MlpSettings(**quick, width=8, epochs=20, learning_rate=0.5)
+    trained = MlpSettings(**quick, width=6, epochs=10, learning_rate=0.5)
     layer = erasure_check(activations([x]), label, trained).layers[0]
     assert layer.same.score.low > 0.7
     assert not layer.gone

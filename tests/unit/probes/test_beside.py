@@ -1,6 +1,7 @@
 """Two sweeps side by side: layers paired by depth, differences paired by unit."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from sonde.probes.beside import side_by_side
 from sonde.stats.effects import difference
 
 
+@cache
 def swept(layers, *, n_layers=0, seed=0, strength=2.0, n=80, data="", **settings):
     acts, label, _ = planted_classes(layers=layers, n=n, seed=seed, strength=strength)
     known = {"n_layers": n_layers, "data_fingerprint": data}
     acts = replace(acts, origin=acts.origin.model_copy(update=known))
-    return probes.logistic(acts, label, resamples=50, shuffles=1, directions=0, **settings)
+    quick = {"penalties": (10.0,), "folds": 3, "resamples": 50, "shuffles": 0, "directions": 0}
+    return probes.logistic(acts, label, **quick, **settings)
 
 
 def test_layers_are_paired_by_depth():

@@ -18,6 +18,7 @@ from sonde.stats.interval import Interval
 
 KINDS = [probes.ridge, probes.logistic, probes.mean_difference]
 QUICK = {"resamples": 200}
+ALONE = {**QUICK, "shuffles": 0, "directions": 0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,8 +57,10 @@ def test_a_leak_shows_as_the_gap_between_rows_and_groups():
     label = rng.permutation(np.tile([0, 1], 15))[document]
     x = rng.normal(size=(30, 60))[document] + 0.3 * rng.normal(size=(120, 60))
     apart = activations([x], groups=[f"doc {one}" for one in document])
-    honest = probes.logistic(apart, label, **QUICK).layers[0].score
-    leaking = probes.logistic(activations([x]), label, **QUICK).layers[0].score
+    honest = probes.logistic(apart, label, penalties=(10.0, 100.0), **ALONE).layers[0].score
+    leaking = (
+        probes.logistic(activations([x]), label, penalties=(10.0, 100.0), **ALONE).layers[0].score
+    )
     assert leaking.value > 0.95
     assert honest.value < 0.7
     assert (honest.n, leaking.n) == (30, 120)
@@ -80,7 +83,7 @@ def test_scores_ignore_the_unit_and_origin_of_a_coordinate(scale, shift, coordin
     moved = x.clone()
     moved[:, coordinate] = moved[:, coordinate] * scale + shift
     one, other = (
-        kind(_exact(rows), label, penalties=(1.0, 30.0), folds=3, resamples=5).layers[0]
+        kind(_exact(rows), label, penalties=(1.0, 30.0), folds=3, **ALONE).layers[0]
         for rows in (x, moved)
     )
     np.testing.assert_allclose(one.out_of_fold, other.out_of_fold, atol=1e-5)
@@ -94,7 +97,7 @@ def _exact(rows):
 
 def test_the_probe_scores_raw_activations_as_its_fit_did():
     acts, y, direction = planted_numbers(noise=0.01)
-    probe = probes.ridge(acts, y, **QUICK).best
+    probe = probes.ridge(acts, y, **ALONE).best
     x = acts.tensor(probe.hook)
     np.testing.assert_allclose(probe.score(x), y, atol=0.1 * y.std())
     assert float(probe.direction @ torch.from_numpy(direction)) > 0.99 * np.linalg.norm(direction)
@@ -113,7 +116,7 @@ def test_positions_are_swept_too_and_share_their_folds():
         examples=[str(number) for number in range(60)] * 2,
         positions=["prompt.mean"] * 60 + ["prompt[-1]"] * 60,
     )
-    found = probes.logistic(both, np.tile(label, 2), **QUICK)
+    found = probes.logistic(both, np.tile(label, 2), **ALONE)
     assert [layer.position for layer in found.layers] == ["prompt.mean", "prompt[-1]"]
     assert set(found.selection.positions) == {"prompt[-1]"}
     assert (found.layers[0].scored.fold == found.layers[1].scored.fold).all()
@@ -176,8 +179,8 @@ def test_separated_classes_are_noted_in_the_print():
     noise, split = np.random.default_rng(0).normal(size=(2, 40, 3))
     split[:, 0] += 20 * label
     said = "At 1 of 2 layers the classes are perfectly separated on the training rows"
-    assert said in str(probes.logistic(activations([noise, split]), label, **QUICK))
-    assert "separated" not in str(probes.ridge(activations([noise, split]), label, **QUICK))
+    assert said in str(probes.logistic(activations([noise, split]), label, **ALONE))
+    assert "separated" not in str(probes.ridge(activations([noise, split]), label, **ALONE))
 
 
 def test_labels_that_hardly_vary_are_at_fault_not_the_activations():
@@ -198,38 +201,39 @@ def test_comparisons_of_which_none_is_scored_are_named():
 
 def test_heads_are_probed_one_after_another():
     acts, label, _ = planted_classes(strength=5.0, layers=1)
-    flat = probes.logistic(acts, label, **QUICK).best
+    flat = probes.logistic(acts, label, **ALONE).best
     rows = acts.tensor(acts.hooks[0])
     heads = type(acts)({acts.hooks[0]: rows.reshape(80, 3, 4)}, acts.rows, acts.origin)
-    probe = probes.logistic(heads, label, **QUICK).best
+    probe = probes.logistic(heads, label, **ALONE).best
     assert torch.equal(probe.weight, flat.weight)
     assert torch.equal(probe.apply(heads), flat.apply(acts))
 
 
 def test_words_that_tell_all_show_in_the_baseline():
+    quick = {**ALONE, "penalties": (10.0,), "folds": 3}
     acts, label, _ = planted_classes(n=80, pairs=True)
     texts = [f"the {'cat' if one else 'dog'} sat on mat {row}" for row, one in enumerate(label)]
-    told = probes.logistic(acts, as_examples(acts, label, texts), **QUICK)
+    told = probes.logistic(acts, as_examples(acts, label, texts), **quick)
     assert told.baseline is not None
     assert told.baseline.value == 1.0
     assert told.best.metrics[BAG] == told.baseline
-    mute = probes.logistic(acts, as_examples(acts, label), **QUICK)
+    mute = probes.logistic(acts, as_examples(acts, label), **quick)
     assert mute.baseline is not None
     assert mute.baseline.value == pytest.approx(0.5, abs=0.2)
-    assert probes.logistic(acts, label, **QUICK).baseline is None
+    assert probes.logistic(acts, label, **quick).baseline is None
 
 
 def test_numbers_have_a_baseline_too():
     acts, y, _ = planted_numbers(n=60)
     texts = ["warm " * max(0, round(value)) for value in y - y.min()]
-    found = probes.ridge(acts, as_examples(acts, y, texts), **QUICK)
+    found = probes.ridge(acts, as_examples(acts, y, texts), **ALONE)
     assert found.baseline is not None
     assert found.baseline.value > 0.9
 
 
 def test_separable_classes_are_said_and_stay_finite():
     acts, label, _ = planted_classes(strength=30.0)
-    layer = probes.logistic(acts, label, penalties=(1e-3, 1.0), **QUICK).layers[1]
+    layer = probes.logistic(acts, label, penalties=(1e-3, 1.0), **ALONE).layers[1]
     assert any("perfectly separated" in text for text in layer.warnings)
     assert layer.probe.weight.isfinite().all()
     assert layer.score.value == 1.0
@@ -250,7 +254,7 @@ def test_the_best_penalty_at_the_edge_is_a_warning():
 
 def test_equal_scores_take_the_strongest_penalty_and_are_no_edge():
     acts, label, _ = planted_classes(strength=30.0)
-    layer = probes.logistic(acts, label, penalties=(0.1, 1.0, 10.0), **QUICK).layers[1]
+    layer = probes.logistic(acts, label, penalties=(0.1, 1.0, 10.0), **ALONE).layers[1]
     assert layer.penalty == 10.0
     assert not any("grid" in text for text in layer.warnings)
 
@@ -281,12 +285,13 @@ def test_too_few_groups_or_rows_of_a_class():
 
 def test_settings_as_an_object_equal_settings_as_keywords():
     acts, label, _ = planted_classes()
-    settings = LogisticSettings(penalties=(1.0, 10.0), resamples=50)
+    few = {"resamples": 50, "shuffles": 1, "directions": 1, "folds": 3}
+    settings = LogisticSettings(penalties=(1.0, 10.0), **few)
     one = probes.fit(acts, label, settings)
-    other = probes.logistic(acts, label, penalties=(10.0, 1.0), resamples=50)
+    other = probes.logistic(acts, label, penalties=(10.0, 1.0), **few)
     assert one.settings == other.settings
     assert one.table() == other.table()
-    assert probes.fit(acts, label.astype(float), RidgeSettings(resamples=50)).kind == "ridge"
+    assert probes.fit(acts, label.astype(float), RidgeSettings(**few)).kind == "ridge"
 
 
 def test_the_result_reads_aloud():
