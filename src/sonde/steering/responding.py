@@ -1,20 +1,23 @@
 """Responses to a trait's scenarios, written by the model or given, and vetted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from sonde.core.base import Config
 from sonde.core.errors import SondeError
+from sonde.core.files import write_json
 from sonde.data.examples import Example
-from sonde.data.scenarios import SIDES, Scenario
+from sonde.data.scenarios import SIDES
 from sonde.data.traits import Trait
 from sonde.judges.judge import Judge
 from sonde.models.render import RenderSettings
 from sonde.steering.vetting import (
     SHORT,
+    UNJUDGED,
     LeftOut,
     Written,
     counts_of,
@@ -22,9 +25,12 @@ from sonde.steering.vetting import (
     threshold_of,
     vet,
 )
+from sonde.steering.writing import TEXTS, written_responses
 
 if TYPE_CHECKING:
     from sonde.models.model import Model
+
+LEFT_OUT = "left_out.json"
 
 
 class ResponseSettings(Config):
@@ -90,12 +96,16 @@ def responses(
     trait: Trait,
     settings: ResponseSettings | None = None,
     judge: Judge | None = None,
+    folder: str | Path | None = None,
 ) -> Responses:
     """Answer a trait's scenarios with the model where no response is given, and vet the answers.
 
     ``judge`` vets them; without one the trait's own rule does, and where it has none they are
     vetted by form alone, which the result says. Chen et al. 2025 (arXiv:2507.21509) build persona
     vectors from responses that were made and filtered in this way.
+
+    With a ``folder`` what was left out is written there, as ``left_out.json``, and what the model
+    wrote is kept until it is vetted: should the judge be lost, a later call only judges.
 
     Raises:
         SondeError: sampling is off and a scenario is to be answered more than once; fewer than
@@ -110,7 +120,10 @@ def responses(
         )
     own = judge_of_trait(trait) if judge is None else judge
     threshold = threshold_of(own) if settings.threshold is None else settings.threshold
-    written = _written(model, trait, settings)
+    place = None if folder is None else Path(folder)
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    written = written_responses(model, trait, settings, place)
     vetted = vet(
         written,
         trait,
@@ -128,63 +141,18 @@ def responses(
         vetted_by=own.name if own is not None else "",
         threshold=threshold if own is not None else None,
     )
-    _check_enough(found, written, settings)
+    if place is not None:
+        write_json(place / LEFT_OUT, [asdict(one) for one in found.left_out])
+    _check_enough(found, written, settings, place)
+    if place is not None:
+        (place / TEXTS).unlink(missing_ok=True)
     return found
 
 
-def _written(model: "Model", trait: Trait, settings: ResponseSettings) -> list[Written]:
-    """Return every scenario's responses in order, generated where none is given."""
-    planned = [
-        (scenario, number)
-        for scenario in trait.scenarios
-        for number in range(settings.per_scenario if scenario.response is None else 1)
-    ]
-    texts = iter(_generated(model, [one for one, _ in planned if one.response is None], settings))
-    examples: list[Example] = []
-    for scenario, number in planned:
-        text = next(texts) if scenario.response is None else scenario.response
-        examples.append(_numbered(scenario.example(text), number, settings.per_scenario))
-    lengths = _lengths(model, examples, settings.render)
-    return [
-        Written(example, scenario, length)
-        for example, (scenario, _), length in zip(examples, planned, lengths, strict=True)
-    ]
-
-
-def _generated(
-    model: "Model", scenarios: Sequence[Scenario], settings: ResponseSettings
-) -> list[str]:
-    if not scenarios:
-        return []
-    from sonde.models.grid import GridRow, GridSettings, generate_grid
-
-    chosen = GridSettings.model_validate(
-        settings.model_dump(include=set(GridSettings.model_fields))
-    )
-    prompts = [model.render(one.example(), settings.render).ids.tolist() for one in scenarios]
-    rows = [GridRow(number) for number in range(len(prompts))]
-    texts = {one.row: one.text.strip() for one in generate_grid(model, prompts, rows, chosen)}
-    return [texts[number] for number in range(len(rows))]
-
-
-def _numbered(example: Example, number: int, per_scenario: int) -> Example:
-    """Give the answers of one scenario ids of their own and one group."""
-    if per_scenario == 1:
-        return example
-    return replace(
-        example, id=f"{example.id}/{number + 1}", group=example.group or f"of {example.id}"
-    )
-
-
-def _lengths(model: "Model", examples: Sequence[Example], settings: RenderSettings) -> list[int]:
-    """Return the tokens of each response as it stands in the rendered example; 0 where empty."""
-    full = [one for one in examples if one.response and one.response.strip()]
-    spans = (model.render(one, settings).spans.response for one in full)
-    known = {one.id: span[1] - span[0] for one, span in zip(full, spans, strict=True) if span}
-    return [known.get(one.id, 0) for one in examples]
-
-
-def _check_enough(found: Responses, written: Sequence[Written], settings: ResponseSettings) -> None:
+def _check_enough(
+    found: Responses, written: Sequence[Written], settings: ResponseSettings, folder: Path | None
+) -> None:
+    look = "Look at what was left out" + (f" ({folder / LEFT_OUT})" if folder else "")
     for side in SIDES:
         if found.kept[side] >= settings.least:
             continue
@@ -202,10 +170,18 @@ def _check_enough(found: Responses, written: Sequence[Written], settings: Respon
         advice = "shorten longest_window, " if 2 * short >= len(mine) else ""
         raise SondeError(
             f"Too few responses of the trait {found.trait} passed: {said}; at least "
-            f"{settings.least} are needed.",
-            fix=f"Look at what was left out; {advice}change the scenarios or the rule, raise "
+            f"{settings.least} are needed.{_unjudged(found, side)}",
+            fix=f"{look}; {advice}change the scenarios or the rule, raise "
             "per_scenario, or lower least.",
         )
+
+
+def _unjudged(found: Responses, side: str) -> str:
+    """Return why the judge gave no score, where that is what most of a side lack."""
+    details = [one.detail for one in found.left_out if one.side == side and one.reason == UNJUDGED]
+    if 2 * len(details) <= found.written[side]:
+        return ""
+    return f" The judge {found.vetted_by} gave no score, for the first: {details[0].rstrip('.')}."
 
 
 def _line(side: str, kept: int, written: int, left_out: Sequence[LeftOut]) -> str:

@@ -1,5 +1,7 @@
 """Responses to a trait's scenarios: written by a model or given, vetted, and counted."""
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,6 +13,7 @@ from sonde.data.scenarios import Scenario
 from sonde.data.traits import Trait
 from sonde.judges import FunctionJudge, Opinion, RuleJudge, rule_of
 from sonde.models.generate import GenerateSettings, generate
+from sonde.models.grid import generate_grid
 from sonde.models.tiny import tiny_model
 from sonde.steering.responding import ResponseSettings, responses
 from sonde.steering.vetting import Written, judge_of_trait, vet
@@ -147,6 +150,55 @@ def test_too_few_that_pass_are_refused_with_their_reasons(model):
     trait = trait_with(["Hooray for this day!"], ["It rains on the town."], rule=RULE)
     with pytest.raises(SondeError, match="1 of 1 positive; at least 5 are needed"):
         responses(model, trait, ResponseSettings(longest_window=2))
+
+
+def test_what_was_left_out_is_written_before_too_few_are_refused(model, tmp_path):
+    trait = trait_with(["Hooray for this day!", "Oh."], ["It rains on the town."], rule=RULE)
+    folder = tmp_path / "new"
+    path = re.escape(str(folder / "left_out.json"))
+    with pytest.raises(SondeError, match=rf"Look at what was left out \({path}\); "):
+        responses(model, trait, ResponseSettings(longest_window=2), folder=folder)
+    (one,) = json.loads((folder / "left_out.json").read_text())
+    assert (one["id"], one["reason"], one["text"]) == ("positive-1", "wrong side", "Oh.")
+
+
+def test_a_judge_that_gives_no_scores_is_quoted(model):
+    silent = FunctionJudge(lambda asked: [float("nan")] * len(asked), "silent", "trait", {})
+    trait = trait_with(["Hooray for this day!", "Oh."], ["It rains on the town."])
+    said = (
+        r"2 not judged left out.* The judge silent gave no score, for the first: the judge silent"
+    )
+    with pytest.raises(SondeError, match=said):
+        responses(model, trait, SHORT, silent)
+
+
+def test_a_lost_judge_does_not_cost_what_the_model_wrote(model, tmp_path, monkeypatch):
+    """The next call only judges, unless it asks for other texts."""
+    grids = []
+
+    def counted(*given):
+        grids.append(len(given[2]))
+        return generate_grid(*given)
+
+    monkeypatch.setattr("sonde.models.grid.generate_grid", counted)
+    trait = Trait("cheer", "", ("Be glad now.", "Be of cheer."), ("Be dull.", "Be grey."), ())
+    alone = responses(model, trait, SHORT)
+
+    def gone(asked):
+        raise SondeError("The judge is gone.", fix="Run again.")
+
+    for _ in range(2):
+        with pytest.raises(SondeError, match="is gone"):
+            responses(model, trait, SHORT, FunctionJudge(gone, "gone", "trait", {}), tmp_path)
+    assert grids == [4, 4]
+    found = responses(model, trait, SHORT, folder=tmp_path)
+    assert found == alone and grids == [4, 4]
+    assert [one.name for one in tmp_path.iterdir()] == ["left_out.json"]
+    with pytest.raises(SondeError, match="is gone"):
+        responses(model, trait, SHORT, FunctionJudge(gone, "gone", "trait", {}), tmp_path)
+    warm = SHORT.model_copy(update={"temperature": 0.9})
+    assert responses(model, trait, warm, folder=tmp_path) == responses(model, trait, warm)
+    assert grids == [4] * 5
 
 
 def test_a_rule_that_is_none_is_named():

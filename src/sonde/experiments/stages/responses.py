@@ -1,14 +1,12 @@
 """``responses``: a trait's scenarios answered by the model, vetted, as examples of both sides."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from sonde.core.errors import SondeError
-from sonde.core.files import write_json
 from sonde.data.examples import Example
 from sonde.experiments.stage import Context, Estimate, Outcome
 from sonde.experiments.stages.data import EXAMPLES, open_examples, write_examples
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
     from sonde.steering.responding import Responses
 
-LEFT_OUT = "left_out.json"
 STAND_IN = "word "  # of a response that is not written yet
 
 
@@ -39,6 +36,7 @@ class ResponsesStage(ModelStage, ResponseSettings):
 
     version: ClassVar[int] = 1
     gives: ClassVar[str] = "examples"
+    resumes: ClassVar[bool] = True
     uses_seed: ClassVar[bool] = True
 
     def files(self, base: Path) -> Mapping[str, Path]:
@@ -87,17 +85,20 @@ class ResponsesStage(ModelStage, ResponseSettings):
         )
 
     def run(self, context: Context) -> Outcome:
-        """Answer and vet; what did not pass is kept apart with the reason."""
+        """Answer and vet; what did not pass is kept apart with the reason.
+
+        What the model wrote is kept: where the judge was lost, the next run only judges.
+        """
         from sonde.steering.responding import responses
 
         trait = self._trait(context.base)
         judge = None
         if self.judge is not None:
             judge = judge_made(with_rule(self.judge, trait, context.base), "trait", trait)
-        found = responses(context.load_model(), trait, self.settings(context.seed), judge)
+        settings = self.settings(context.seed)
+        found = responses(context.load_model(), trait, settings, judge, context.folder)
         context.say(f"{context.name}: {found}")
         write_examples(found.examples, context.folder / EXAMPLES)
-        write_json(context.folder / LEFT_OUT, [asdict(one) for one in found.left_out])
         return Outcome(_summary(found))
 
     def open(self, folder: Path) -> tuple[Example, ...]:
