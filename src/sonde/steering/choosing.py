@@ -10,8 +10,10 @@ from sonde.core.errors import SondeError
 from sonde.stats.choice import choose
 from sonde.stats.folds import grouped_folds
 from sonde.steering.answers import Answers
-from sonde.steering.limits import within
+from sonde.steering.limits import unbroken, within
 from sonde.steering.settings import Limit
+
+MISSING = 0.2  # share of the choosing questions that may lack a score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,52 +61,61 @@ def question_folds(units: Sequence[str], n_folds: int, seed: int) -> Int[np.ndar
 
 def best_under_limit(
     answers: Answers,
-    arms: Sequence[int],
+    curves: Sequence[Sequence[int]],
     limit: Limit,
     folds: Int[np.ndarray, " question"],
     sign: float = 1.0,
 ) -> ChosenArm:
     """Choose among arms by their mean trait score, under the limit, fold by fold.
 
-    For each fold, the arms that stay within the limit on the other folds' questions compete by
-    their mean on those; the winner is scored on the fold's own questions. Arms that the judge could
-    not score on one of the others' do not compete.
+    For each fold, the arms that stay within the limit on the other folds' questions, as all weaker
+    ones of their curve do, compete by their mean on those; the winner is scored on the fold's own
+    questions. Arms of which the judge left more than ``MISSING`` of the others without a score do
+    not compete.
 
     Args:
         answers: of all arms; arm 0 is the unsteered one.
-        arms: the candidates.
+        curves: the candidates, those of each vector weakest first.
         limit: what coherence is.
         folds: ``[question]``, from 0.
         sign: 1 where more of the trait is better, -1 where less is.
     """
     every = np.ones(len(folds), bool)
-    chosen = [_best(answers, arms, limit, folds, folds != one, sign) for one in np.unique(folds)]
-    overall = _best(answers, arms, limit, folds, every, sign)
+    chosen = [_best(answers, curves, limit, folds, folds != one, sign) for one in np.unique(folds)]
+    overall = _best(answers, curves, limit, folds, every, sign)
     by_question = np.array(chosen)[folds]
     return ChosenArm(
         chosen=np.array(chosen),
         folds=folds,
         overall=overall,
         trait=answers.trait[by_question, np.arange(len(folds))],
-        flattered=float(answers.trait[overall].mean()),
+        flattered=_mean(answers.trait[overall]),
     )
 
 
 def _best(
     answers: Answers,
-    arms: Sequence[int],
+    curves: Sequence[Sequence[int]],
     limit: Limit,
     folds: Int[np.ndarray, " question"],
     by: Bool[np.ndarray, " question"],
     sign: float,
 ) -> int:
     """Return the arm that some questions choose, or the unsteered one."""
-    fit, trait = within(answers, limit, by), answers.trait
-    scored = np.isnan(trait[:, by]).sum(axis=1) == 0
-    able = [arm for arm in arms if fit[arm] and scored[arm]]
+    fit, trait = unbroken(within(answers, limit, by), curves), answers.trait
+    scored = np.isnan(trait[:, by]).mean(axis=1) <= MISSING
+    able = [arm for curve in curves for arm in curve if fit[arm] and scored[arm]]
     if not able:
         return 0
-    return able[int(_chosen_by(sign * trait[able], folds, by))]
+    known = trait[able]
+    means = np.array([_mean(row) for row in known[:, by]])
+    filled = np.where(np.isnan(known), means[:, None], known)  # which moves no mean
+    return able[int(_chosen_by(sign * filled, folds, by))]
+
+
+def _mean(row: Float[np.ndarray, " question"]) -> float:
+    known = row[~np.isnan(row)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _chosen_by(

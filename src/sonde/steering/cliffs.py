@@ -1,6 +1,7 @@
 """Where a vector's texts stop being coherent, and the coefficients that said so."""
 
 from dataclasses import dataclass
+from math import isnan
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,9 @@ class Cliff:
     coherent: float | None
     incoherent: float | None
     points: tuple[ScreenPoint, ...]
+
+    @property
+    def diverged(self) -> float | None:
+        """The smallest coefficient whose divergence was beyond its limit, without its sign."""
+        beyond = (abs(one.coefficient) for one in self.points if isnan(one.perplexity_ratio))
+        return min(beyond, default=None)

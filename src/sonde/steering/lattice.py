@@ -4,7 +4,7 @@ Points are numbered from a coefficient of 1, not from where a search starts, so 
 elsewhere meet the same coefficients, and end at the same one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import log
 
@@ -56,9 +56,9 @@ class Lattice:
         bracket = self.bracket(said)
         low, high = bracket.coherent, bracket.incoherent
         if high is None:
-            return _within(reach, [max(said) + self.fine * step for step in (1, 2)])
+            return reach.inside(max(said) + self.fine * step for step in (1, 2))
         if low is None:
-            return _within(reach, [min(said) - self.fine * step for step in (1, 2)])
+            return reach.inside(min(said) - self.fine * step for step in (1, 2))
         return [(low + high) // 2] if high - low > reach.width else []
 
     @staticmethod
@@ -85,6 +85,10 @@ class Reach:
     highest: int
     width: int = 1
 
+    def inside(self, points: Iterable[int]) -> list[int]:
+        """Keep the points that may be tried."""
+        return [point for point in points if self.lowest <= point <= self.highest]
+
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
@@ -92,7 +96,3 @@ class Bracket:
 
     coherent: int | None
     incoherent: int | None
-
-
-def _within(reach: Reach, points: list[int]) -> list[int]:
-    return [point for point in points if reach.lowest <= point <= reach.highest]

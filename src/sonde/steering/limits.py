@@ -1,5 +1,7 @@
 """Whether texts stay within the limit of a search: judged coherence, or perplexity."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool
 
@@ -23,6 +25,21 @@ def within(
     total, count = answers.log_likelihood[:, questions], answers.n_tokens[:, questions]
     baseline = total[unsteered], count[unsteered]
     return perplexity_ratio(total, count, baseline) <= limit.times
+
+
+def unbroken(
+    fit: Bool[np.ndarray, " arm"], curves: Sequence[Sequence[int]]
+) -> Bool[np.ndarray, " arm"]:
+    """Keep of each curve, its arms weakest first, what lies before the first that is not fit.
+
+    An arm beyond one that broke the text does not count, however likely its texts are: a text that
+    repeats one word is likely by any measure of surprise (docs/decisions/0016).
+    """
+    found = fit.copy()
+    for curve in curves:
+        arms = list(curve)
+        found[arms] = np.logical_and.accumulate(found[arms])
+    return found
 
 
 def in_words(limit: Limit) -> str:

@@ -17,9 +17,9 @@ from sonde.steering.answers import Answers
 from sonde.steering.arms import RANDOM, ArmRow, SteeredBy
 from sonde.steering.choosing import ChosenArm, best_under_limit, question_folds
 from sonde.steering.cliffs import Cliff
-from sonde.steering.limits import within
+from sonde.steering.limits import unbroken, within
 from sonde.steering.perplexity import pooled_perplexity
-from sonde.steering.settings import SearchSettings
+from sonde.steering.settings import JudgedCoherence, SearchSettings
 from sonde.steering.shares import share_scores
 from sonde.steering.task import SteeringTask
 from sonde.steering.used_gate import UsedGate
@@ -139,9 +139,29 @@ class SteeringResults:
         return self._ratio(every)
 
     def within_limit(self) -> Bool[np.ndarray, " arm"]:
-        """Say of each arm whether its texts, all questions taken together, are within the limit."""
+        """Say of each arm whether its texts, all questions taken together, are within the limit.
+
+        What lies beyond the first coefficient of its vector that is not does not count as within.
+        """
         every = np.ones(self.n_questions, bool)
-        return within(self.answers, self.settings.limit, every)
+        fit = within(self.answers, self.settings.limit, every)
+        curves = [self.of_vector(one.name) for one in self.vectors]
+        return unbroken(fit & ~self.screened_out(), curves)
+
+    def screened_out(self) -> Bool[np.ndarray, " arm"]:
+        """Say of each arm whether the screen found that it diverges too far, where that counts.
+
+        It does where the limit is of perplexity, which does not see loops as divergence does; a
+        judge does. A gate's arms were screened without it.
+        """
+        found = np.zeros(len(self.arms), bool)
+        if isinstance(self.settings.limit, JudgedCoherence) or self.gate is not None:
+            return found
+        for cliff in self.cliffs:
+            if cliff.diverged is not None:
+                for number in self.of_vector(cliff.vector):
+                    found[number] = abs(self.arms[number].coefficient or 0.0) >= cliff.diverged
+        return found
 
     def best(self, arms: Sequence[int] | None = None) -> "Best":
         """Return the best of some arms under the limit; by default of all but the random vectors'.
@@ -155,9 +175,11 @@ class SteeringResults:
         every = [arm for arm in self.select() if arm not in controls]
         candidates = every if arms is None else list(arms)
         folds = question_folds(self.task.units, self.settings.folds, self.settings.seed)
-        settings = self.settings
+        settings, out = self.settings, self.screened_out()
+        wanted = set(candidates) - set(np.flatnonzero(out).tolist())
+        curves = [[n for n in self.of_vector(one.name) if n in wanted] for one in self.vectors]
         return Best(
-            self, best_under_limit(self.answers, candidates, settings.limit, folds, settings.sign)
+            self, best_under_limit(self.answers, curves, settings.limit, folds, settings.sign)
         )
 
     def save(self, folder: str | Path) -> Path:

@@ -54,10 +54,7 @@ def screen(
     for joint in joints:
         check_coefficient(joint, settings.start, session.model.dtype)
     found: list[dict[int, ScreenPoint]] = [{} for _ in joints]
-    waiting = [
-        [point for point in lattice.start(settings.start) if reach.lowest <= point <= reach.highest]
-        for reach in reaches
-    ]
+    waiting = [reach.inside(lattice.start(settings.start)) or [reach.highest] for reach in reaches]
     with show_progress("screening", len(joints), unit="vectors", show=progress) as advance:
         done = 0
         while any(waiting):

@@ -30,6 +30,8 @@ from sonde.steering.room import check_room
 from sonde.steering.scoring import Judges, cost_of
 from sonde.steering.screening import lattice_of, reach_of, screen
 from sonde.steering.session import described
+from sonde.steering.settings import PerplexityCap
+from sonde.steering.units import check_coefficient
 from sonde.steering.used_gate import UsedGate
 
 
@@ -65,6 +67,8 @@ def search(
         check_gate(gate, searched)
     how = How(settings.kind, When(settings.when), settings.steps, gate)
     plain = [Arm(), *([Arm(instruction=words)] if (words := session.task.asked_plainly) else [])]
+    for vector in searched:
+        check_coefficient(vector, settings.screen.start, session.model.dtype)
     check_room(session, judges)
     # Without the gate: means over all tokens hardly see what an edit does at few of them, and a
     # rare gate would have no cliff up to coefficients of thousands.
@@ -105,24 +109,34 @@ class _Steered:
 def _curves(
     session: Session, judges: Judges, plain: list[Arm], steered: _Steered, progress: bool
 ) -> tuple[list[Arm], Answers]:
-    """Put the questions at points around each cliff, and halve what the limit brackets."""
+    """Put the questions at points around each cliff, and halve what the limit brackets.
+
+    A limit of perplexity does not see loops, so there the screen's divergence binds as well.
+    """
     settings, lattice = session.settings, lattice_of(session.settings.screen)
     reaches = [reach_of(vector, session) for vector in steered.vectors]
+    binding = isinstance(settings.limit, PerplexityCap) and steered.how.gate is None
     points = [
         set(_around(cliff, lattice, reach, settings.points, settings.stride))
         for cliff, reach in zip(steered.cliffs, reaches, strict=True)
     ]
-    for round_ in range(settings.refinements + 1):
+    halvings = [0] * len(points)
+    while True:
         arms = [*plain, *steered.arms(points, lattice, settings.sign)]
         answers = judged(session, judges, arms, progress=progress)
-        if round_ == settings.refinements:
-            break
         fit = iter(within(answers, settings.limit, _every(session))[len(plain) :].tolist())
-        said = [{point: next(fit) for point in sorted(own)} for own in points]
-        more = [
-            _refined(one, lattice, reach, settings.stride)
-            for one, reach in zip(said, reaches, strict=True)
-        ]
+        more: list[list[int]] = []
+        for number, (own, cliff, reach) in enumerate(
+            zip(points, steered.cliffs, reaches, strict=True)
+        ):
+            said = {point: next(fit) for point in sorted(own)}
+            if binding and cliff.diverged is not None:
+                broken = lattice.point(cliff.diverged)
+                said = {point: fine and point < broken for point, fine in said.items()}
+            again = halvings[number] < settings.refinements
+            found, closed = _refined(said, lattice, reach, settings.stride)
+            more.append(found if again or not closed else [])
+            halvings[number] += closed
         if not any(more):
             break
         points = [own | set(new) for own, new in zip(points, more, strict=True)]
@@ -140,9 +154,9 @@ def _searched(
             f"A search was given {len(given)} vectors of {len(set(names))} names.",
             fix="Give at least one, and each a name of its own.",
         )
-    if not any(vector.method == RANDOM for vector in given):
-        by_place = {one.hooks: one for one in given}
-        given += [joint_control(one, session.settings.seed) for one in by_place.values()]
+    controlled = {one.hooks for one in given if one.method == RANDOM}
+    by_place = {one.hooks: one for one in given if one.hooks not in controlled}
+    given += [joint_control(one, session.settings.seed) for one in by_place.values()]
     allowed = session.settings.allow_other_model
     info = session.model.info
     return given, [vector.check(info, allow_other_model=allowed) for vector in given]
@@ -165,19 +179,23 @@ def _around(cliff: Cliff, lattice: Lattice, reach: Reach, n_points: int, stride:
     points = [low - stride * number for number in range(n_points)]
     if cliff.incoherent is not None:
         points.append(lattice.point(abs(cliff.incoherent)))
-    return [point for point in points if reach.lowest <= point <= reach.highest]
+    return reach.inside(points)
 
 
-def _refined(said: dict[int, bool], lattice: Lattice, reach: Reach, stride: int) -> list[int]:
-    """Return the point that halves what the limit brackets, or one beyond the curve's end."""
+def _refined(
+    said: dict[int, bool], lattice: Lattice, reach: Reach, stride: int
+) -> tuple[list[int], bool]:
+    """Return the points to try next, and whether they count as a refinement.
+
+    Those below a curve that is nowhere within the limit do not: without them it says nothing. Those
+    beyond one that is within it everywhere do, for the screen has said that the text breaks there.
+    """
     if not said:
-        return []
+        return [], True
     bracket = lattice.bracket(said)
     low, high = bracket.coherent, bracket.incoherent
+    if low is None:
+        return reach.inside(min(said) - lattice.fine * step for step in (1, 2)), False
     if high is None:
-        points = [max(said) + stride]
-    elif low is None:
-        points = [min(said) - stride, min(said) - 2 * stride]
-    else:
-        points = [(low + high) // 2] if high - low > 1 else []
-    return [point for point in points if reach.lowest <= point <= reach.highest]
+        return reach.inside([max(said) + stride]), True
+    return ([(low + high) // 2] if high - low > 1 else []), True

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sonde.core.base import Config
 
@@ -49,6 +49,19 @@ class ScreenSettings(Config):
     lowest: Annotated[float, Field(gt=0)] = 2.0**-10
     highest: Annotated[float, Field(gt=0)] = 2.0**14
 
+    @model_validator(mode="after")
+    def _reaches_somewhere(self) -> "ScreenSettings":
+        if not self.lowest < self.highest:
+            raise ValueError(
+                f"`lowest`, {self.lowest:g}, is to lie below `highest`, {self.highest:g}"
+            )
+        if not self.lowest <= self.start <= self.highest:
+            raise ValueError(
+                f"`start`, {self.start:g}, lies outside what is searched, {self.lowest:g} to "
+                f"{self.highest:g} typical norms; most useful coefficients lie near 1"
+            )
+        return self
+
 
 class SearchSettings(Config):
     """How a coefficient is searched for.
@@ -56,12 +69,13 @@ class SearchSettings(Config):
     ``towards``: ``more`` of the trait, by positive coefficients, or ``less``, by negative ones.
     ``room`` is how far the unsteered score must lie from that end of the scale of 0 to 100.
     ``points`` is how many coefficients the curve has from the cliff downwards, ``stride`` steps of
-    the screen's finest grid apart; one more lies above the cliff. ``refinements`` rounds then halve
-    what lies between the last coefficient within the limit and the first beyond it. ``chunk`` rows
+    the screen's finest grid apart; one more lies above the cliff. Where the limit lies elsewhere
+    they go on until some are within it and one is not, and ``refinements`` rounds then halve what
+    lies between. ``chunk`` rows
     are generated, measured and kept at a time: a run that is stopped loses one chunk at most.
     """
 
-    kind: Literal["add", "clamp", "cap"] = "add"
+    kind: Literal["add", "clamp"] = "add"
     when: Literal["prompt", "generated", "both"] = "generated"
     steps: tuple[int, int | None] | None = None
     towards: Literal["more", "less"] = "more"
@@ -80,6 +94,20 @@ class SearchSettings(Config):
     folds: Annotated[int, Field(ge=2)] = 5
     allow_other_model: bool = False
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _reaches_tokens(self) -> "SearchSettings":
+        if self.steps is None:
+            return self
+        start, end = self.steps
+        if start < 0 or (end is not None and end <= start):
+            raise ValueError(
+                f"`steps` is the window {start} to {end} of generated tokens, which is empty: "
+                "write [0, 5] for the first five, or [5, null] for all from the sixth on"
+            )
+        if self.when == "prompt":
+            raise ValueError("`steps` is a window of generated tokens, and `when` is prompt")
+        return self
 
     @property
     def sign(self) -> float:

@@ -24,7 +24,7 @@ def test_by_hand():
     ]
     # Without fold 0 strong has (60+60+20+20)/4 = 40: weak is chosen, and scores 50 there. Without
     # fold 1 strong has 55, without fold 2 it has 75: it is chosen, and scores 60 and 20.
-    choice = best_under_limit(made_answers(trait), [1, 2], FREE, FOLDS)
+    choice = best_under_limit(made_answers(trait), [[1], [2]], FREE, FOLDS)
     assert choice.chosen.tolist() == [1, 2, 2]
     assert choice.trait.tolist() == [50, 50, 60, 60, 20, 20]
     assert choice.by_question.tolist() == [1, 1, 2, 2, 2, 2]
@@ -34,7 +34,7 @@ def test_by_hand():
 
 def test_less_of_a_trait_is_better_where_less_is_wanted():
     trait = [[50] * 6, [30] * 6, [40] * 6]
-    assert best_under_limit(made_answers(trait), [1, 2], FREE, FOLDS, sign=-1.0).overall == 1
+    assert best_under_limit(made_answers(trait), [[1], [2]], FREE, FOLDS, sign=-1.0).overall == 1
 
 
 def test_the_limit_is_kept_by_the_questions_that_choose():
@@ -42,35 +42,48 @@ def test_the_limit_is_kept_by_the_questions_that_choose():
     trait = [[10] * 6, [50] * 6, [90] * 6]
     coherence = [[95] * 6, [90] * 6, [0, 0, 80, 80, 80, 80]]
     answers = made_answers(trait, coherence)
-    choice = best_under_limit(answers, [1, 2], JudgedCoherence(at_least=70), FOLDS)
+    choice = best_under_limit(answers, [[1], [2]], JudgedCoherence(at_least=70), FOLDS)
     assert choice.chosen.tolist() == [2, 1, 1]
     assert choice.trait.tolist() == [90, 90, 50, 50, 50, 50]
     assert choice.overall == 1
     # An answer that nobody could judge counts as incoherent: (0 + 4 * 80) / 5 is 64.
     answers.coherence[2, :2] = [np.nan, 80]
-    assert best_under_limit(answers, [2], JudgedCoherence(), FOLDS).overall == 0
+    assert best_under_limit(answers, [[2]], JudgedCoherence(), FOLDS).overall == 0
 
 
 def test_where_nothing_is_within_the_limit_the_unsteered_arm_is_left():
     answers = made_answers([[10] * 6, [90] * 6], surprise=[1.0, 1.0 + np.log(1.6)])
-    choice = best_under_limit(answers, [1], PerplexityCap(times=1.5), FOLDS)
+    choice = best_under_limit(answers, [[1]], PerplexityCap(times=1.5), FOLDS)
     assert choice.overall == 0 and choice.trait.tolist() == [10] * 6
-    assert best_under_limit(answers, [1], PerplexityCap(times=1.7), FOLDS).overall == 1
+    assert best_under_limit(answers, [[1]], PerplexityCap(times=1.7), FOLDS).overall == 1
 
 
-def test_an_arm_without_a_score_does_not_compete_by_that_question():
+def test_an_arm_competes_by_the_scores_that_it_has():
+    """One answer of six without a score takes nothing from an arm; three of six take it out."""
     trait = [[10] * 6, [50] * 6, [90, np.nan, 90, 90, 90, 90]]
-    choice = best_under_limit(made_answers(trait), [1, 2], FREE, FOLDS)
+    choice = best_under_limit(made_answers(trait), [[1], [2]], FREE, FOLDS)
+    assert choice.overall == 2
+    # Without folds 1 or 2, a quarter of what would choose has no score.
     assert choice.chosen.tolist() == [2, 1, 1]
-    assert choice.overall == 1
-    assert np.isnan(choice.trait[1])
+    assert choice.flattered == 90
+    half = [[10] * 6, [50] * 6, [90, np.nan, 90, np.nan, 90, np.nan]]
+    assert best_under_limit(made_answers(half), [[1], [2]], FREE, FOLDS).overall == 1
+
+
+def test_what_lies_beyond_a_broken_arm_does_not_count():
+    """A text that repeats one word has a low perplexity, and stands above one that is broken."""
+    trait = [[10] * 6, [20] * 6, [40] * 6, [95] * 6]
+    answers = made_answers(trait, surprise=[1.0, 1.1, 3.0, 0.2])
+    limit = PerplexityCap(times=1.5)
+    assert best_under_limit(answers, [[1, 2, 3]], limit, FOLDS).overall == 1
+    assert best_under_limit(answers, [[1, 2], [3]], limit, FOLDS).overall == 3  # another vector's
 
 
 @given(trait=arrays(np.float64, (5, 8), elements=floats(0, 100)))
 def test_without_a_limit_it_is_the_nested_choice_of_stats(trait):
     folds = np.arange(8) % 4
     expected = choose(trait[1:], folds)
-    found = best_under_limit(made_answers(trait), [1, 2, 3, 4], FREE, folds)
+    found = best_under_limit(made_answers(trait), [[1], [2], [3], [4]], FREE, folds)
     assert (found.chosen - 1).tolist() == expected.chosen.tolist()
     assert found.trait.tolist() == expected.scores.tolist()
     assert found.overall - 1 == expected.overall

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from tests.unit.steering.tiny_search import (
     LETTER,
     TASK,
@@ -11,6 +12,7 @@ from tests.unit.steering.tiny_search import (
     planted,
     same_answers,
     session,
+    settings,
     tiny,
 )
 
@@ -18,7 +20,16 @@ from sonde.core.edits import When
 from sonde.core.errors import SondeError
 from sonde.judges import FunctionJudge
 from sonde.models.forward import forward, pad_batch
-from sonde.steering import Candidate, How, JudgedCoherence, Judges, PerplexityCap, search
+from sonde.steering import (
+    Arm,
+    Candidate,
+    How,
+    JudgedCoherence,
+    Judges,
+    PerplexityCap,
+    ScreenSettings,
+    search,
+)
 from sonde.steering.evaluation import evaluation_table
 
 WIDE = PerplexityCap(times=20)
@@ -154,3 +165,54 @@ def test_what_cannot_be_searched_is_refused():
     with pytest.raises(SondeError, match="was made from other"):
         origin = planted().origin.model_copy(update={"model": "other"})
         search(session(), [planted(origin=origin)], judges())
+
+
+def test_a_strict_judge_is_followed_to_where_it_is_content():
+    """Far below the screen's cliff, with one refinement: the search goes down until it is."""
+    unsteered = {one.text for one in session().answers([(Arm(), q) for q in range(9)])}
+
+    def strict(asked):
+        return [90.0 if one.answer in unsteered else 0.0 for one in asked]
+
+    both = Judges(letter_judge(), FunctionJudge(strict, "strict", "coherence", {}))
+    screen = {"perplexity_times": 200, "max_divergence": 20}
+    found = search(session(limit=JudgedCoherence(at_least=70), screen=screen), [planted()], both)
+    kept = found.within_limit()
+    for vector in found.vectors:
+        curve = kept[found.of_vector(vector.name)]
+        assert curve[0] and not curve.all()
+        assert (np.diff(curve.astype(int)) <= 0).all()  # nothing counts beyond a break
+    assert found.best(found.select(method="planted")).found
+
+
+def test_divergence_binds_a_limit_of_perplexity():
+    """Texts of one letter are likely: only the screen's divergence sees that they are broken."""
+    found = search(session(limit=WIDE, screen={"max_divergence": 0.2}), [planted()], judges())
+    diverged = found.cliffs[0].diverged
+    kept = found.within_limit()
+    curve = found.of_vector(found.vectors[0].name)
+    assert diverged is not None
+    for arm in curve:
+        assert kept[arm] == (found.arms[arm].coefficient < diverged)
+    assert found.best([curve[-1]]).found == (found.arms[curve[-1]].coefficient < diverged)
+
+
+def test_a_control_lies_at_each_layer_that_is_steered():
+    given = [planted(), planted(layer=1), planted(layer=1, method="random")]
+    found = search(session(limit=WIDE, points=1, refinements=0), given, judges())
+    names = sorted(one.name for one in found.vectors if one.method == "random")
+    assert [name.split("@")[-1] for name in names] == [
+        "blocks.1.resid_post",
+        "blocks.2.resid_post",
+    ]
+
+
+def test_a_search_that_reaches_nothing_is_refused_at_once():
+    with pytest.raises(ValidationError, match="`start`, 100000, lies outside"):
+        ScreenSettings(start=1e5)
+    with pytest.raises(ValidationError, match="`lowest`, 8, is to lie below `highest`, 2"):
+        ScreenSettings(lowest=8, highest=2)
+    with pytest.raises(ValidationError, match="window 5 to 2 of generated tokens, which is empty"):
+        settings(steps=(5, 2))
+    with pytest.raises(ValidationError, match="`when` is prompt"):
+        settings(steps=(0, 2), when="prompt")

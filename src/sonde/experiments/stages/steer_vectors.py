@@ -19,12 +19,14 @@ def chosen_vectors(
 ) -> "list[JointVectors]":
     """Return the vectors that are searched, position by position in the order of the kinds.
 
-    ``best`` takes of each kind the layer that tells held-out rows apart best. An entry of several
-    blocks takes their vectors together, once for each site that they lie at.
+    ``best`` takes of each kind the layer that tells held-out rows apart best; random vectors lie
+    where the others do, which a search sees to. An entry of several blocks takes their vectors
+    together, once for each site that they lie at.
 
     Raises:
         SondeError: a kind, a position or a block that is named has no vector.
     """
+    from sonde.steering.arms import RANDOM
     from sonde.steering.joint import JointVectors
 
     found: list[JointVectors] = []
@@ -39,7 +41,7 @@ def chosen_vectors(
         for kind in kinds:
             method, _, cleaning = kind.partition("/")
             of_kind = vectors.select(method, None, position, cleaning or "none")
-            if layers == BEST:
+            if layers == BEST and (method != RANDOM or len(kinds) == 1):
                 found.append(JointVectors.of(max(of_kind, key=_told_apart)))
             for blocks in entries_of(layers):
                 found += _together(of_kind, blocks)
@@ -52,23 +54,29 @@ def counted_in(
     """Count coefficients in the typical norms of the model that is steered.
 
     Raises:
-        SondeError: another model was calibrated, or a layer was not.
+        SondeError: another model was calibrated, or a layer or a site was not.
     """
     from sonde.steering.joint import JointVectors
+    from sonde.vectors.checks import typical_norm_at
 
     if calibration.origin.model_fingerprint != model.info.fingerprint:
         raise SondeError(
             f"The calibration is of {calibration.origin.model}, and {model.info.name} is steered.",
             fix="Name a massive_dimensions stage of the model that is steered.",
         )
-    return [
-        JointVectors(
-            tuple(
-                one.with_typical_norm(calibration.typical_norm(one.layer)) for one in joint.vectors
+
+    def counted(one: "Vector") -> "Vector":
+        norm = typical_norm_at(calibration, one.hook)
+        if norm is None:
+            blocks = ", ".join(map(str, calibration.layers))
+            raise SondeError(
+                f"The calibration knows no typical norm at {one.hook}: it is of "
+                f"{calibration.settings.site} at blocks {blocks}.",
+                fix="Calibrate these layers, or steer the residual stream.",
             )
-        )
-        for joint in joints
-    ]
+        return one.with_typical_norm(norm)
+
+    return [JointVectors(tuple(map(counted, joint.vectors))) for joint in joints]
 
 
 def _together(of_kind: "VectorSet", blocks: tuple[int, ...]) -> "list[JointVectors]":
