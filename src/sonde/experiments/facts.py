@@ -122,7 +122,7 @@ class Facts:
                     _count(n_hooks, "layer"),
                     f"{rows:,} rows",
                     f"{method.folds} folds",
-                    _count(len(method.penalties), "penalty", "penalties"),
+                    *_penalties(method),
                     *([f"{_count(turn, 'layer')} at a time"] if turn < n_hooks else []),
                     *([f"{bytes_in_words(scatters)} of scatters a layer"] if scatters else []),
                 ]
@@ -183,6 +183,12 @@ def rows_of(position: Position, lengths: Sequence[int]) -> int:
         return 2 * len(lengths)
     whole = sum(lengths)
     return whole if position.span in (Span.ALL, Span.PROMPT) else whole // 3
+
+
+def _penalties(method: ProbeSettings) -> list[str]:
+    """Count the penalties of a kind that has any."""
+    known = "penalties" in type(method).model_fields
+    return [_count(len(method.penalties), "penalty", "penalties")] if known else []
 
 
 def _count(n: int, one: str, several: str = "") -> str:

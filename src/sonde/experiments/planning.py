@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.core.errors import SondeError
+from sonde.core.words import in_words
 from sonde.experiments.claims.judged import concerning
 from sonde.experiments.cost import Expected, Prices, load_prices
 from sonde.experiments.estimating import Estimator
@@ -187,8 +188,20 @@ def _stage(name: str, known: _Known) -> StagePlan:
         estimate = Estimate(unknown=error.what)
     is_loaded = any(before.works and before.model == model for before in known.plans.values())
     expected = known.estimator.expected(estimate, model, loads=not is_loaded)
+    if blocked := _blocked(name, known):
+        note = "; ".join(filter(None, (note, f"once {in_words(blocked)} can run")))
     named = tuple(f"{name}: {problem}" for problem in dict.fromkeys(problems))
     return StagePlan(name, kind, does, note, model, estimate, expected, named)
+
+
+def _blocked(name: str, known: _Known) -> tuple[str, ...]:
+    """Return the stages that cannot run, and that this one needs, if only by way of others."""
+    found: dict[str, None] = {}
+    for one in known.planned.experiment.stages[name].inputs():
+        if not one.optional:
+            stuck = bool(known.plans[one.stage].problems)
+            found |= dict.fromkeys((one.stage,) if stuck else _blocked(one.stage, known))
+    return tuple(found)
 
 
 def _unread_tasks(known: _Known) -> set[str]:

@@ -12,7 +12,7 @@ from sonde.experiments.sizes import BYTES, CHARACTERS_A_TOKEN, sizes_of, tokeniz
 from sonde.experiments.stage import Estimate
 from sonde.models.spec import ModelSpec
 
-ESTIMATED = f"(estimated: {CHARACTERS_A_TOKEN} characters each)"
+ESTIMATED = f"(estimated: {CHARACTERS_A_TOKEN} characters a token)"
 
 
 def token_estimate(

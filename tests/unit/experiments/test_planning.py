@@ -56,6 +56,8 @@ def test_missing_weights_are_said_and_the_cost_is_still_known(experiment, tmp_pa
     assert found.problems == ("acts: The weights are not here.",)
     assert 54e9 < found.models["gemma-2-27b"].weights < 55e9  # 27.2e9 parameters in bfloat16
     assert stages["acts"].estimate.flops > 0
+    assert (stages["acts"].note, stages["sentences"].note) == ("", "")
+    assert stages["truth"].note == "once acts can run"
 
 
 def test_a_bad_gate_is_a_problem_of_its_stage_and_the_rest_is_planned(experiment, tmp_path):
