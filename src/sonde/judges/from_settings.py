@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from sonde.core.errors import SondeError
+from sonde.core.files import canonical_json
 from sonde.judges.cache import CachedJudge
 from sonde.judges.coherence import CoherenceRules
 from sonde.judges.judge import Aspect, Judge
@@ -17,6 +19,12 @@ from sonde.judges.settings import (
     RuleJudgeSettings,
     ServerJudgeSettings,
 )
+from sonde.models.spec import ModelSpec, as_spec
+
+if TYPE_CHECKING:
+    from sonde.models.model import Model
+
+_IN_USE: "WeakValueDictionary[str, Model]" = WeakValueDictionary()  # while a judge holds it
 
 
 def judge_of(
@@ -28,7 +36,8 @@ def judge_of(
 ) -> Judge:
     """Make a judge of settings; ``rule`` is the trait's own, ``cache`` the file of its opinions.
 
-    Rules are not cached: they take no time. A local judge's model is loaded here.
+    Rules are not cached: they take no time. A local judge's model is loaded here, once for all
+    judges of it that are in use.
 
     Raises:
         SondeError: a rule is missing or not valid, or the model cannot be loaded.
@@ -45,16 +54,26 @@ def _server(settings: ServerJudgeSettings, aspect: Aspect, rule: Rule | None) ->
 
 def _local(settings: LocalJudgeSettings, aspect: Aspect, rule: Rule | None) -> Judge:
     from sonde.judges.local import LocalJudge
-    from sonde.models.loading import load
 
     return LocalJudge(
-        load(settings.model),
+        _loaded(settings.model),
         aspect,
         settings.rubric,
         settings.least_mass,
         settings.token_budget,
         settings.render,
     )
+
+
+def _loaded(named: ModelSpec | str) -> "Model":
+    """Load a model, or return that of a judge which is still in use: trait and coherence share."""
+    from sonde.models.loading import load
+
+    name = canonical_json(as_spec(named, {}).model_dump(mode="json"))
+    model = _IN_USE.get(name)
+    if model is None:
+        model = _IN_USE[name] = load(named)
+    return model
 
 
 def _rules(settings: RuleJudgeSettings, aspect: Aspect, rule: Rule | None) -> Judge:

@@ -34,7 +34,7 @@ class ModelInfo(Config):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Model:
     """A model, its tokenizer and its family's entry.
 

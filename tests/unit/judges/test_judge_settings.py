@@ -1,6 +1,8 @@
 """Judges from an experiment file: each kind made, each mistake named."""
 
+import gc
 import json
+from weakref import ref
 
 import pytest
 from pydantic import TypeAdapter
@@ -19,6 +21,7 @@ from sonde.judges import (
     rule_of,
 )
 from sonde.judges.from_settings import MAKERS
+from sonde.models.loading import load
 
 RULE = rule_of({"patterns": [{"pattern": "yes", "weight": 100}]})
 
@@ -75,6 +78,28 @@ def test_a_local_judge_is_loaded():
     (found,) = judge.score([Asked("Why?", "fine")])
     assert judge.aspect == "coherence"
     assert 0 <= found.score <= 100
+
+
+def test_judges_of_one_local_model_share_it_while_one_is_in_use(monkeypatch):
+    loads = []
+
+    def counted(given):
+        loads.append(given)
+        return load(given)
+
+    monkeypatch.setattr("sonde.models.loading.load", counted)
+    tiny = {"name": "random:llama", "check": False}
+    trait = judge_of(settings_of(kind="local", model=tiny), "trait")
+    coherence = judge_of(settings_of(kind="local", model=tiny, least_mass=0.1), "coherence")
+    assert trait.model is coherence.model and len(loads) == 1
+    other = judge_of(settings_of(kind="local", model={**tiny, "seed": 1}), "trait")
+    assert other.model is not trait.model and len(loads) == 2
+    held = ref(trait.model)
+    del trait, coherence
+    gc.collect()
+    assert held() is None
+    judge_of(settings_of(kind="local", model=tiny), "trait")
+    assert len(loads) == 3
 
 
 @pytest.mark.parametrize(

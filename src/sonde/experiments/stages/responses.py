@@ -72,17 +72,20 @@ class ResponsesStage(ModelStage, ResponseSettings):
         return ResponseSettings.model_validate(own)
 
     def estimate(self, facts: "Facts") -> Estimate:
-        """Count the tokens that are written."""
+        """Count the tokens that are written, and read by a local judge."""
+        from sonde.experiments.judging_estimate import with_judges
         from sonde.experiments.steering_estimate import Written, generation_estimate
 
         scenarios = self._trait(facts.planned.base).scenarios
         prompts = tuple(one.prompt for one in scenarios if one.response is None)
         rows = len(prompts) * self.per_scenario
-        if not rows:
-            return Estimate(basis="all responses are given")
-        return generation_estimate(
-            facts, self.model, Written(prompts, rows, rows * self.max_new_tokens)
-        )
+        written = Written(prompts, rows, rows * self.max_new_tokens)
+        found = Estimate(basis="all responses are given")
+        if rows:
+            found = generation_estimate(facts, self.model, written)
+        answers = rows + len(scenarios) - len(prompts)
+        length = written.prompt + self.max_new_tokens
+        return with_judges(found, facts, (self.judge,), answers, length)
 
     def run(self, context: Context) -> Outcome:
         """Answer and vet; what did not pass is kept apart with the reason.

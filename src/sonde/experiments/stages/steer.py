@@ -184,9 +184,8 @@ class SteerStage(ModelStage):
         trait = self._trait(facts.planned.base)
         n_entries = max(1, len(entries_of(self.layers)))
         n_vectors = (len(self.compare) + 1) * max(1, len(self.positions)) * n_entries
-        return search_estimate(
-            facts, self.model, trait, n_vectors, len(trait.questions), self.search
-        )
+        judges = (self.judge, self.coherence)
+        return search_estimate(facts, self.model, trait, n_vectors, judges, self.search)
 
     def run(self, context: Context) -> Outcome:
         """Search; what an interrupted run wrote and had judged is kept."""
