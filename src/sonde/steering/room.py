@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool
 
 from sonde.core.errors import SondeError
 from sonde.judges.judge import HIGHEST
@@ -47,11 +48,12 @@ def room_of(session: Session, judges: Judges) -> FrameRoom:
     """Return how far the unsteered trait score lies from the end that it is to move towards.
 
     Raises:
-        SondeError: a judge failed, or scored less than half of the unsteered answers that are not
-            empty.
+        SondeError: fewer than two unsteered answers hold any words; a judge failed, or scored less
+            than half of those that do.
     """
     answers = judged(session, judges, [Arm()], progress=False)
     found = answers.trait[0]
+    _check_written(answers, session.settings.max_new_tokens)
     _check_judged(judges.trait.name, answers)
     unsteered = interval_of(share_scores(found, session.task.units))
     settings = session.settings
@@ -60,12 +62,32 @@ def room_of(session: Session, judges: Judges) -> FrameRoom:
     return FrameRoom(session.task.frame, unsteered, enough)
 
 
+def _full(answers: Answers) -> Bool[np.ndarray, " question"]:
+    """Say of each unsteered answer whether it holds more than blanks."""
+    return np.array([bool(text.strip()) for text in answers.text[0]])
+
+
+def _check_written(answers: Answers, length: int) -> None:
+    """Refuse unsteered answers without words: no perplexity can be held against theirs."""
+    full = _full(answers)
+    if full.sum() >= 2 or full.all():
+        return
+    ended = int((answers.finished[0] & ~full).sum())
+    raise SondeError(
+        f"{len(full) - full.sum()} of the {len(full)} unsteered answers are empty, so there is "
+        f"nothing to hold steered ones against; {ended} of them were ended by the model itself.",
+        fix="Look at how the model is asked: an instruct model needs its chat template, a base "
+        "model questions without one (`search.template`), and an end-of-text token that is none "
+        f"cuts every answer. `search.max_new_tokens` is {length}: one or two may be blanks alone.",
+    )
+
+
 def _check_judged(judge: str, answers: Answers) -> None:
     """Refuse a judge that scored few of the unsteered answers, and say what it did instead.
 
     An empty answer is scored without the judge, and counts on neither side.
     """
-    full = np.array([bool(text.strip()) for text in answers.text[0]])
+    full = _full(answers)
     absent = np.flatnonzero(full & np.isnan(answers.trait[0]))
     if 2 * len(absent) <= full.sum():
         return
@@ -102,23 +124,19 @@ def scan_frames(
         task = replace(session.task, frame=frame)
         trial = Session(session.model, task, session.settings, Journal(None, {}))
         found.append(room_of(trial, judges))
-    return sorted(found, key=lambda one: abs(one.unsteered.value - 0.5))
+    return sorted(found, key=_from_middle)
 
 
 def check_room(session: Session, judges: Judges) -> FrameRoom:
     """Refuse a search whose unsteered score leaves no room, and say which frames leave some.
 
     Raises:
-        SondeError: there is no room, or a judge failed.
+        SondeError: there is no room, nearly all answers are empty, or the judge failed.
     """
     own = room_of(session, judges)
     if own.headroom.enough:
         return own
-    others = [
-        one
-        for one in scan_frames(session, judges, [it for it in FRAMES if it != own.frame])
-        if one.headroom.enough
-    ]
+    others, unread = _scanned(session, judges, [one for one in FRAMES if one != own.frame])
     more = "higher" if session.settings.towards == "more" else "lower"
     fix = (
         f"No other way to put the questions that was tried leaves room either: choose other "
@@ -127,6 +145,31 @@ def check_room(session: Session, judges: Judges) -> FrameRoom:
     if others:
         said = "; ".join(f"{one.frame!r} ({one.unsteered.value:.2f})" for one in others[:3])
         fix = f"Put the questions in another frame, whose unsteered score leaves room: {said}."
+    if unread:
+        frames, why = ", ".join(map(repr, unread)), next(iter(unread.values()))
+        fix += f" Left out, for no score could be had of them: {frames} ({why.rstrip('.')})."
     raise SondeError(
         f"Steering cannot show a {more} score of {session.task.trait}: {own.headroom.why}", fix=fix
     )
+
+
+def _scanned(
+    session: Session, judges: Judges, frames: Sequence[str]
+) -> tuple[list[FrameRoom], dict[str, str]]:
+    """Return the frames that leave room, nearest the middle first, and why others have no score.
+
+    What is wrong with one frame must not hide what is wrong with the search's own.
+    """
+    found: list[FrameRoom] = []
+    unread: dict[str, str] = {}
+    for frame in frames:
+        try:
+            found += scan_frames(session, judges, [frame])
+        except SondeError as error:
+            unread[frame] = error.what
+    enough = [one for one in found if one.headroom.enough]
+    return sorted(enough, key=_from_middle), unread
+
+
+def _from_middle(one: FrameRoom) -> float:
+    return abs(one.unsteered.value - 0.5)
