@@ -158,6 +158,19 @@ def test_the_ledger_holds_results_with_controls_and_baselines(ran):
     assert set(of["vectors", f"blocks.1.resid_post {WINDOWS[0]} probe"].controls) == {
         "random direction"
     }
+    name = f"cosine mean_difference {WINDOWS[1]}"
+    cosine = of["vectors", name]
+    by_layer = read_scores(ran.finished["vectors"].folder / "cosines.parquet", name, "mean")
+    vectors = ran.finished["vectors"].open()
+    pairs = [
+        [
+            vectors.select(kind, layer, WINDOWS[1])[0].direction
+            for kind in ("mean_difference", "probe")
+        ]
+        for layer in vectors.layers
+    ]
+    assert by_layer.predicted.tolist() == pytest.approx([float(a @ b) for a, b in pairs], abs=1e-5)
+    assert cosine.score.value == pytest.approx(np.mean(by_layer.predicted))
     units = ran.finished["steer"].folder / "units.parquet"
     assert set(series_in(units)) == {"unsteered", PROMPT, "mean_difference", "probe", "random"}
     own = read_scores(units, "mean_difference", steered.metric)

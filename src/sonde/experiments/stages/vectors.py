@@ -7,6 +7,7 @@ from pydantic import Field
 
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference
+from sonde.experiments.stages.vector_cosines import COSINE, PROBE, cosine_results
 from sonde.experiments.stages.with_model import ModelStage
 from sonde.ledger.records import Against, Measured
 from sonde.ledger.units import write_scores
@@ -41,7 +42,7 @@ class VectorsStage(ModelStage, VectorSettings):
     )
     trait: str = Field(default="", description="The trait's name, as reports show it.")
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "vectors"
     uses_seed: ClassVar[bool] = True
     has_table: ClassVar[bool] = True
@@ -60,8 +61,13 @@ class VectorsStage(ModelStage, VectorSettings):
         return super().model_spec(default) if GRADIENT in self.methods else None
 
     def result_names(self) -> ResultNames:
-        """Return the score of each uncleaned vector, named by its place and then its method."""
-        return ResultNames(hook_points=True, against=(DIRECTION,))
+        """Return the score of each uncleaned vector, named by its place and then its method.
+
+        With a probe there is each other kind's cosine with its direction, too: ``cosine lda all``.
+        """
+        rest = "method, cleaning, and position where there are several"
+        cosines = {COSINE: rest} if PROBE in self.methods else {}
+        return ResultNames(hook_points=True, against=(DIRECTION,), with_names=cosines)
 
     def settings(self, seed: int) -> VectorSettings:
         """Return the settings that are the vectors' own; the seed is the experiment's."""
@@ -107,7 +113,11 @@ class VectorsStage(ModelStage, VectorSettings):
         if scores:
             summary["advice"] = str(advise(found, massive))
             context.say(summary["advice"])
-        return Outcome(summary, tuple(_measured(one, found) for one in plain))
+        results = (
+            *(_measured(one, found) for one in plain),
+            *cosine_results(found, context.folder),
+        )
+        return Outcome(summary, results)
 
     def open(self, folder: Path) -> "VectorSet":
         """Return the vectors."""
