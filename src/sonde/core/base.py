@@ -38,7 +38,8 @@ def validated(kind: type[AnyConfig], given: Any, *, where: str, place: Place = d
         # An unknown key comes first: it often is the one that another line calls missing.
         items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         said = " ".join(_readable(item, kind, place) for item in items)
-        raise SondeError(f"{where} is not valid: {said}") from None
+        verb = "are" if where.endswith("settings") else "is"
+        raise SondeError(f"{where} {verb} not valid: {said}") from None
 
 
 def _readable(item: Any, kind: type[BaseModel], place: Place) -> str:

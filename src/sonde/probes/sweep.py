@@ -17,6 +17,8 @@ from sonde.probes.swept import CONSTANT, NOT_FINITE, FailedLayer, Swept
 from sonde.probes.targets import Targets
 from sonde.stats.folds import grouped_folds
 
+LEAST_UNITS = 3  # of folds: the penalty is chosen by two, and scored on the third
+
 
 def make_folds(targets: Targets, settings: AnyProbeSettings) -> Int[np.ndarray, " row"]:
     """Deal the units into folds, alike at every hook point and position.
@@ -26,15 +28,22 @@ def make_folds(targets: Targets, settings: AnyProbeSettings) -> Int[np.ndarray, 
     """
     values = targets.values[:, 0]
     classes = values if targets.classes else None
+    if (n_units := len(np.unique(targets.unit))) < LEAST_UNITS:
+        raise SondeError(
+            f"The {len(values)} labelled rows are of {n_units} group{'s' * (n_units != 1)}. A "
+            f"group is never split, and folds need {LEAST_UNITS}.",
+            fix="Give more groups, or rows without one: each is then a group of its own.",
+        )
     folds = grouped_folds(targets.unit, settings.folds, classes=classes, seed=settings.seed)
     for value, name in enumerate(targets.classes):
         where = np.unique(folds[values == value])
         if len(where) < 3:
             units = len(np.unique(targets.unit[values == value]))
+            unit = "row" if n_units == len(values) else "group"
             raise SondeError(
-                f"The class {name!r} is in {units} group{'s' * (units != 1)} and reaches only "
+                f"The class {name!r} is in {units} {unit}{'s' * (units != 1)} and reaches only "
                 f"{len(where)} of {settings.folds} folds, so some fits would see none of it.",
-                fix="Give at least three groups with each class.",
+                fix=f"Give at least three {unit}s with each class.",
             )
     return folds
 

@@ -34,10 +34,15 @@ def grouped_folds(
         raise SondeError(f"{n_folds} folds were asked for.", fix="Ask for at least 2.")
     names, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < n_folds:
+        n_rows = len(group_of_row)
+        groups_in_rows = f"{len(names)} group{'s' * (len(names) != 1)} in {n_rows} rows"
+        alone = len(names) == n_rows
         raise SondeError(
-            f"There are {len(names)} groups in {len(group_of_row)} rows: too few for "
-            f"{n_folds} folds, because a group is never split.",
-            fix="Ask for fewer folds, or give more data.",
+            f"There are {n_rows} rows: too few for {n_folds} folds."
+            if alone
+            else f"There are {groups_in_rows}: too few for {n_folds} folds, because a group is "
+            "never split.",
+            fix=f"Ask for fewer folds, or give more {'rows' if alone else 'groups'}.",
         )
     make_up = _make_up(group_of_row, len(names), classes)
     fold_of_group = _deal(make_up, n_folds, np.random.default_rng(seed))

@@ -276,11 +276,15 @@ def test_bad_settings_are_named(given, message):
 
 def test_too_few_groups_or_rows_of_a_class():
     acts, label, _ = planted_classes(n=12)
-    with pytest.raises(SondeError, match="too few for 20 folds"):
+    with pytest.raises(SondeError, match="There are 12 rows: too few for 20 folds"):
         probes.logistic(acts, label, folds=20)
     rare = np.r_[[1, 1], np.zeros(10)]
-    with pytest.raises(SondeError, match="class '1' is in 2 groups and reaches only 2 of 5 folds"):
+    with pytest.raises(SondeError, match="class '1' is in 2 rows and reaches only 2 of 5 folds"):
         probes.logistic(acts, rare)
+    paired, label, _ = planted_classes(n=12, pairs=True)
+    two = replace(paired, rows=replace(paired.rows, group=np.tile(["a", "b"], 6)))
+    with pytest.raises(SondeError, match=r"12 labelled rows are of 2 groups.*folds need 3"):
+        probes.logistic(two, label)
 
 
 def test_settings_as_an_object_equal_settings_as_keywords():
