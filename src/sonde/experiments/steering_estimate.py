@@ -8,6 +8,7 @@ from sonde.experiments.identity import with_path
 from sonde.experiments.judging_estimate import with_judges
 from sonde.experiments.sizes import CHARACTERS_A_TOKEN, TEMPLATE_TOKENS, sizes_of
 from sonde.experiments.stage import Estimate
+from sonde.judges.settings import ProbeJudgeSettings
 from sonde.models.spec import ModelSpec
 from sonde.steering.settings import SearchSettings
 
@@ -31,7 +32,8 @@ def search_estimate(
 ) -> Estimate:
     """Count the tokens that are generated and read, for about ``n_vectors``.
 
-    Each answer is read once more under the unedited model for its perplexity, and by local judges.
+    Each answer is read once more under the unedited model for its perplexity, and by judges that
+    run here.
 
     Raises:
         SondeError: the model is not known.
@@ -41,7 +43,8 @@ def search_estimate(
     screened = n_vectors * SCREENED * min(screen.questions, n_questions)
     rows = arms * n_questions + screened
     new = arms * n_questions * settings.max_new_tokens + screened * screen.tokens
-    written = Written(trait.questions, rows, new, reads=2)
+    probes = sum(isinstance(one, ProbeJudgeSettings) for one in judges)
+    written = Written(trait.questions, rows, new, reads=2 + probes)
     found = generation_estimate(facts, own_model, written)
     length = written.prompt + settings.max_new_tokens
     return with_judges(found, facts, judges, arms * n_questions, length)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sonde.judges.settings import (
         JudgeSettings,
         LocalJudgeSettings,
+        ProbeJudgeSettings,
         RuleJudgeSettings,
         ServerJudgeSettings,
     )
@@ -38,6 +39,7 @@ __all__ = [
     "LocalJudgeSettings",
     "Opinion",
     "Pattern",
+    "ProbeJudgeSettings",
     "Rule",
     "RuleJudge",
     "RuleJudgeSettings",
@@ -68,6 +70,7 @@ __getattr__, __dir__ = lazily(
         "JudgeSettings": "settings",
         "LocalJudge": "local",
         "LocalJudgeSettings": "settings",
+        "ProbeJudgeSettings": "settings",
         "Opinion": "judge",
         "Pattern": "rules",
         "Rule": "rules",

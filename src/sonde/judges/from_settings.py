@@ -16,6 +16,7 @@ from sonde.judges.server import ServerJudge
 from sonde.judges.settings import (
     JudgeSettings,
     LocalJudgeSettings,
+    ProbeJudgeSettings,
     RuleJudgeSettings,
     ServerJudgeSettings,
 )
@@ -89,10 +90,19 @@ def _rules(settings: RuleJudgeSettings, aspect: Aspect, rule: Rule | None) -> Ju
     return RuleJudge(chosen)
 
 
+def _probe(settings: ProbeJudgeSettings, aspect: Aspect, rule: Rule | None) -> Judge:
+    raise SondeError(
+        f"A judge of kind probe reads the probe stage {settings.probe!r} of an experiment.",
+        fix="Name it in a stage of the experiment's file, or give the probe itself to "
+        "sonde.steering.probe_judge.",
+    )
+
+
 MAKERS: Mapping[type, Callable[[Any, Aspect, Rule | None], Judge]] = MappingProxyType(
     {
         ServerJudgeSettings: _server,
         LocalJudgeSettings: _local,
         RuleJudgeSettings: _rules,
+        ProbeJudgeSettings: _probe,
     }
 )

@@ -1,4 +1,4 @@
-"""Which judge, as an experiment file names it: ``kind`` is ``server``, ``local`` or ``rules``."""
+"""Which judge, as an experiment file names it by its ``kind``: a server, a model, rules, a probe."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -85,6 +85,20 @@ class RuleJudgeSettings(Config):
     coherence: CoherenceRuleSettings = CoherenceRuleSettings()
 
 
+class ProbeJudgeSettings(Config):
+    """A probe stage of the experiment: 100 times its probability of the class ``positive``.
+
+    The model itself reads the answer, unsteered. ``at`` is the block whose probe judges, the one
+    with the highest score if none is named. ``allow_other_model`` takes a probe of another model.
+    """
+
+    kind: Literal["probe"] = "probe"
+    probe: str
+    at: Annotated[int | None, Field(ge=0)] = None
+    allow_other_model: bool = False
+
+
 JudgeSettings: TypeAlias = Annotated[
-    ServerJudgeSettings | LocalJudgeSettings | RuleJudgeSettings, Field(discriminator="kind")
+    ServerJudgeSettings | LocalJudgeSettings | RuleJudgeSettings | ProbeJudgeSettings,
+    Field(discriminator="kind"),
 ]

@@ -8,9 +8,15 @@ from pydantic import Field
 
 from sonde.core.errors import SondeError
 from sonde.data.examples import Example
-from sonde.experiments.stage import Context, Estimate, Outcome
+from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
 from sonde.experiments.stages.data import EXAMPLES, open_examples, write_examples
-from sonde.experiments.stages.traits import judge_made, trait_at, with_rule
+from sonde.experiments.stages.judging import (
+    check_judges,
+    judge_in,
+    judge_inputs,
+    judge_layers,
+)
+from sonde.experiments.stages.traits import trait_at, with_rule
 from sonde.experiments.stages.with_model import ModelStage
 from sonde.judges.settings import JudgeSettings
 from sonde.steering.responding import ResponseSettings
@@ -38,6 +44,22 @@ class ResponsesStage(ModelStage, ResponseSettings):
     gives: ClassVar[str] = "examples"
     resumes: ClassVar[bool] = True
     uses_seed: ClassVar[bool] = True
+
+    def inputs(self) -> tuple[Reference, ...]:
+        """Return the probe that judges, if one does."""
+        return judge_inputs({"judge": self.judge})
+
+    def check_inputs(self, stages: Mapping[str, Stage]) -> None:
+        """Refuse a probe that cannot judge.
+
+        Raises:
+            SondeError: it says no probability.
+        """
+        check_judges({"judge": self.judge}, stages)
+
+    def asked_layers(self, stages: Mapping[str, Stage]) -> Mapping[str, tuple[int, ...]]:
+        """Return the block whose probe judges, if it is named."""
+        return judge_layers({"judge": self.judge})
 
     def files(self, base: Path) -> Mapping[str, Path]:
         """Return where the trait lies, and the rules that a judge goes by."""
@@ -97,7 +119,7 @@ class ResponsesStage(ModelStage, ResponseSettings):
         trait = self._trait(context.base)
         judge = None
         if self.judge is not None:
-            judge = judge_made(with_rule(self.judge, trait, context.base), "trait", trait)
+            judge = judge_in(context, "judge", self.judge, "trait", trait)
         settings = self.settings(context.seed)
         found = responses(context.load_model(), trait, settings, judge, context.folder)
         context.say(f"{context.name}: {found}")

@@ -11,6 +11,12 @@ from sonde.core.errors import SondeError
 from sonde.core.positions import parse_position
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
+from sonde.experiments.stages.judging import (
+    check_judges,
+    judge_in,
+    judge_inputs,
+    judge_layers,
+)
 from sonde.experiments.stages.steer_checks import (
     check_kinds,
     check_positions,
@@ -27,7 +33,7 @@ from sonde.experiments.stages.steer_results import (
     steer_summary,
 )
 from sonde.experiments.stages.steer_vectors import chosen_vectors, counted_in
-from sonde.experiments.stages.traits import judge_made, trait_at, with_rule
+from sonde.experiments.stages.traits import trait_at, with_rule
 from sonde.experiments.stages.with_model import ModelStage
 from sonde.judges.settings import JudgeSettings, RuleJudgeSettings
 from sonde.steering.settings import JudgedCoherence, SearchSettings
@@ -140,23 +146,27 @@ class SteerStage(ModelStage):
             check_unit("`vectors`", self.vectors, stages)
         if self.gate is not None:
             check_gate_settings(self.gate, entries_of(self.layers), stages)
+        check_judges(self._judges, stages)
 
     def asked_layers(self, stages: Mapping[str, Stage]) -> Mapping[str, tuple[int, ...]]:
-        """Return the blocks that are named: of the vectors, of their units, of the gate's probe."""
+        """Return the blocks that are named: of the vectors, of their units, of probes."""
         gate, named = self.gate, blocks_of(self.layers)
-        own = {} if gate is None or gate.at is None else {gate.probe: (gate.at,)}
+        own = dict(judge_layers(self._judges))
+        if gate is not None and gate.at is not None:
+            own[gate.probe] = (*own.get(gate.probe, ()), gate.at)
         made = stages[self.vectors]
         unit = self.calibration or getattr(made, "massive", None)
         sources = (getattr(made, "activations", None), unit) if named else ()
         return {**{source: named for source in sources if source}, **own}
 
     def inputs(self) -> tuple[Reference, ...]:
-        """Return the vectors, the calibration and the gate's probe."""
+        """Return the vectors, the calibration, and the probes of the gate and of judges."""
         unit, gate = self.calibration, self.gate
         return (
             Reference("vectors", self.vectors, ("vectors",)),
             *((Reference("calibration", unit, ("massive",)),) if unit else ()),
             *((Reference("gate.probe", gate.probe, ("probe",)),) if gate else ()),
+            *judge_inputs(self._judges),
         )
 
     def files(self, base: Path) -> Mapping[str, Path]:
@@ -184,7 +194,7 @@ class SteerStage(ModelStage):
         trait = self._trait(facts.planned.base)
         n_entries = max(1, len(entries_of(self.layers)))
         n_vectors = (len(self.compare) + 1) * max(1, len(self.positions)) * n_entries
-        judges = (self.judge, self.coherence)
+        judges = tuple(self._judges.values())
         return search_estimate(facts, self.model, trait, n_vectors, judges, self.search)
 
     def run(self, context: Context) -> Outcome:
@@ -198,10 +208,10 @@ class SteerStage(ModelStage):
         settings = self.search
         if "seed" not in settings.model_fields_set:
             settings = settings.model_copy(update={"seed": context.seed})
-        judge = judge_made(with_rule(self.judge, trait, context.base), "trait", trait)
+        judge = judge_in(context, "judge", self.judge, "trait", trait)
         coherence = None
         if self.coherence is not None:
-            coherence = judge_made(self.coherence, "coherence", trait)
+            coherence = judge_in(context, "coherence", self.coherence, "coherence", trait)
         model, made = context.load_model(), context.open(self.vectors)
         vectors = chosen_vectors(made, self.compare, self.positions, self.layers)
         if self.calibration is not None:
@@ -227,6 +237,10 @@ class SteerStage(ModelStage):
         from sonde.steering import SteeringResults
 
         return SteeringResults.load(folder / FOLDER)
+
+    @property
+    def _judges(self) -> Mapping[str, JudgeSettings | None]:
+        return {"judge": self.judge, "coherence": self.coherence}
 
     def _trait(self, base: Path) -> "Trait":
         from sonde.data.traits import read_trait

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 from sonde.core.base import Config
 from sonde.core.errors import SondeError
 from sonde.experiments.stage import Stage
+from sonde.experiments.stages.named_probe import named_probe
 from sonde.probes.settings.networks import NetworkSettings
 
 if TYPE_CHECKING:
     from sonde.core.edits import Gate
     from sonde.models.model import Model
-    from sonde.probes.probe import Probe
     from sonde.probes.results import ProbeResults
 
 
@@ -98,18 +98,6 @@ def gate_made(
     """
     from sonde.steering.gates import probe_gate
 
-    probe = found.best if gate.at is None else _at(gate.at, gate.probe, found)
+    probe = named_probe("gate", gate.probe, gate.at, found)
     probe.check(model.info, allow_other_model=allow_other_model)
     return probe_gate(probe, above=gate.above, chance=gate.chance)
-
-
-def _at(block: int, stage: str, found: "ProbeResults") -> "Probe":
-    there = [one for one in found.layers if one.hook.layer == block]
-    if not there:
-        blocks = sorted({one.hook.layer for one in found.layers})
-        raise SondeError(
-            f"`gate.at` is block {block}, and {stage} has probes of {', '.join(map(str, blocks))}.",
-            fix="Name one of these, or let the activations be read there too.",
-        )
-    known = [one for one in there if one.score.value == one.score.value]
-    return max(known or there, key=lambda one: one.score.value).probe
