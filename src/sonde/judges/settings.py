@@ -1,4 +1,4 @@
-"""Which judge, as an experiment file names it by its ``kind``: a server, a model, rules, a probe."""
+"""Which judge, as an experiment file names it by ``kind``: a server, a model, rules or a probe."""
 
 from typing import Annotated, Literal, TypeAlias
 
