@@ -131,6 +131,12 @@ def test_the_embedded_model_is_no_judge(url):
     assert "% of the judge's probability is on the scale, less than 50%" in found.reason
 
 
+def test_the_server_says_which_file_it_serves_whatever_name_is_asked_for(url, gguf):
+    served = judge_at(url).key()["served"]
+    assert served["id"] == str(gguf)
+    assert judge_at(url).key()["served"] == served
+
+
 def test_a_question_longer_than_the_context_is_refused_alone(url):
     long, short = judge_at(url).score(asked("very " * 3000, "I am fine."))
     assert "the server refused the question: HTTP 400" in long.reason
