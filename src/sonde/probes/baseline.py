@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from sonde.core.errors import SondeError
 from sonde.probes.bag_of_tokens import BagOfTokens, word_counts
 from sonde.probes.kinds import KINDS
 from sonde.probes.length import length_features
@@ -141,10 +142,13 @@ def baselines(
     missing: dict[str, str] = {}
     for name, make in models.items():
         made = make(examples)
-        if isinstance(made, str):
-            missing[name] = made
-        else:
-            found[name] = _scored(made, targets, first, folds, settings)
+        try:
+            if not isinstance(made, str):
+                found[name] = _scored(made, targets, first, folds, settings)
+                continue
+        except SondeError as error:  # the probe itself stands without it
+            made = f"it could not be fitted: {error.what.rstrip('.')}"
+        missing[name] = made
     return found, missing
 
 

@@ -147,7 +147,9 @@ def _conjugate_gradients(
     seen = kernel.times(search)
     solution, moved = torch.zeros_like(right), torch.zeros_like(right)
     size = _dot(residual, seen)
-    goal = size * (size / columns.nothing).clamp(1e-12, 0.03)
+    # What lies outside of K's range stays in the residual; of it rounding leaves this much in size.
+    noise = right.shape[1] * torch.finfo(kernel.z.dtype).eps ** 2 * _dot(right, right) / c
+    goal = torch.maximum(size * (size / columns.nothing).clamp(1e-12, 0.03), noise)
     for _ in range(CONJUGATE_STEPS):
         image = columns.back(curvature * columns.differences(seen)) + penalty * search
         going = size > goal

@@ -73,6 +73,26 @@ def test_two_items_by_hand():
     assert abs(2 * (4 / (1 + math.exp(-2 * w)) - 3) + w) < 1e-9
 
 
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 1000), few=st.integers(3, 9), many=st.integers(8, 15))
+def test_wins_that_the_activations_cannot_tell_move_nothing(seed, few, many):
+    """Items of two kinds, alike within a kind: who wins within one leaves no direction at all.
+
+    The slope then lies outside the kernel's range, but for rounding, which must not be followed.
+    """
+    rng = np.random.default_rng(seed)
+    kind = np.repeat([0, 1], (few, many))
+    x = torch.from_numpy(np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])[kind])
+    first, second = (found.reshape(-1) for found in np.indices((len(kind), len(kind))))
+    within = np.flatnonzero((first < second) & (kind[first] == kind[second]))
+    some = rng.choice(within, min(len(within), 31), replace=False)
+    pairs = PairTable.of(first[some], second[some], rng.integers(0, 2, len(some)).astype(float))
+    solver = bradley_terry_solver(pairs)(problem_of(x))
+    for penalty in (0.01, 1.0, 100.0):
+        (reader,) = solver.final(torch.tensor([penalty]).double())
+        assert float(reader.weight.abs().max()) < 1e-9
+
+
 def test_a_tie_pulls_utilities_together_as_a_win_each_way_does():
     tie = PairTable.of(np.array([0, 0]), np.array([1, 1]), np.array([0.5, 0.5]))
     wins = PairTable.of(np.array([0, 0]), np.array([1, 1]), np.array([1.0, 0.0]))
