@@ -4,7 +4,7 @@ import pytest
 from planted import activations, as_examples, planted_classes, planted_numbers
 from sonde import probes
 from sonde.core.errors import SondeError
-from sonde.probes import baseline
+from sonde.probes import baseline as baselines
 from sonde.probes.bag_of_tokens import BagOfTokens
 from sonde.probes.length import length_features
 from sonde.probes.names import BAG, DIRECTION, LENGTH, WEIGHTS
@@ -90,14 +90,14 @@ def test_baselines_have_one_row_an_example_on_the_probes_folds(kind):
 
 def test_a_baseline_that_cannot_be_fitted_is_missing_and_the_probe_stands(monkeypatch):
     acts, label, _ = planted_classes(n=40)
-    scored = baseline._scored
+    scored = baselines._scored
 
     def some(predictor, *rest):
         if isinstance(predictor, BagOfTokens):
             raise SondeError("It did not converge.", fix="Leave it.")
         return scored(predictor, *rest)
 
-    monkeypatch.setattr(baseline, "_scored", some)
+    monkeypatch.setattr(baselines, "_scored", some)
     quick = {"penalties": (10.0,), "folds": 3, "shuffles": 0, "directions": 0, "resamples": 20}
     texts = [f"{'word ' * (1 + row % 3)}" for row in range(40)]
     found = probes.logistic(acts, as_examples(acts, label, texts), **quick)
