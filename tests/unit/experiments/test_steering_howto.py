@@ -24,11 +24,16 @@ def test_the_experiment_file_has_no_problem(tmp_path):
     assert written["steer"] > written["responses"] > 0
 
 
+TRUTH = (
+    "stages:\n  truth: { kind: probe, activations: read, labels: responses, method: logistic }\n"
+)
+
+
 def test_every_judge_that_is_shown_is_valid(tmp_path):
-    (tmp_path / "lively.yaml").write_text(block("steering.md", "yaml")[0])
+    whole = block("steering.md", "yaml")[0].replace("stages:\n", TRUTH, 1)
     for number, judge in enumerate(block("judges.md", "yaml")):
         (tmp_path / f"{number}.yaml").write_text(
-            block("steering.md", "yaml")[0].replace(
+            whole.replace(
                 "    trait: enthusiasm\n    compare:",
                 "    trait: enthusiasm\n"
                 + "".join(f"    {line}\n" for line in judge.splitlines())
@@ -36,7 +41,7 @@ def test_every_judge_that_is_shown_is_valid(tmp_path):
             )
         )
         stage = read_specification(tmp_path / f"{number}.yaml").variants[0].experiment
-        assert stage.stages["steer"].judge.kind == ("rules", "server", "local")[number]
+        assert stage.stages["steer"].judge.kind == ("rules", "server", "local", "probe")[number]
 
 
 def test_the_rule_that_is_shown_is_valid(tmp_path):
