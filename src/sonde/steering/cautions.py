@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sonde.steering.answers import Answers
+from sonde.steering.choosing import MISSING
 from sonde.steering.limits import in_words
 from sonde.steering.results import UNSTEERED_ARM, SteeringResults
 from sonde.steering.settings import JudgedCoherence
@@ -55,8 +56,8 @@ def _unscored(results: SteeringResults) -> Iterator[str]:
     trait, coherence = np.isnan(answers.trait), np.isnan(answers.coherence)
     if trait.any():
         yield (
-            f"{trait.sum()} of {trait.size} answers have no trait score, and arms that lack one do "
-            f"not compete: {_reasons(answers, trait)}."
+            f"{trait.sum()} of {trait.size} answers have no trait score; an arm that lacks more "
+            f"than {MISSING:.0%} of them does not compete: {_reasons(answers, trait)}."
         )
     limits = isinstance(results.settings.limit, JudgedCoherence)
     if coherence.any() and (limits or not coherence.all()):

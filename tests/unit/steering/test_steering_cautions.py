@@ -48,8 +48,8 @@ def test_scores_that_are_missing_and_close_logits_are_counted():
     found.answers.margin[2, 5] = 1e-4
     said = cautions(found)
     assert said[0] == (
-        "2 of 48 answers have no trait score, and arms that lack one do not compete: no reason "
-        "given (2)."
+        "2 of 48 answers have no trait score; an arm that lacks more than 20% of them does not "
+        "compete: no reason given (2)."
     )
     assert said[1].startswith("1 of 48 greedy texts passed a token")
 
