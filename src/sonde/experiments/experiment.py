@@ -111,6 +111,16 @@ class Experiment(Config):
         inputs = (reference.stage for reference in stage.inputs())
         return tuple(dict.fromkeys((*inputs, *stage.optional_inputs(self.stages), *gate)))
 
+    def model_of(self, name: str) -> ModelSpec | None:
+        """Return the model of a stage: its own, that of the stage it follows, or the experiment's.
+
+        Raises:
+            SondeError: the stage needs a model and none is named.
+        """
+        stage = self.stages[name]
+        followed = stage.follows_model()
+        return stage.model_spec(self.model_of(followed) if followed else self.model)
+
     def order(self) -> tuple[str, ...]:
         """Return the stages in the order in which they run.
 
@@ -129,8 +139,6 @@ class Experiment(Config):
                         fix=f"Stages are {', '.join(self.stages)}.",
                     )
         models = {
-            name: repr(spec)
-            for name, stage in self.stages.items()
-            if (spec := stage.model_spec(self.model)) is not None
+            name: repr(spec) for name in self.stages if (spec := self.model_of(name)) is not None
         }
         return ordered({name: self.needs(name) for name in self.stages}, models)

@@ -42,7 +42,7 @@ class Planned:
         Raises:
             SondeError: the stage needs a model and none is named.
         """
-        spec = self.experiment.stages[name].model_spec(self.experiment.model)
+        spec = self.experiment.model_of(name)
         return None if spec is None else with_path(spec, self.base)
 
 

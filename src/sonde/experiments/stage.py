@@ -184,6 +184,10 @@ class Stage(Config):
         """Return the model that this stage needs, or None."""
         return None
 
+    def follows_model(self) -> str:
+        """Return the stage whose model it takes, unless it names one; empty: the experiment's."""
+        return ""
+
     def reads(self) -> "ExtractSettings | None":
         """Return where the stage reads the model, None if nowhere: checked before it is loaded."""
         return None

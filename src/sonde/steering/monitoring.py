@@ -93,6 +93,26 @@ def monitor(
     )
 
 
+def check_same_tokens(writer: Model, reader: Model, texts: Sequence[Transcript]) -> None:
+    """Refuse a second reader to whom a token of the texts is another one.
+
+    Raises:
+        SondeError: it is, or its tokenizer lacks it.
+    """
+    used = sorted({token for text in texts for token in (*text.prompt, *text.answer)})
+    said, heard = (
+        [one.tokenizer.convert_ids_to_tokens(token) for token in used] for one in (writer, reader)
+    )
+    lost = [a for a, b in zip(said, heard, strict=True) if a != b]
+    if lost:
+        raise SondeError(
+            f"{reader.info.name} cannot read what {writer.info.name} wrote, token by token: of "
+            f"{len(used):,} tokens {len(lost):,} are others to it, such as {lost[0]!r}.",
+            fix="Compare models that share a tokenizer, such as a base model and its instruct "
+            "version.",
+        )
+
+
 def batches(texts: Sequence[Transcript]) -> Iterator[list[int]]:
     """Cut texts that are steered alike into batches of alike lengths."""
     groups: dict[str, list[int]] = {}

@@ -228,6 +228,56 @@ def test_another_calibration_is_the_unit_of_search_and_monitor(ran, file):
     assert read["unsteered"].vectors[0].typical_norm == vector.typical_norm
 
 
+def test_a_monitor_reads_with_the_model_of_the_search(ran, file):
+    other = "{name: random:llama, seed: 1, check: false}"
+    changes = (f"steer.model={other}", "steer.search.allow_other_model=true")
+    done = go(file, ran.out, *changes).finished
+    assert set(done["monitor"].open()[UNSTEERED].texts) <= set(done["steer"].open().task.questions)
+    made_of = {name: json.loads((done[name].folder / "done.json").read_text()) for name in done}
+    models = {name: made_of[name]["made_of"]["model"] for name in ("monitor", "steer", "acts")}
+    assert models["monitor"] == models["steer"] != models["acts"]
+    again = go(file, ran.out, *changes, f"monitor.model={other}")
+    states = {stage.name: stage.state for stage in again.reports[0].stages}
+    assert states["monitor"] == "reused"
+
+
+def test_a_monitor_projects_on_vectors_that_were_not_searched(ran, file):
+    along = ("monitor.along=[random, probe]", "monitor.positions=['response[:6]']")
+    read = go(file, ran.out, *along, "monitor.layers=[0]").finished["monitor"].open()
+    assert {UNSTEERED, PROMPT} < set(read)
+    names = [one.name for one in read[UNSTEERED].vectors]
+    assert names == [f"{kind}@{WINDOWS[1]}@blocks.0.resid_post" for kind in ("random", "probe")]
+    norm = ran.finished["massive"].open().typical_norm(0)
+    assert [one.typical_norm for one in read[PROMPT].vectors] == [norm, norm]
+
+
+def test_a_monitor_projects_on_the_vectors_of_another_stage(ran, file):
+    stage = (
+        "stages.others={kind: vectors, activations: acts, labels: answers, massive: massive, "
+        "methods: [lda], folds: 3}"
+    )
+    named = ("monitor.along_vectors=others", "monitor.along=[lda]")
+    done = go(file, ran.out, stage, *named).finished["monitor"]
+    names = {one.name.split("@")[0] for one in done.open()[UNSTEERED].vectors}
+    assert names == {"lda"} and "stage others" in done.summary["table"]["note"]
+    with pytest.raises(SondeError, match="names 'mean_difference', which others does not make"):
+        read_specification(file, [stage, named[0], "monitor.along=[]"])
+
+
+def test_a_second_model_reads_the_unsteered_texts(ran, file):
+    second = "monitor.other_model={name: random:llama, seed: 1, check: false}"
+    done = go(file, ran.out, second).finished["monitor"]
+    read = done.open()
+    own, other = read[UNSTEERED], read[f"{UNSTEERED}, read by random:llama"]
+    assert np.array_equal(own.token_id, other.token_id)
+    assert not np.allclose(own.values, other.values)
+    rows = {row[0]: row[3] for row in done.summary["table"]["rows"]}
+    (change,) = other.minus(own)
+    unit = own.vectors[0].typical_norm
+    said = rows[f"{UNSTEERED}, read by random:llama"]
+    assert said.startswith(f"{change.interval.value / unit:+.3f} [")
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -240,7 +290,15 @@ def test_another_calibration_is_the_unit_of_search_and_monitor(ran, file):
             r"'response\[:4\].mean', which acts does not read.*It reads response\[:3\].mean",
         ),
         ("vectors.massive=null", "'vectors', which knows no typical norms.*`massive`"),
-        ("monitor.along=[random]", "'random', which steer does not search.*mean_difference, probe"),
+        ("monitor.along=[lda]", "`along` names 'lda', which vectors does not make.*random"),
+        (
+            "monitor.positions=['response[:4]']",
+            r"`positions` names 'response\[:4\].*acts does not",
+        ),
+        (
+            "monitor.model=random:gemma2",
+            "that wrote them, the experiment's, and names random:gemma2",
+        ),
         ("steer.search.limit={kind: judged}", "is judged, and nobody judges coherence"),
     ],
 )

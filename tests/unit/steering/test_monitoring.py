@@ -10,8 +10,9 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.models.forward import forward, pad_batch
 from sonde.models.generate import GenerateSettings, generate
+from sonde.models.tiny import tiny_model
 from sonde.steering import Arm, Candidate, How, monitor, transcripts
-from sonde.steering.monitoring import Transcript
+from sonde.steering.monitoring import Transcript, check_same_tokens
 from sonde.steering.projections import Projections
 
 VECTORS = [planted(), planted(layer=1, typical_norm=None)]
@@ -130,3 +131,12 @@ def test_what_cannot_be_monitored_is_refused():
     with pytest.raises(SondeError, match="was made from other"):
         monitor(tiny(), given, [other])
     assert len(monitor(tiny(), given, [other], allow_other_model=True)) > 0
+
+
+def test_a_reader_with_other_tokens_is_refused():
+    writer = tiny_model("llama")
+    writer.tokenizer.add_tokens(["unheard"])
+    check_same_tokens(writer, tiny(), texts())
+    new = Transcript("new", (70, 71), (len(writer.tokenizer) - 1,))
+    with pytest.raises(SondeError, match="of 3 tokens 1 are others to it, such as 'unheard'"):
+        check_same_tokens(writer, tiny(), [new])

@@ -1,79 +1,151 @@
 """``monitor``: how far every token of steered and unsteered answers points along some vectors."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from sonde.core.errors import SondeError, nearest
+from sonde.core.errors import SondeError
+from sonde.experiments.identity import with_path
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
+from sonde.experiments.stages.monitor_summary import monitor_summary, read_by
+from sonde.experiments.stages.monitored import (
+    arms_of,
+    distinct,
+    in_units_of,
+    named_vectors,
+    searched_vectors,
+)
+from sonde.experiments.stages.steer import SteerStage
+from sonde.experiments.stages.steer_checks import (
+    check_kinds,
+    check_positions,
+    known_kinds,
+    readable_positions,
+)
+from sonde.experiments.stages.steer_layers import SteeredLayers, blocks_of
+from sonde.experiments.stages.steer_results import PROMPT, UNSTEERED
 from sonde.experiments.stages.with_model import ModelStage
+from sonde.models.spec import ModelSpec
+from sonde.vectors.settings import VectorSettings
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
-    from sonde.stats.interval import Interval
+    from sonde.models.model import Model
     from sonde.steering.joint import JointVectors
+    from sonde.steering.monitoring import Transcript
     from sonde.steering.projections import Projections
     from sonde.steering.results import SteeringResults
-    from sonde.vectors.vector_set import VectorSet
+    from sonde.vectors.vector import Vector
 
-UNSTEERED = "unsteered"
 ENDING = ".parquet"
 
 
 class MonitorStage(ModelStage):
-    """Project every token of a search's answers on its vectors: the unsteered ones, each best."""
+    """Project every token of a search's answers on vectors: unsteered, asked in words, each best.
+
+    The model is that of the search. A second one may read the same unsteered texts beside it.
+    """
 
     kind: Literal["monitor"] = Field(
         default="monitor", description="Project steered and unsteered tokens on vectors."
+    )
+    model: ModelSpec | None = Field(
+        default=None, description="The model of the steer stage; another is refused."
     )
     steering: str = Field(description="The steer stage whose answers are read.")
     vectors: str = Field(description="The stage that made its vectors.")
     along: tuple[str, ...] = Field(
         default=(),
-        description="Kinds of vectors to project on, such as `probe`; all that were searched if "
-        "none is named.",
+        description="Kinds of vectors to project on, such as `probe`, searched or not; what was "
+        "searched if none is named.",
+    )
+    along_vectors: str | None = Field(
+        default=None,
+        description="Another vectors stage to take them from, such as that of a second trait.",
+    )
+    positions: tuple[str, ...] = Field(
+        default=(), description="Their positions; those of the search if none is named."
+    )
+    layers: SteeredLayers | None = Field(
+        default=None, description="Their blocks, as a steer stage names them; the search's if none."
+    )
+    other_model: ModelSpec | None = Field(
+        default=None,
+        description="A second model of the same width and tokenizer, such as the base model, that "
+        "reads the unsteered texts too.",
     )
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "projections"
     has_table: ClassVar[bool] = True
 
+    _kinds_exist = field_validator("along")(known_kinds)
+    _positions_are_readable = field_validator("positions")(readable_positions)
+
+    @field_validator("other_model", mode="before")
+    @classmethod
+    def _another_name_is_enough(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+    def follows_model(self) -> str:
+        """Return the search: its answers are read by the model that wrote them."""
+        return self.steering
+
     def inputs(self) -> tuple[Reference, ...]:
-        """Return the search and the vectors."""
+        """Return the search, its vectors, and the others that tokens are projected on."""
+        other = self.along_vectors
         return (
             Reference("steering", self.steering, ("steering",)),
             Reference("vectors", self.vectors, ("vectors",)),
+            *((Reference("along_vectors", other, ("vectors",)),) if other else ()),
         )
 
     def check_inputs(self, stages: Mapping[str, Stage]) -> None:
-        """Refuse other vectors than the search's, and kinds that it did not search.
+        """Refuse another model or other vectors than the search's, and vectors that are not made.
 
         Raises:
             SondeError: see above.
         """
-        searched = stages[self.steering]
-        theirs = getattr(searched, "vectors", self.vectors)
-        if theirs != self.vectors:
+        search = _search(stages[self.steering])
+        if self.model is not None and self.model != search.model:
+            theirs = "the experiment's" if search.model is None else search.model.name
             raise SondeError(
-                f"A monitor reads {self.steering}, whose vectors are those of {theirs!r}, and "
-                f"names {self.vectors!r}.",
-                fix=f"Write `vectors: {theirs}`.",
+                f"A monitor reads the answers of {self.steering} with the model that wrote them, "
+                f"{theirs}, and names {self.model.name}.",
+                fix="Leave `model` out. For a second model beside it, write `other_model`.",
             )
-        kinds: tuple[str, ...] = getattr(searched, "compare", self.along)
-        for kind in self.along:
-            if kind not in kinds:
-                raise SondeError(
-                    f"`along` names {kind!r}, which {self.steering} does not search."
-                    f"{nearest(kind, kinds)}",
-                    fix=f"It searches {', '.join(kinds)}.",
-                )
+        if search.vectors != self.vectors:
+            raise SondeError(
+                f"A monitor reads {self.steering}, whose vectors are those of {search.vectors!r}, "
+                f"and names {self.vectors!r}.",
+                fix=f"Write `vectors: {search.vectors}`; others to project on are `along_vectors`.",
+            )
+        source = self.along_vectors or self.vectors
+        made = stages[source]
+        if isinstance(made, VectorSettings):
+            place = "`along`" if self.along else "`along`, else the search's `compare`,"
+            check_kinds(place, self.along or search.compare, source, made)
+        check_positions("`positions`", self.positions, source, stages)
+
+    def asked_layers(self, stages: Mapping[str, Stage]) -> Mapping[str, tuple[int, ...]]:
+        """Return the blocks that are named, by the stage that reads the model there."""
+        source = getattr(stages[self.along_vectors or self.vectors], "activations", None)
+        named = blocks_of(self.layers) if self.layers else ()
+        return {source: named} if source and named else {}
 
     def estimate(self, facts: "Facts") -> Estimate:
-        """Say that it is little: each answer is read once."""
-        return Estimate(basis="each answer is read once more")
+        """Say that it is little: each answer is read once, by each model."""
+        from sonde.experiments.sizes import sizes_of
+
+        basis = "each answer is read once more"
+        if self.other_model is None:
+            return Estimate(basis=basis)
+        sizes = sizes_of(with_path(self.other_model, facts.planned.base), facts.dtype)
+        return Estimate(
+            memory=sizes.weights, basis=f"{basis}, and by {self.other_model.name} beside"
+        )
 
     def run(self, context: Context) -> Outcome:
         """Read the answers, with their edits, and project."""
@@ -84,22 +156,22 @@ class MonitorStage(ModelStage):
         found: SteeringResults = search.open()
         model = context.load_model()
         session = open_session(model, found.task, found.settings, folder=search.folder)
-        searched = _searched(context.open(self.vectors), found)
-        every = {one.name: one for joint in searched for one in joint.vectors}.values()
-        along = [one for one in every if not self.along or one.kind in self.along]
-        if not along:
-            raise SondeError(
-                f"None of the vectors searched is of {' or '.join(self.along)}.",
-                fix=f"Were: {', '.join(dict.fromkeys(it.kind for it in every))}.",
-            )
+        searched = searched_vectors(context.open(self.vectors), found)
+        along = self._along(context, found, searched)
         allowed = found.settings.allow_other_model
         read: dict[str, Projections] = {}
-        for name, arm in _arms(found, searched).items():
-            texts = [one for one in transcripts(session, arm) if one.answer]
-            if texts:
-                read[name] = monitor(model, texts, along, allow_other_model=allowed)
-                read[name].save(context.folder / f"{_file(name)}{ENDING}")
-        return Outcome(_summary(read, [one.name for one in along]))
+        texts: dict[str, list[Transcript]] = {}
+        for name, arm in arms_of(found, searched).items():
+            texts[name] = [one for one in transcripts(session, arm) if one.answer]
+            if texts[name]:
+                read[name] = monitor(model, texts[name], along, allow_other_model=allowed)
+        if self.other_model is not None:
+            plain = {name: texts[name] for name in (UNSTEERED, PROMPT) if texts.get(name)}
+            read |= self._read_by_other(context, model, plain, along)
+        for name, one in read.items():
+            one.save(context.folder / f"{_file(name)}{ENDING}")
+        whose = self.along_vectors or self.vectors
+        return Outcome(monitor_summary(read, [one.name for one in along], whose))
 
     def open(self, folder: Path) -> "dict[str, Projections]":
         """Return the projections by the name of what steered."""
@@ -110,75 +182,48 @@ class MonitorStage(ModelStage):
             for path in sorted(folder.glob(f"*{ENDING}"))
         }
 
+    def _along(
+        self, context: Context, found: "SteeringResults", searched: "list[JointVectors]"
+    ) -> "list[Vector]":
+        """Return the vectors to project on: those that are named, else those that were searched."""
+        search = _search(context.inputs[self.steering].stage)
+        if not (self.along or self.along_vectors or self.positions or self.layers):
+            return distinct(searched)
+        positions = self.positions or (() if self.along_vectors else search.positions)
+        named = named_vectors(
+            context.open(self.along_vectors or self.vectors),
+            self.along or search.compare,
+            positions,
+            self.layers or search.layers,
+        )
+        return list(in_units_of(named, found, recounted=search.calibration is not None))
+
+    def _read_by_other(
+        self,
+        context: Context,
+        model: "Model",
+        texts: "Mapping[str, list[Transcript]]",
+        along: "list[Vector]",
+    ) -> "dict[str, Projections]":
+        """Let the second model read the texts that were written without steering."""
+        from sonde.models.loading import load
+        from sonde.steering.monitoring import check_same_tokens, monitor
+
+        assert self.other_model is not None
+        other = load(with_path(self.other_model, context.base))
+        check_same_tokens(model, other, [one for own in texts.values() for one in own])
+        return {
+            read_by(name, self.other_model.name): monitor(
+                other, own, along, steered=False, allow_other_model=True
+            )
+            for name, own in texts.items()
+        }
+
+
+def _search(stage: Stage) -> SteerStage:
+    assert isinstance(stage, SteerStage)  # `inputs` asks for one
+    return stage
+
 
 def _file(name: str) -> str:
     return name.replace("/", "+")
-
-
-def _searched(vectors: "VectorSet", found: "SteeringResults") -> "list[JointVectors]":
-    """Return the vectors of a search as they were steered, in the unit that it counted in.
-
-    Controls that it drew itself are not in the set.
-    """
-    from sonde.steering.joint import JointVectors
-
-    known = {one.name: one for one in vectors}
-    return [
-        JointVectors(
-            tuple(
-                known[name].with_typical_norm(place.typical_norm)
-                for name, place in zip(one.members, one.places, strict=True)
-            )
-        )
-        for one in found.vectors
-        if all(name in known for name in one.members)
-    ]
-
-
-def _arms(found: "SteeringResults", searched: "Sequence[JointVectors]") -> dict[str, Any]:
-    """Return the unsteered arm and the best of each curve, as they were asked."""
-    from sonde.core.edits import When
-    from sonde.steering.candidates import Arm, Candidate, How
-
-    settings, gate = found.settings, found.gate
-    how = How(settings.kind, When(settings.when), settings.steps, gate and gate.gate)
-    arms = {UNSTEERED: Arm()}
-    for joint in searched:
-        best = found.best(found.of_vector(joint.name))
-        if best.found and best.arm.coefficient is not None:
-            arms[joint.name] = Arm(Candidate.of(joint, best.arm.coefficient, how))
-    return arms
-
-
-def _change(found: "Interval", unit: float) -> str:
-    """Write a change in typical norms; where no answer's differs there is no interval."""
-    value, low, high = (end / unit for end in (found.value, found.low, found.high))
-    return f"{value:+.3f}" + ("" if math.isnan(low) else f" [{low:+.3f}, {high:+.3f}]")
-
-
-def _summary(read: "Mapping[str, Projections]", along: list[str]) -> dict[str, Any]:
-    """Return the mean projection of generated tokens, and its change by steering."""
-    plain = read.get(UNSTEERED)
-    rows: list[list[Any]] = []
-    means: dict[str, dict[str, float | None]] = {}
-    for name, found in read.items():
-        values = found.means()
-        units = [one.typical_norm or float("nan") for one in found.vectors]
-        mean = (values.mean(axis=0) / units).tolist()
-        means[name] = dict(zip(along, mean, strict=True))
-        changes = found.minus(plain) if plain is not None and name != UNSTEERED else None
-        for at, vector in enumerate(along):
-            change = "–"
-            if changes is not None:
-                change = _change(changes[at].interval, units[at])
-            rows.append([name, vector, f"{mean[at]:+.3f}", change])
-    return {
-        "table": {
-            "title": "Projections of generated tokens",
-            "columns": ["steered by", "projected on", "mean", "change"],
-            "rows": rows,
-            "note": "In typical norms of the vector's layer; means over answers, changes from the "
-            "unsteered answers to the same questions. What a vector adds at its own layer counts.",
-        },
-        "means": means,
-    }

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sonde.experiments.stage import Finished
-from sonde.experiments.stages.monitor import UNSTEERED
+from sonde.experiments.stages.monitor_summary import is_steered
+from sonde.experiments.stages.steer_results import UNSTEERED
 from sonde.experiments.stages.vectors import best_layers
 from sonde.report import (
     Section,
@@ -48,7 +49,7 @@ def of_steering(finished: Finished) -> list[Section]:
 def of_projections(finished: Finished) -> list[Section]:
     """Colour answers by the first vector that something was steered with."""
     read: dict[str, Projections] = finished.open()
-    steered = [name for name in read if name != UNSTEERED]
+    steered = [name for name in read if is_steered(name)]
     if not steered:
         return []
     vectors = [one.name for one in read[steered[0]].vectors]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from sonde.core.errors import SondeError
-from sonde.core.positions import parse_position
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
 from sonde.experiments.stages.judging import (
@@ -22,6 +21,7 @@ from sonde.experiments.stages.steer_checks import (
     check_positions,
     check_unit,
     known_kinds,
+    readable_positions,
 )
 from sonde.experiments.stages.steer_gate import GateSettings, check_gate_settings, gate_made
 from sonde.experiments.stages.steer_layers import BEST, SteeredLayers, blocks_of, entries_of
@@ -114,14 +114,7 @@ class SteerStage(ModelStage):
     has_table: ClassVar[bool] = True
 
     _kinds_exist = field_validator("compare")(known_kinds)
-
-    @field_validator("positions")
-    @classmethod
-    def _positions_are_readable(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(str(parse_position(text)) for text in given)
-        except SondeError as error:
-            raise ValueError(str(error)) from None
+    _positions_are_readable = field_validator("positions")(readable_positions)
 
     @model_validator(mode="after")
     def _somebody_judges_coherence(self) -> "SteerStage":

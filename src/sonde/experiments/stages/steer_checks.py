@@ -33,6 +33,18 @@ def known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def readable_positions(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return positions as results name them.
+
+    Raises:
+        ValueError: one is not a position.
+    """
+    try:
+        return tuple(str(parse_position(text)) for text in given)
+    except SondeError as error:
+        raise ValueError(str(error)) from None
+
+
 def check_kinds(place: str, kinds: Sequence[str], vectors: str, made: VectorSettings) -> None:
     """Refuse kinds that a vectors stage does not make; random vectors are never cleaned.
 
