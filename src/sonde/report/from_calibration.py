@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
+from sonde.core.words import power
 from sonde.report.from_results import Results, several_results
 from sonde.report.sections.calibration import Bin, Calibration, Reliability
 from sonde.report.sections.text import Text
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.probes.reliability import Reliability as MeasuredCurve
     from sonde.probes.results import ProbeResults
 
+SMALL = 0.1
 TITLE = "What the probabilities are worth"
 NOTE = (
     "Rows were read by fits that had not seen them, at the layer chosen inside the training folds; "
@@ -46,7 +48,9 @@ def _of_results(one: "ProbeResults", name: str, title: str) -> Calibration | Tex
 
 def calibration_view(found: "Measured", name: str = "", positive: str = "") -> Calibration:
     """Draw a probe's reliability as it was fitted, and with the temperature that mends it."""
-    temperature = f"temperature {figure(found.temperature.temperature)}"
+    value = found.temperature.temperature
+    # Of log-odds that are much too small, two decimals would say no more than 0.
+    temperature = f"temperature {figure(value) if value >= SMALL else power(value)}"
     return Calibration(
         (_curve("as fitted", found.own), _curve(temperature, found.with_temperature)),
         positive=positive,

@@ -65,6 +65,7 @@ def curves_by_metric(results: Results) -> tuple[LayerCurves, ...]:
     found: list[LayerCurves] = []
     named_results = several_results(results)
     metrics = dict.fromkeys(one.metric for _, one in named_results)
+    called = [METRIC_NAMES.get(metric, metric) for metric in metrics]
     for metric in metrics:
         some = [(name, one) for name, one in named_results if one.metric == metric]
         layers = tuple(sorted({layer.hook.layer for _, one in some for layer in one.layers}))
@@ -73,7 +74,8 @@ def curves_by_metric(results: Results) -> tuple[LayerCurves, ...]:
         shown = METRIC_NAMES.get(metric, metric)
         for piece in pieces:
             ends = dict.fromkeys((piece[0].name, piece[-1].name))
-            words = [shown] * (len(metrics) > 1) + [" to ".join(ends)] * (len(pieces) > 1)
+            more = len(pieces) > 1 or called.count(shown) > 1
+            words = [shown] * (len(metrics) > 1) + [" to ".join(ends)] * more
             chance = max(chance_of(one) for _, one in some)
             drawn = LayerCurves(layers, piece, metric=shown, chance=chance)
             told = f"{drawn.title}: {', '.join(words)}" if words else drawn.title

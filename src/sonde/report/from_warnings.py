@@ -1,6 +1,7 @@
 """The warnings of a sweep of probes: what a reader must know before believing the numbers."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,27 +15,48 @@ if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.probes.results import ProbeResults
 
 
+OF_LAYERS = re.compile(r"At \d+ of \d+ layers ")  # what follows is said of the blocks by number
+
+
 def notices_from(results: Results, more: Sequence[Notice] = ()) -> Notices:
-    """Collect warnings: what is missing, controls that do too well, a single answer, the grid."""
-    found = list(more)
-    for given, one in several_results(results):
-        name = given[:1].upper() + given[1:]
+    """Collect warnings: what is missing, controls that do too well, a single answer, the grid.
+
+    What all of some probes lack is said once.
+    """
+    several = several_results(results)
+    found, missing = list(more), _missing(several)
+    for given, one in several:
+        name = _capital(given)
         found += [Notice(f"{name}: {caution.what}", caution.advice) for caution in one.cautions]
-        found += _missing(one, name)
-        found += [Notice(f"{name}: {warning}", level="note") for warning in one.warnings]
+        found += missing.pop(given, [])
+        found += [
+            Notice(f"{name}: {warning}", level="note")
+            for warning in one.warnings
+            if not OF_LAYERS.match(warning)
+        ]
         found += _failed(one, name)
         found += _controls(one, name)
         found += _by_layer(one, name)
     return Notices(tuple(dict.fromkeys(found)))
 
 
-def _missing(one: "ProbeResults", name: str) -> list[Notice]:
-    """Say what the result is printed without."""
+def _missing(several: "Sequence[tuple[str, ProbeResults]]") -> dict[str, list[Notice]]:
+    """Say what results are printed without, with the first of those that lack the same."""
     advice = "Give the examples themselves as labels, so that their words are known."
-    return [
-        Notice(f"{name}: {said[0].lower()}{said[1:]}.", advice if "texts" in said else "")
-        for said in absences(one.missing)
-    ]
+    lacking: dict[str, list[str]] = {}
+    for name, one in several:
+        for said in absences(one.missing):
+            lacking.setdefault(said, []).append(name)
+    found: dict[str, list[Notice]] = {}
+    for said, names in lacking.items():
+        who = _capital(listed(list(dict.fromkeys(names))))
+        notice = Notice(f"{who}: {said[0].lower()}{said[1:]}.", advice if "texts" in said else "")
+        found.setdefault(names[0], []).append(notice)
+    return found
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _failed(one: "ProbeResults", name: str) -> list[Notice]:

@@ -159,6 +159,12 @@ def test_sections_of_one_kind_say_what_they_show(results, last_token, examples):
         "Layer by layer: p0 to p5",
         "Layer by layer: p6 to p7",
     ]
+    accurate = replace(results, metric="accuracy")
+    three = {"a": accurate, "b": accurate, "many": replace(results, metric="class_accuracy")}
+    assert [one.title for one in curves_by_metric(three)] == [
+        "Layer by layer: accuracy, a to b",
+        "Layer by layer: accuracy, many",
+    ]
     told = [replace(one, label=f"{one.label}!", id=one.id) for one in examples]
     other = probes.mean_difference(last_token, told, shuffles=0, resamples=20)
     assert [one.title for one in classes_from({"truth": results, "told": other})] == [
@@ -196,6 +202,20 @@ def test_what_is_missing_is_a_notice(last_token, examples):
     assert "Logistic: no shuffled labels control (switched off by shuffles: 0)." in [
         item.what for item in said
     ]
+
+
+def test_what_several_probes_lack_is_said_once(last_token, examples):
+    labels = {one.id: one.label for one in examples}
+    quick = {"resamples": 20, "shuffles": 0, "directions": 1, "folds": 3}
+    one = probes.logistic(last_token, labels, penalties=(1e-3, 1e-2), **quick)
+    other = probes.mean_difference(last_token, labels, **quick)
+    said = [item.what for item in notices_from({"first": one, "second": other}).items]
+    assert said.count("First and second: no baseline (no texts were given).") == 1
+    assert len([what for what in said if "no baseline" in what]) == 1
+    # What is said of single blocks is not counted besides.
+    assert any("layers the best penalty" in what for what in one.warnings)
+    (edge,) = [what for what in said if "best penalty" in what]
+    assert edge.startswith("First, block")
 
 
 def test_cautions_come_with_their_advice(last_token, examples):
