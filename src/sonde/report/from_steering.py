@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sonde.report.sections.samples import Sample, Samples
 from sonde.report.sections.steering_curves import (
     COLOURS,
@@ -17,6 +19,7 @@ if TYPE_CHECKING:  # a report is read and written without torch
     from sonde.steering.results import SteeringResults
 
 QUESTIONS = 6  # whose answers are shown
+UNSTEERED_ARM = 0
 RANDOM = "random"
 JOINT = "Where several blocks are steered at once, the raw size is that at the first of them."
 
@@ -50,6 +53,7 @@ def _section(
         held_name="coherence" if judged else "perplexity ratio",
         limit=limit.at_least if limit.kind == "judged" else limit.times,
         rising=judged,
+        less=found.settings.sign < 0,
         levels=levels,
         note=JOINT if any(one.also for one in found.vectors) else "",
         title=title,
@@ -78,9 +82,8 @@ def _curves(found: "SteeringResults", names: Sequence[str]) -> list[SteeringCurv
                     coherent=bool(inside[arm]),
                 )
             )
-        sign = found.settings.sign
-        fit = [at for at, point in enumerate(points) if point.coherent and point.trait]
-        best = max(fit, key=lambda at: sign * _value(points[at]), default=None)
+        chosen = found.best(arms).choice.overall
+        best = arms.index(chosen) if chosen in arms else None
         kind = vector.kind.replace("_", " ").replace("/", ", ")
         named = f"{kind}, {vector.where}" if several or vector.also else kind
         if points:
@@ -94,30 +97,52 @@ def _points(score: Interval) -> Interval:
     return Interval(*ends, n=score.n, level=score.level)
 
 
-def _value(point: SteeredPoint) -> float:
-    return point.trait.value if point.trait else 0.0
-
-
 def samples_from(found: "SteeringResults") -> Samples:
-    """Show the answers to some questions: unsteered, asked in words, each vector at its best."""
-    arms = [0, *([arm] if (arm := found.arm("prompt")) is not None else [])]
+    """Show the answers to some questions: unsteered, asked in words, each vector at its best.
+
+    The question comes first whose scores differ most among the arms within the limit: there the
+    steering shows.
+    """
     inside = found.within_limit()
+    arms = _shown(found)
+    questions = list(range(found.n_questions))
+    said = [
+        "Each vector at the coefficient that all questions choose, then at the first beyond the "
+        "limit (red)."
+    ]
+    scores = found.answers.trait[[arm for arm in arms if inside[arm]]]
+    low, high = np.fmin.reduce(scores, initial=np.inf), np.fmax.reduce(scores, initial=-np.inf)
+    apart = np.where(np.isfinite(high - low), high - low, 0.0)
+    if apart.max() > 0:
+        first = int(apart.argmax())
+        questions = [first, *(one for one in questions if one != first)]
+        said.append(
+            " Open is the question whose scores within the limit differ most, from "
+            f"{low[first]:.0f} to {high[first]:.0f}; look at the others too."
+        )
+    if found.n_questions > QUESTIONS:
+        said.append(f" {QUESTIONS} of {found.n_questions} questions are shown.")
+    groups = tuple(
+        (
+            found.task.questions[at],
+            tuple(_sample(found, arm, at, bool(inside[arm])) for arm in arms),
+        )
+        for at in questions[:QUESTIONS]
+    )
+    return Samples(groups, note="".join(said))
+
+
+def _shown(found: "SteeringResults") -> list[int]:
+    """Return the arms whose answers stand side by side, those of a vector one behind the other."""
+    inside = found.within_limit()
+    prompt = found.arm("prompt")
+    arms = [UNSTEERED_ARM, *([] if prompt is None else [prompt])]
     for vector in found.vectors:
         own = found.of_vector(vector.name)
-        fit = [arm for arm in own if inside[arm]]
-        if fit:
-            arms.append(found.arms.index(found.best(own).arm))
-        broken = [arm for arm in own if not inside[arm]]
-        if broken and vector.method != RANDOM:
-            arms.append(broken[0])
-    arms = list(dict.fromkeys(arms))
-    groups = tuple(
-        (question, tuple(_sample(found, arm, at, bool(inside[arm])) for arm in arms))
-        for at, question in enumerate(found.task.questions[:QUESTIONS])
-    )
-    return Samples(
-        groups, note="Each vector at its best coefficient, and at the first beyond the limit (red)."
-    )
+        arms.append(found.best(own).choice.overall)
+        if vector.method != RANDOM:
+            arms += [arm for arm in own if not inside[arm]][:1]
+    return list(dict.fromkeys(arms))
 
 
 def _sample(found: "SteeringResults", arm: int, question: int, coherent: bool) -> Sample:
@@ -125,9 +150,15 @@ def _sample(found: "SteeringResults", arm: int, question: int, coherent: bool) -
     if row.role == "steered":
         vector = found.vector(row.vector)
         kind = vector.kind.replace("_", " ").replace("/", ", ")
-        made = f"{kind}, {vector.where}, {abs(row.coefficient or 0):.3g} typical norms"
+        several = len({one.position for one in found.vectors}) > 1
+        place = f"{vector.position}, {vector.where}" if several else vector.where
+        made = f"{kind}, {place}, {abs(row.coefficient or 0):.3g} typical norms"
     else:
         made = "plain prompt" if row.role == "prompt" else "unsteered"
-    score = float(found.answers.trait[arm, question])
-    remarks = (("trait", f"{score:.0f}"),) if math.isfinite(score) else ()
+    scores = (("trait", found.answers.trait), ("coherence", found.answers.coherence))
+    remarks = tuple(
+        (name, f"{values[arm, question]:.0f}")
+        for name, values in scores
+        if math.isfinite(values[arm, question])
+    )
     return Sample(made, found.answers.text[arm][question], remarks, flagged=not coherent)

@@ -29,7 +29,7 @@ class SteeredPoint:
 
 @dataclass(frozen=True, slots=True)
 class SteeringCurve:
-    """One vector's points in rising order; ``best`` is the index of its best coherent one."""
+    """One vector's points in rising order; ``best`` is the index of the one to use, if any is."""
 
     name: str
     points: tuple[SteeredPoint, ...]
@@ -42,6 +42,7 @@ class SteeringCurves:
 
     ``levels`` are scores without a coefficient, such as the unsteered one, by name. ``limit`` is
     the bound on ``held`` (``held_name``), below which a text is coherent; with ``rising`` above it.
+    With ``less`` it is less of the trait that was searched for.
     """
 
     curves: tuple[SteeringCurve, ...]
@@ -49,6 +50,7 @@ class SteeringCurves:
     held_name: str
     limit: float
     rising: bool = False
+    less: bool = False
     levels: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
     note: str = ""
     title: str = "Trait and coherence by coefficient"
@@ -112,7 +114,7 @@ def coefficient_text(value: float) -> str:
 
 
 def sentence(section: SteeringCurves) -> str:
-    """Say which vector raises the trait most within the limit, and where each one's text breaks."""
+    """Say which vector moves the trait most within the limit, and where each one's text breaks."""
     best = [
         (curve, point)
         for curve in section.curves
@@ -133,13 +135,20 @@ def sentence(section: SteeringCurves) -> str:
 
 
 def _best(section: SteeringCurves, best: list[tuple[SteeringCurve, SteeredPoint]]) -> str:
-    curve, point = max(best, key=lambda one: one[1].trait.value if one[1].trait else -math.inf)
+    sign = -1 if section.less else 1
+    curve, point = max(best, key=lambda one: _signed(one[1], sign))
     assert point.trait is not None
-    said = (
-        f"{section.trait} is highest with {curve.name} at {coefficient_text(point.coefficient)} "
-        f"typical norms ({magnitude(point.raw)} raw): {interval_text(point.trait, 1)}"
+    return (
+        f"{section.trait} is {'lowest' if section.less else 'highest'} with {curve.name} at "
+        f"{coefficient_text(point.coefficient)} typical norms ({magnitude(point.raw)} raw): "
+        f"{interval_text(point.trait, 1)}, on the questions that chose the coefficient; the table "
+        "has the score on questions that did not."
     )
-    return f"{said}, among coefficients chosen within the limit on all questions."
+
+
+def _signed(point: SteeredPoint, sign: int) -> float:
+    value = math.nan if point.trait is None else point.trait.value
+    return sign * value if math.isfinite(value) else -math.inf
 
 
 def _cliff(curve: SteeringCurve) -> tuple[str, str] | None:

@@ -84,25 +84,37 @@ def _chart(
     label: str,
     say: "Callable[[SteeredPoint], str]",
 ) -> charts.Chart:
-    every = section.coefficients
     digits = 0 if low_high[1] - low_high[0] > 5 else 2
 
     def draw(each: charts.Frame) -> Markup:
         return Markup().join([_axes(section, each, digits), inside(each)])
 
-    rows = []
+    frames = [_frame(section, size, low_high) for size in sizes]
+    return charts.chart(draw, frames, label, _hover(section, say))
+
+
+def _hover(section: "SteeringCurves", say: "Callable[[SteeredPoint], str]") -> charts.Hover:
+    """Return the tooltips; curves at different layers have raw sizes of their own."""
+    every = section.coefficients
+    raw: dict[float, set[str]] = {value: set() for value in every}
+    for curve in section.curves:
+        for point in curve.points:
+            raw[point.coefficient].add(magnitude(point.raw))
+    alike = all(len(sizes) == 1 for sizes in raw.values())
+
+    def told(point: "SteeredPoint") -> str:
+        return say(point) if alike else f"{say(point)} ({magnitude(point.raw)} raw)"
+
+    rows: list[charts.HoverRow] = []
     for index, curve in enumerate(section.curves):
         at = {point.coefficient: point for point in curve.points}
-        texts = tuple(say(at[value]) if value in at else "" for value in every)
+        texts = tuple(told(at[value]) if value in at else "" for value in every)
         rows.append(charts.HoverRow(curve.name, f"s{index}", texts, index))
-    raw = {
-        point.coefficient: magnitude(point.raw)
-        for curve in section.curves
-        for point in curve.points
-    }
-    heads = tuple(f"{value:.3g} typical norms, {raw[value]} raw" for value in every)
-    frames = [_frame(section, size, low_high) for size in sizes]
-    return charts.chart(draw, frames, label, charts.Hover(heads, tuple(rows)))
+    heads = tuple(
+        f"{value:.3g} typical norms" + (f", {raw[value].pop()} raw" if alike else "")
+        for value in every
+    )
+    return charts.Hover(heads, tuple(rows))
 
 
 def _frame(
@@ -129,12 +141,26 @@ def _axes(section: "SteeringCurves", each: charts.Frame, digits: int) -> Markup:
         parts.append(svg.rule(each.left, each.right, height, "grid"))
         parts.append(svg.text(each.left - 8, height + 4, figure(value, digits), "tick", "end"))
     x = _across(section, each.size)
-    for value in _doublings(x.low, x.high, each.size.labels // 2):
-        parts.append(svg.text(x(value), each.floor + 18, f"{value:g}", "tick", "middle"))
+    for value in _ticks(section, x, each.size.labels // 2):
+        parts.append(svg.text(x(value), each.floor + 18, f"{value:.3g}", "tick", "middle"))
     middle = (each.left + each.right) / 2
     said = "coefficient, in typical norms"
     parts.append(svg.text(middle, each.size.height - 4, said, "axis", "middle"))
     return svg.node("g", *parts, class_="axes")
+
+
+def _ticks(section: "SteeringCurves", x: svg.Scale, wanted: int) -> Sequence[float]:
+    """Return powers of two; of a range with hardly any, some of the coefficients themselves."""
+    doublings = _doublings(x.low, x.high, wanted)
+    if len(doublings) > 2:
+        return doublings
+    return [section.coefficients[at] for at in _spread(len(section.coefficients), wanted)]
+
+
+def _spread(number: int, wanted: int) -> list[int]:
+    """Return the indices of at most so many things, from the first to the last."""
+    step = max(1, math.ceil((number - 1) / max(1, wanted - 1)))
+    return [*range(0, number - 1, step), number - 1]
 
 
 def _doublings(low: float, high: float, wanted: int) -> list[float]:
