@@ -227,6 +227,13 @@ def resolved_path(text: str, base: Path) -> Path:
     return path if path.is_absolute() else base / path
 
 
+# Labels are named beside activations, except where a token task has them.
+_HINTS = {
+    ("activations", "activations with labels"): "Name the stage of the labels: `labels: <stage>`. ",
+    ("activations with labels", "activations"): "Leave `labels` out: these rows have their own. ",
+}
+
+
 def named_stage(names: Mapping[str, Stage], reference: Reference, owner: str) -> Stage:
     """Return the stage that a reference names.
 
@@ -246,6 +253,7 @@ def named_stage(names: Mapping[str, Stage], reference: Reference, owner: str) ->
     if found.gives not in reference.wants:
         raise SondeError(
             f"{place} names {reference.stage!r}, which gives {found.gives}, not {wanted}.",
-            fix=f"Stages that give {wanted}: {', '.join(fitting) or 'none'}.",
+            fix=_HINTS.get((found.gives, wanted), "")
+            + f"Stages that give {wanted}: {', '.join(fitting) or 'none'}.",
         )
     return found

@@ -88,6 +88,15 @@ def test_groups_that_cannot_be_held_out_are_named(tmp_path, monkeypatch):
         run(specification(tmp_path, "each.parts=null", "claims={}"), options)
 
 
+def test_examples_without_groups_have_nothing_to_hold_out(tmp_path):
+    options = Options(out=tmp_path / "runs", say=lambda _: None, progress=False)
+    spec = specification(tmp_path, "each.parts=null", "some.parts=null", "claims={}")
+    rows = (tmp_path / "sentences.csv").read_text().replace(",pair\n", ",other\n")
+    (tmp_path / "sentences.csv").write_text(rows)
+    with pytest.raises(SondeError, match="stages.each have no groups that could be held out"):
+        run(spec, options)
+
+
 def test_comparisons_are_refused():
     with pytest.raises(ValueError, match="fit utilities first"):
         HeldOutStage(activations="a", labels="l", method="bradley_terry")  # pyright: ignore

@@ -142,9 +142,9 @@ def test_plan_counts_the_pass_and_names_what_cannot_be_asked(experiment):
 
 def test_labels_are_left_out_for_a_token_task_alone(experiment):
     extra = "stages.acts={kind: extract, data: rows}", "stages.rows={kind: data, path: x.csv}"
-    with pytest.raises(SondeError, match=r"gives activations, not activations with labels"):
+    with pytest.raises(SondeError, match=r"gives activations, not .* `labels: <stage>`"):
         read_specification(experiment, (*extra, "next.activations=acts"))
-    with pytest.raises(SondeError, match=r"gives activations with labels, not activations"):
+    with pytest.raises(SondeError, match=r"with labels, not activations\. Leave `labels` out"):
         read_specification(experiment, (*extra, "next.labels=rows"))
 
 

@@ -134,6 +134,12 @@ class HeldOutStage(Stage):
                     f"{nearest(name, known)}",
                     fix=f"Groups are {', '.join(known[:8])}{' …' if len(known) > 8 else ''}.",
                 )
+        if not known:
+            raise SondeError(
+                f"The examples of stages.{context.name} have no groups that could be held out.",
+                fix="Name the column of groups in the data (`columns: {group: …}`), or in `parts` "
+                "a stage whose labels say which part each example belongs to.",
+            )
         if self.groups is None and len(known) > MOST:
             raise SondeError(
                 f"The examples fall into {len(known)} groups, such as {known[0]!r}; holding out "
