@@ -20,6 +20,7 @@ from bench.ridge import long as ridge_long
 from bench.ridge import wide as ridge_wide
 from bench.startup import startup
 from bench.steering import steering
+from bench.steering_gpu import steering_gpu
 from bench.table import Line, keep, show
 from bench.tokens import tokens
 from bench.trust.run import main as trust
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "memory": memory,
     "tokens": tokens,
     "steering": steering,
+    "steering-gpu": steering_gpu,
     "ridge": ridge_wide,
     "ridge-30000": ridge_long,
     "logistic": logistic,
