@@ -93,7 +93,7 @@ def test_examples_without_groups_have_nothing_to_hold_out(tmp_path):
     spec = specification(tmp_path, "each.parts=null", "some.parts=null", "claims={}")
     rows = (tmp_path / "sentences.csv").read_text().replace(",pair\n", ",other\n")
     (tmp_path / "sentences.csv").write_text(rows)
-    with pytest.raises(SondeError, match="stages.each have no groups that could be held out"):
+    with pytest.raises(SondeError, match=r"stages\.each have no groups that could be held out"):
         run(spec, options)
 
 
