@@ -11,7 +11,7 @@ from sonde.report import (
     answer_from,
     calibration_from,
     classes_from,
-    curves_from,
+    curves_by_metric,
     massive_from,
     notices_from,
     penalties_from,
@@ -21,6 +21,7 @@ from sonde.report import (
 )
 from sonde.report.frame import framed
 from sonde.report.from_results import Results
+from sonde.report.from_targets import targets_from
 from sonde.report.sections import SECTIONS, Section
 from sonde.report.wording import counted
 
@@ -108,7 +109,8 @@ def _of_results_or_measures(shown: Any, title: str) -> Displayed:
         return _of_section(transfer_from(shown), title)
     several = list(shown.values()) if isinstance(shown, Mapping) else shown
     several = [several] if isinstance(several, ProbeResults) else several
-    if isinstance(several, Sequence) and all(isinstance(one, ProbeResults) for one in several):
+    known = isinstance(several, Sequence) and all(isinstance(one, ProbeResults) for one in several)
+    if known and several:
         return _of_results(shown, list(several), title)
     raise SondeError(
         f"There is no view of {type(shown).__name__} objects.",
@@ -124,19 +126,20 @@ def _of_section(section: Section, title: str) -> Displayed:
 
 
 def _of_results(shown: "Results", several: "Sequence[ProbeResults]", title: str) -> Displayed:
-    curves = curves_from(shown)
+    curves = curves_by_metric(shown)
     first = several[0]
     report = Report(
         title,
         "",
         (
             notices_from(shown),
-            curves,
+            *curves,
+            *targets_from(shown),
             *classes_from(shown),
             *penalties_from(shown),
             *calibration_from(shown),
         ),
-        answer_from(curves),
+        answer_from(curves[0]),
         (
             ("Model", first.best.origin.model),
             ("Read at", first.best.position),

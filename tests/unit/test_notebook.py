@@ -44,6 +44,18 @@ def test_results_show_their_curves_penalties_and_classes_and_print_as_they_do(re
     assert [curve.name for curve in named.report.sections[1].curves] == ["first", "second"]
 
 
+def test_results_of_several_metrics_have_a_chart_each(results, model):
+    acts = sonde.extract(model, EXAMPLES, positions="prompt[-1]", progress=False)
+    places = {one.id: (float(at), float(at % 7)) for at, one in enumerate(EXAMPLES)}
+    quick = {"shuffles": 0, "directions": 0, "resamples": 20, "penalties": (10.0,), "folds": 3}
+    where = probes.ridge(acts, places, **quick)
+    shown = sonde.display({"truth": results, "place": where})
+    titles = [one.title for one in shown.report.sections]
+    assert {"Layer by layer: AUROC", "Layer by layer: R²", "Place: each target"} <= set(titles)
+    with pytest.raises(SondeError, match="no view of list objects"):
+        sonde.display([])
+
+
 def test_a_probe_colours_texts_and_results_do_so_at_every_layer(results, model):
     one = sonde.display(results.best, "no yes no", model=model)
     (view,) = one.report.sections
