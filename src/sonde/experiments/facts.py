@@ -27,6 +27,7 @@ from sonde.experiments.stages.utilities import UtilitiesStage
 from sonde.models.spec import ModelSpec
 from sonde.probes.at_once import layers_at_once, scatter_bytes
 from sonde.probes.settings import ProbeSettings
+from sonde.vectors.settings import GradientSettings
 
 BATCH_TOKENS = 2048  # of one forward pass
 LAYER_SECONDS = 0.05  # of the intervals of one layer, its controls and its files
@@ -127,6 +128,31 @@ class Facts:
                     *([f"{bytes_in_words(scatters)} of scatters a layer"] if scatters else []),
                 ]
             ),
+        )
+
+    def ascent(
+        self, activations: str, settings: GradientSettings, own_model: ModelSpec | None
+    ) -> Estimate:
+        """Return the cost of directions by gradient: passes forwards and backwards, layer by layer.
+
+        A pass backwards takes as long as two forwards.
+        """
+        stage = self.planned.experiment.stages[activations]
+        if not isinstance(stage, ExtractStage):
+            return Estimate(unknown=f"{activations} is imported, and its responses are not counted")
+        spec = self._model(own_model)
+        sizes = sizes_of(spec, self.dtype)
+        _, n_hooks = reach(stage, sizes.n_layers)
+        n_layers = min(n_hooks, len(resolve_layers(settings.layers, sizes.n_layers)))
+        count = self._count(stage.data, spec, stage.template)
+        responses = min(2 * settings.examples, len(count.lengths))
+        length = -(-count.total // max(1, len(count.lengths)))
+        times = 1 + settings.steps * n_layers
+        return Estimate(
+            flops=3 * times * responses * sizes.flops(length, sizes.n_layers),
+            traffic=float(3 * times * sizes.block_bytes * sizes.n_layers),
+            tokens=3 * times * responses * length,
+            basis=f"{responses} responses forwards and backwards, {times} times",
         )
 
     def _model(self, own: ModelSpec | None) -> ModelSpec:

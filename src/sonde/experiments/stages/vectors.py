@@ -1,5 +1,6 @@
 """``vectors``: directions of a trait by every method, layer and window, with held-out scores."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -77,7 +78,10 @@ class VectorsStage(ModelStage, VectorSettings):
         return VectorSettings.model_validate(own)
 
     def estimate(self, facts: "Facts") -> Estimate:
-        """Count the fits as those of as many logistic probes; the rest is little beside them."""
+        """Count the fits as those of as many logistic probes, and the gradient method's passes.
+
+        The rest is little beside them.
+        """
         from sonde.probes.settings import LogisticSettings
 
         alone = LogisticSettings(
@@ -87,7 +91,14 @@ class VectorsStage(ModelStage, VectorSettings):
             directions=0,
             baseline=False,
         )
-        return facts.probing(self.activations, alone)
+        found = facts.probing(self.activations, alone)
+        if GRADIENT not in self.methods:
+            return found
+        climb = facts.ascent(self.activations, self.gradient, self.model)
+        return replace(
+            climb, memory=found.memory, disk=found.disk, seconds=found.seconds,
+            basis=f"{found.basis}; {climb.basis}" if climb.basis else found.basis,
+        )  # fmt: skip
 
     def run(self, context: Context) -> Outcome:
         """Make and score the vectors."""
