@@ -23,3 +23,15 @@ class Origin(Config):
     positions: tuple[str, ...] = ()
     edits: str = ""
     sonde_version: str = ""
+
+
+def model_in_words(name: str, revision: str, fingerprint: str) -> str:
+    """Name a model as far as it is known: ``gemma-2-2b (revision main, weights 0a1b…)``."""
+    if not name and not fingerprint:
+        return "an unnamed model"
+    parts = [name or "a model"]
+    if revision:
+        parts.append(f"revision {revision}")
+    if fingerprint:
+        parts.append(f"weights {fingerprint[:12]}")
+    return f"{parts[0]} ({', '.join(parts[1:])})" if len(parts) > 1 else parts[0]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sonde.activations.origin import Origin
+from sonde.activations.origin import Origin, model_in_words
 from sonde.core.errors import SondeError
 from sonde.models.model import ModelInfo
 
@@ -42,18 +42,7 @@ def refuse_other_model(own: Origin, name: str, revision: str | None, fingerprint
     elif (own.model, own.revision) == (name, revision or ""):
         return
     raise SondeError(
-        f"The probe was fitted on {_named(own.model, own.revision, own.model_fingerprint)}, "
-        f"not on {_named(name, revision or '', fingerprint)}.",
+        f"The probe was fitted on {model_in_words(own.model, own.revision, own.model_fingerprint)}, "
+        f"not on {model_in_words(name, revision or '', fingerprint)}.",
         fix="Use the model that the probe was fitted on, or pass allow_other_model=True to try it.",
     )
-
-
-def _named(name: str, revision: str, fingerprint: str) -> str:
-    if not name and not fingerprint:
-        return "an unnamed model"
-    parts = [name or "a model"]
-    if revision:
-        parts.append(f"revision {revision}")
-    if fingerprint:
-        parts.append(f"weights {fingerprint[:12]}")
-    return f"{parts[0]} ({', '.join(parts[1:])})" if len(parts) > 1 else parts[0]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sonde.activations.origin import model_in_words
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, Site
 from sonde.models.model import ModelInfo
@@ -26,7 +27,7 @@ def check_belonging(
             depth is another.
     """
     said: list[str] = []
-    own, other = _of_vector(vector), _named(info.name, info.revision, info.fingerprint)
+    own, other = _of_vector(vector), model_in_words(info.name, info.revision, info.fingerprint)
     if not _same_model(vector, info):
         if not allow_other_model:
             raise SondeError(
@@ -70,15 +71,4 @@ def _same_model(vector: "Vector", info: ModelInfo) -> bool:
 
 def _of_vector(vector: "Vector") -> str:
     origin = vector.origin
-    return _named(origin.model, origin.revision, origin.model_fingerprint)
-
-
-def _named(name: str, revision: str, fingerprint: str) -> str:
-    if not name and not fingerprint:
-        return "an unnamed model"
-    parts = [name or "a model"]
-    if revision:
-        parts.append(f"revision {revision}")
-    if fingerprint:
-        parts.append(f"weights {fingerprint[:12]}")
-    return f"{parts[0]} ({', '.join(parts[1:])})" if len(parts) > 1 else parts[0]
+    return model_in_words(origin.model, origin.revision, origin.model_fingerprint)
