@@ -8,12 +8,14 @@ from scipy.stats import kendalltau
 
 from sonde.cli.results import print_summary
 from sonde.core.errors import SondeError
+from sonde.data.comparisons import Comparison
 from sonde.experiments.claims.checking import Setting, check_claims
 from sonde.experiments.claims.specification import Superiority
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.probe import ProbeStage
 from sonde.experiments.stages.probe_ranking import RANKED
+from sonde.experiments.stages.utilities import one_way
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.units import read_scores
 from sonde.probes.names import DIRECTION, SHUFFLED
@@ -81,7 +83,15 @@ def test_utilities_label_the_examples(done):
     assert (summary["labelled"], summary["compared_without_example"]) == (24, 1)
     labels = {one.id: one.label for one in done["scores"].open()}
     assert labels["t00"] > labels["t05"] > labels["t20"]
+    assert (
+        summary["won_or_lost_all"] == 3
+    )  # t00 beat t01, t23 and gone, of which the last two lost all
     assert done["ridge"].summary["n"] == 24
+
+
+def test_items_whose_comparisons_all_went_one_way():
+    won = [Comparison("a", "b", 1.0), Comparison("c", "b", 0.0), Comparison("d", "a", 0.5)]
+    assert one_way(won, ["a", "b", "c", "d"]) == ["c"]
 
 
 def test_a_ridge_probe_is_held_against_comparisons(done, capsys):

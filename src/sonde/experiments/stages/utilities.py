@@ -1,6 +1,6 @@
 """``utilities``: comparisons become a number for each item, which a ridge probe can fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -14,6 +14,7 @@ from sonde.experiments.stages.data import EXAMPLES, open_examples, write_example
 from sonde.probes.utilities import UtilitySettings
 
 if TYPE_CHECKING:
+    from sonde.data.comparisons import Comparison
     from sonde.probes.utilities import Utilities
 
 FILE = "utilities.json"
@@ -44,19 +45,34 @@ class UtilitiesStage(Stage, UtilitySettings):
         from sonde.probes.utilities import fit_utilities
 
         settings = self.model_dump(include=set(UtilitySettings.model_fields))
-        found = fit_utilities(
-            context.open(self.comparisons), UtilitySettings.model_validate(settings)
-        )
+        compared = context.open(self.comparisons)
+        found = fit_utilities(compared, UtilitySettings.model_validate(settings))
+        sure = one_way(compared, found.items.tolist())
+        if sure:
+            context.say(
+                f"{context.name}: {len(sure):,} of {len(found.items):,} items, such as "
+                f"{sure[0]!r}, won or lost every comparison; only the ridge keeps their utilities "
+                "finite."
+            )
         examples: Sequence[Example] = context.open(self.data)
         utility = found.by_item()
         labelled = [replace(one, label=utility.get(one.id), label_names=()) for one in examples]
         write_examples(labelled, context.folder / EXAMPLES)
         write_json(context.folder / FILE, _rows(found))
-        return Outcome(_summary(found, labelled))
+        return Outcome({**_summary(found, labelled), "won_or_lost_all": len(sure)})
 
     def open(self, folder: Path) -> tuple[Example, ...]:
         """Return the examples, each with its utility as label; those without have none."""
         return open_examples(folder / EXAMPLES)
+
+
+def one_way(comparisons: Iterable["Comparison"], items: Sequence[str]) -> list[str]:
+    """Return the items all of whose comparisons went one way, in their order."""
+    scores: dict[str, set[float]] = {}
+    for one in comparisons:
+        scores.setdefault(one.first, set()).add(one.outcome)
+        scores.setdefault(one.second, set()).add(1 - one.outcome)
+    return [item for item in items if scores[item] in ({0.0}, {1.0})]
 
 
 def _rows(found: "Utilities") -> list[Mapping[str, Any]]:
