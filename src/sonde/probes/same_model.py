@@ -41,8 +41,9 @@ def refuse_other_model(own: Origin, name: str, revision: str | None, fingerprint
             return
     elif (own.model, own.revision) == (name, revision or ""):
         return
+    fitted_on = model_in_words(own.model, own.revision, own.model_fingerprint)
+    given = model_in_words(name, revision or "", fingerprint)
     raise SondeError(
-        f"The probe was fitted on {model_in_words(own.model, own.revision, own.model_fingerprint)}, "
-        f"not on {model_in_words(name, revision or '', fingerprint)}.",
+        f"The probe was fitted on {fitted_on}, not on {given}.",
         fix="Use the model that the probe was fitted on, or pass allow_other_model=True to try it.",
     )
