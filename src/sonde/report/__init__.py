@@ -10,7 +10,12 @@ from sonde.report.from_results import accounting_from, curves_by_metric, curves_
 from sonde.report.from_steering import samples_from, steering_from
 from sonde.report.from_tokens import TokenTruth, token_view_from, token_view_of
 from sonde.report.from_transfer import transfer_from
-from sonde.report.from_vectors import cosines_from, separation_from
+from sonde.report.from_vectors import (
+    cosines_from,
+    layer_cosines_from,
+    model_cosines_from,
+    separation_from,
+)
 from sonde.report.from_warnings import notices_from
 from sonde.report.report import Report, render, write_report
 from sonde.report.sections import Section
@@ -73,7 +78,9 @@ __all__ = [
     "cosines_from",
     "curves_by_metric",
     "curves_from",
+    "layer_cosines_from",
     "massive_from",
+    "model_cosines_from",
     "notices_from",
     "penalties_from",
     "projections_from",

@@ -1,7 +1,9 @@
 """Responses, vectors, steering, monitoring and their report, in one small experiment."""
 
 import json
+import re
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,21 @@ def test_the_page_draws_curves_cosines_and_coloured_answers(ran):
         assert kind in kinds
     page = done.open().read_text()
     assert "Trait and coherence by coefficient" in page and "What is rope?" in page
+
+
+def test_a_page_without_probes_says_how_it_was_made_and_what_to_mind(ran):
+    done = ran.finished["page"]
+    page = done.open().read_text()
+    assert {"notices", "provenance"} < set(done.summary["sections"])
+    for warning in ran.finished["steer"].summary["warnings"]:
+        assert escape(f"Steer: {warning}") in page
+    made = page[page.index("How this was made") :]
+    model = ran.finished["steer"].open().model
+    named = (model["fingerprint"], "Seed", "torch", "sonde run experiment.yaml", "cores")
+    for words in (*named, ran.finished["steer"].key):
+        assert words in made
+    vetted = re.sub(r"\s*<[^>]+>\s*", " ", page[page.index("Responses: lively") :])
+    assert re.search(r"Side +Responses +Kept .*positive +8 +8 .*negative +8 +8", vetted)
 
 
 def test_what_a_run_wrote_is_what_is_read(ran):

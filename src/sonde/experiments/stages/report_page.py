@@ -4,19 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sonde.experiments.hardware import package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
 from sonde.experiments.stages.probe_ranking import PAIRS, TAU
 from sonde.experiments.stages.report_accounting import accounting_of
-from sonde.experiments.stages.report_steering import DRAWN, steering_facts
+from sonde.experiments.stages.report_provenance import provenance_of
+from sonde.experiments.stages.report_responses import responses_tables
+from sonde.experiments.stages.report_steering import (
+    DRAWN,
+    between_models,
+    steering_facts,
+    steering_notices,
+)
 from sonde.experiments.stages.texts import read_texts
 from sonde.experiments.stages.token_task import TokenTaskStage
 from sonde.experiments.stages.token_texts import token_task_view
 from sonde.report import (
     MassiveView,
     Notice,
-    Provenance,
     Report,
     Section,
     Table,
@@ -68,7 +73,9 @@ def report_of(shown: Shown, title: str) -> Report:
     first = next(iter(found.values()), None)
     view = _tokens(shown, shown.tokens, found, first) if shown.tokens and first else None
     said = [view] if isinstance(view, Notice) else []
-    sections += [notices_from(found, said)] if found else []
+    said += steering_notices(shown.there)
+    steers = any(one.stage.gives == "steering" for one in shown.there.values())
+    sections += [notices_from(found, said)] if found or said or steers else []
     for name, results in list(found.items())[:1]:
         sections.append(accounting_of(shown.there[name], results, shown.there))
     sections += [*curves, *targets_from(found), *classes_from(found), *penalties_from(found)]
@@ -77,8 +84,9 @@ def report_of(shown: Shown, title: str) -> Report:
         sections.append(_massive(shown, shown.massive, first))
     if isinstance(view, TokenView):
         sections.append(view)
-    sections += _named_apart(_tables(shown))
-    sections += _provenance(shown)
+    tables = [*responses_tables(shown.there), *_tables(shown), *between_models(shown.there)]
+    sections += _named_apart(tables)
+    sections += provenance_of(shown.context, shown.there, shown.probes)
     experiment = shown.context.experiment
     return Report(
         title=title or str(experiment["name"]),
@@ -197,28 +205,3 @@ def _transfer(finished: Finished) -> TransferMatrix:
         chance=metric.chance,
         ceiling=metric.ceiling,
     )
-
-
-def _provenance(shown: Shown) -> list[Section]:
-    """Say how the activations of the first probe were made."""
-    for name in shown.probes[:1]:
-        origin = shown.there[shown.setting(name, "activations")].open().origin
-        experiment = shown.context.experiment
-        return [
-            Provenance(
-                model=origin.model,
-                revision=origin.revision,
-                fingerprint=origin.model_fingerprint,
-                dtype=origin.dtype,
-                template=origin.template,
-                data=origin.data_fingerprint,
-                position=", ".join(origin.positions),
-                seed=shown.context.seed,
-                versions=tuple(package_versions().items()),
-                more=tuple(
-                    (f"Stage {other}", finished.key) for other, finished in shown.there.items()
-                ),
-                command=f"sonde run {experiment['file']}",
-            )
-        ]
-    return []

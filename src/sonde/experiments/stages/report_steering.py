@@ -4,18 +4,22 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sonde.experiments.stage import Finished
-from sonde.experiments.stages.monitor_summary import is_steered
+from sonde.experiments.stages.monitor_summary import BY, is_steered
 from sonde.experiments.stages.steer_results import UNSTEERED
 from sonde.experiments.stages.vectors import best_layers
 from sonde.report import (
+    Notice,
     Section,
     Text,
     cosines_from,
+    layer_cosines_from,
+    model_cosines_from,
     projections_from,
     samples_from,
     separation_from,
     steering_from,
 )
+from sonde.report.wording import figure
 
 if TYPE_CHECKING:
     from sonde.steering.projections import Projections
@@ -26,18 +30,63 @@ RANDOM = "random"
 
 
 def of_vectors(finished: Finished) -> list[Section]:
-    """Draw held-out separation by layer, and the cosines at the layer that separates best."""
+    """Draw held-out separation by layer, cosines at the layer that separates best, and between."""
     found: VectorSet = finished.open()
     drawn: list[Section] = []
     if "advice" in finished.summary:
         advice = str(finished.summary["advice"]).replace("\n", "\n\n")
         drawn.append(Text(advice, title="What to steer with first"))
     drawn += separation_from(found)
+    layer, why = _compared_at(found)
+    drawn += cosines_from(found, layer, why)
+    return [*drawn, *layer_cosines_from(found)]
+
+
+def _compared_at(found: "VectorSet") -> tuple[int, str]:
+    """Return the block whose cosines are drawn, and in words why it is this one."""
     best = [one for one in best_layers(found) if one.method != RANDOM]
-    if best:
-        layer = max(best, key=lambda one: one.metrics["cohens_d"].value).layer
-        drawn += cosines_from(found, layer)
-    return drawn
+    if not best:
+        return found.layers[len(found.layers) // 2], "At the middle block: none was scored."
+    one = max(best, key=lambda it: it.metrics["cohens_d"].value)
+    score = figure(one.metrics["cohens_d"].value)
+    kind = one.kind.replace("_", " ").replace("/", ", ")
+    return one.layer, (
+        f"At block {one.layer}, where {kind} at {one.position} tells held-out responses apart best "
+        f"of all kinds and blocks (Cohen's d {score})."
+    )
+
+
+def between_models(there: Mapping[str, Finished]) -> list[tuple[str, Section]]:
+    """Compare the vectors of stages whose models differ, at the block that suits the first best.
+
+    Each section comes with the name of a stage.
+    """
+    sets: dict[str, VectorSet] = {}
+    models: list[tuple[str, str]] = []
+    for name, finished in there.items():
+        if finished.stage.gives == "vectors":
+            found: VectorSet = finished.open()
+            origin = found[0].origin
+            model = (origin.model, origin.model_fingerprint)
+            if model not in models:
+                models.append(model)
+                sets[name] = found
+    if len(sets) < 2:
+        return []
+    layer, _ = _compared_at(next(iter(sets.values())))
+    return [(next(iter(sets)), section) for section in model_cosines_from(sets, layer)]
+
+
+def steering_notices(there: Mapping[str, Finished]) -> list[Notice]:
+    """Return what searches warn of, and what vectors stages note."""
+    found: list[Notice] = []
+    for name, finished in there.items():
+        named = name[:1].upper() + name[1:]
+        if finished.stage.gives == "steering":
+            found += [Notice(f"{named}: {one}") for one in finished.summary["warnings"]]
+        elif finished.stage.gives == "vectors":
+            found += [Notice(f"{named}: {one}", level="note") for one in finished.summary["notes"]]
+    return found
 
 
 def of_steering(finished: Finished) -> list[Section]:
@@ -47,7 +96,7 @@ def of_steering(finished: Finished) -> list[Section]:
 
 
 def of_projections(finished: Finished) -> list[Section]:
-    """Colour answers by the first vector that something was steered with."""
+    """Colour answers by the first vector that something was steered with, and a second reading."""
     read: dict[str, Projections] = finished.open()
     steered = [name for name in read if is_steered(name)]
     if not steered:
@@ -57,7 +106,8 @@ def of_projections(finished: Finished) -> list[Section]:
         ((name, along) for name in steered for along in vectors if _is_along(name, along)),
         (steered[0], vectors[0]),
     )
-    shown = {one: read[one] for one in (UNSTEERED, name) if one in read}
+    second = [one for one in read if one.startswith(f"{UNSTEERED}{BY}")]
+    shown = {one: read[one] for one in (UNSTEERED, *second, name) if one in read}
     return [projections_from(shown, vector)]
 
 

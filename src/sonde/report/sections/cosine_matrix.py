@@ -4,23 +4,33 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from markupsafe import Markup
+
 from sonde.core.errors import SondeError
 from sonde.report.colours import STEPS
+from sonde.report.dense_matrix import DenseGrid, dense_drawings
 from sonde.report.matrix import Cell, Grid, drawings, step_of
 from sonde.report.wording import figure
 
 DRAWN = 12  # more directions are in the table only
+_UNDRAWN = f"More than {DRAWN} are not drawn: all cosines are in the table."
 
 
 @dataclass(frozen=True, slots=True)
 class CosineMatrix:
-    """Cosines ``[name][name]`` between directions at one place; NaN where one has no length."""
+    """Cosines ``[name][name]`` between directions at one place; NaN where one has no length.
+
+    ``short`` are short names such as the numbers of blocks, under ``axis``: with them any number of
+    directions is drawn, in small cells without numbers.
+    """
 
     names: tuple[str, ...]
     cosines: tuple[tuple[float, ...], ...]
     place: str = ""
     note: str = ""
     title: str = "Cosines between vectors"
+    short: tuple[str, ...] = ()
+    axis: str = ""
     kind: ClassVar[str] = "cosine_matrix"
 
     def __post_init__(self) -> None:
@@ -30,13 +40,15 @@ class CosineMatrix:
                 f"Cosines of {wanted} vectors have rows of {[len(row) for row in self.cosines]}.",
                 fix="Give a square matrix of two vectors at least.",
             )
+        assert len(self.short) in (0, wanted), self.short
 
 
 def prepare(section: CosineMatrix) -> dict[str, Any]:
     """Return what the template shows."""
     return {
         "sentence": sentence(section),
-        "drawings": drawings(_grid(section)) if len(section.names) <= DRAWN else "",
+        "drawings": _drawn(section),
+        "undrawn": "" if len(section.names) <= DRAWN or section.short else _UNDRAWN,
         "header": ["Vector", *section.names],
         "rows": [
             [name, *(figure(value, 3) for value in row)]
@@ -44,6 +56,15 @@ def prepare(section: CosineMatrix) -> dict[str, Any]:
         ],
         "steps": range(STEPS + 1),
     }
+
+
+def _drawn(section: CosineMatrix) -> Markup:
+    if len(section.names) <= DRAWN:
+        return drawings(_grid(section))
+    if not section.short:
+        return Markup()
+    steps = tuple(tuple(step_of(value, -1.0, 0.0, 1.0) for value in row) for row in section.cosines)
+    return dense_drawings(DenseGrid(section.short, steps, section.axis, sentence(section)))
 
 
 def _grid(section: CosineMatrix) -> Grid:

@@ -138,8 +138,10 @@ def _best(section: SteeringCurves, best: list[tuple[SteeringCurve, SteeredPoint]
     sign = -1 if section.less else 1
     curve, point = max(best, key=lambda one: _signed(one[1], sign))
     assert point.trait is not None
+    trait = f"{section.trait}," if "," in section.trait else section.trait
+    end = "lowest" if section.less else "highest"
     return (
-        f"{section.trait} is {'lowest' if section.less else 'highest'} with {curve.name} at "
+        f"Within the limit {trait} is {end} with {curve.name} at "
         f"{coefficient_text(point.coefficient)} typical norms ({magnitude(point.raw)} raw): "
         f"{interval_text(point.trait, 1)}, on the questions that chose the coefficient; the table "
         "has the score on questions that did not."
