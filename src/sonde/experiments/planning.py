@@ -13,6 +13,7 @@ from sonde.experiments.estimating import Estimator
 from sonde.experiments.folder import ResultFolder
 from sonde.experiments.gates import judge_stage, parse_gate, stages_in
 from sonde.experiments.hardware import Hardware
+from sonde.experiments.inputs import control_problems
 from sonde.experiments.keys import key_of, made_of
 from sonde.experiments.places import claim_problems, layer_problems
 from sonde.experiments.sizes import Sizes, sizes_of
@@ -95,7 +96,8 @@ def plan(
 
         judged = _verdicts(spec, root, ledger or default_ledger(out), known)
     first, *others = (_variant(one, spec, judged) for one in known)
-    return (replace(first, claims=tuple(map(str, claim_problems(spec)))), *others)
+    problems = (*claim_problems(spec), *control_problems(spec))
+    return (replace(first, claims=tuple(map(str, problems))), *others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sonde.core.files import write_json
 from sonde.experiments.claims.sitting import Sitting
 from sonde.experiments.claims.statuses import record_statuses
 from sonde.experiments.engines.local import LocalEngine
-from sonde.experiments.inputs import check_files
+from sonde.experiments.inputs import check_controls, check_files
 from sonde.experiments.places import check_places, will_read
 from sonde.experiments.recording import Recorder
 from sonde.experiments.reports import VARIANTS, StageReport, VariantReport
@@ -34,6 +34,7 @@ def run(spec: Specification, options: Options | None = None) -> tuple[VariantRep
     _check_force(spec, chosen.force)
     check_trackers(spec)
     check_files(spec)
+    check_controls(spec)
     # The configuration of a model takes seconds to read: only where something will read the model.
     if will_read(spec, chosen.out.resolve() / spec.name, chosen.force):
         check_places(spec)

@@ -196,6 +196,17 @@ class Stage(Config):
         """Return the files that settings name, by setting: their content counts, not their path."""
         return {}
 
+    def check_files(self, base: Path) -> None:
+        """Refuse files whose content cannot serve: read at once, before any stage runs.
+
+        Raises:
+            SondeError: see above.
+        """
+
+    def absent_controls(self, base: Path) -> Mapping[str, str]:
+        """Return controls and baselines that results will lack, by name, and why: as files say."""
+        return {}
+
     def problems(self, base: Path) -> tuple[str, ...]:
         """Return what stands in the way of running, as sentences: a missing file, column, extra."""
         return tuple(

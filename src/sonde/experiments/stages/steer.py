@@ -27,6 +27,7 @@ from sonde.experiments.stages.steer_gate import GateSettings, check_gate_setting
 from sonde.experiments.stages.steer_layers import BEST, SteeredLayers, blocks_of, entries_of
 from sonde.experiments.stages.steer_results import (
     AGAINST,
+    PROMPT,
     UNITS,
     result_name,
     steer_results,
@@ -169,10 +170,32 @@ class SteerStage(ModelStage):
     def problems(self, base: Path) -> tuple[str, ...]:
         """Return what is wrong with the trait, its questions or its rules."""
         try:
-            with_rule(self.judge, self._trait(base), base)
+            self.check_files(base)
         except SondeError as error:
             return (str(error),)
         return ()
+
+    def check_files(self, base: Path) -> None:
+        """Refuse a trait that nothing can be searched on, and rules that are not valid.
+
+        Raises:
+            SondeError: see above.
+        """
+        with_rule(self.judge, self._trait(base), base)
+
+    def absent_controls(self, base: Path) -> Mapping[str, str]:
+        """Say where the plain prompt will be missing: nothing says in words what is asked for."""
+        try:
+            trait = self._trait(base)
+        except SondeError:  # said of the stage
+            return {}
+        if self.instruction or trait.instruction or trait.definition:
+            return {}
+        why = (
+            f"the trait {trait.name} has no definition and no instruction, so the model cannot be "
+            f"asked for it in words. Write its definition.txt, or `instruction` in the stage."
+        )
+        return {PROMPT: why}
 
     def result_names(self) -> ResultNames:
         """Return a result for each kind, at each position where there are several."""
@@ -249,5 +272,11 @@ class SteerStage(ModelStage):
                 f"The trait {trait.name} has {len(trait.questions)} questions, and "
                 f"{self.questions} are asked for.",
                 fix="Lower `questions`, or write more into its steering.json.",
+            )
+        if len(set(trait.questions)) < 2:
+            raise SondeError(
+                f"The trait {trait.name} has one question to steer on: a coefficient that it "
+                "chooses cannot be scored on another.",
+                fix="Write at least two into its steering.json; twenty are a good number.",
             )
         return replace(trait, questions=trait.questions[: self.questions])
