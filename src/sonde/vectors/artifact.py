@@ -4,17 +4,14 @@ The header has a single metadata key, because safetensors writes several in no f
 vectors are equal files.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from sonde import __version__
 from sonde.activations.origin import Origin
+from sonde.core.artifact_file import ALTERED, KEY, plain, read_file
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_atomic
@@ -22,9 +19,7 @@ from sonde.core.hooks import parse_hook_point
 from sonde.probes.artifact import IntervalHeader
 from sonde.vectors.vector import Vector
 
-KEY = "sonde"
 FORMAT = 1
-ALTERED = "The file was altered; make it again."
 
 
 class VectorEntry(Config):
@@ -129,49 +124,3 @@ def vector_header_in(path: Path) -> VectorHeader:
     """
     given, _ = read_file(path, "vector", "a vector", FORMAT)
     return validated(VectorHeader, given, where=f"The header of {path}")
-
-
-def plain(tensor: Tensor) -> Tensor:
-    """Return a float32 copy on the CPU; safetensors refuses tensors that share memory."""
-    return tensor.detach().to("cpu", torch.float32).contiguous().clone()
-
-
-def read_file(
-    path: Path, artifact: str, called: str, newest: int
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the header and the tensors of a file that sonde wrote.
-
-    Raises:
-        SondeError: the file is missing, damaged, of another kind, or of a later format.
-    """
-    if not path.is_file():
-        raise SondeError(f"{path} does not exist.", fix=f"Give {called}'s .safetensors file.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            given = _metadata(path, (file.metadata() or {}).get(KEY), artifact, called)
-            if given.get("format") not in range(1, newest + 1):
-                raise SondeError(
-                    f"{path} has {artifact} format {given.get('format')}; this sonde reads up to "
-                    f"{newest}.",
-                    fix=f"It was written by sonde {given.get('sonde_version')}; use that or a "
-                    "later one.",
-                )
-            return given, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise SondeError(
-            f"{path} is not a whole safetensors file ({error}).", fix="Copy or make it again."
-        ) from None
-
-
-def _metadata(path: Path, text: str | None, artifact: str, called: str) -> dict[str, Any]:
-    try:
-        given = json.loads(text or "")
-    except json.JSONDecodeError:
-        given = None
-    if not isinstance(given, dict) or given.get("artifact") != artifact:
-        found = given.get("artifact") if isinstance(given, dict) else None
-        raise SondeError(
-            f"{path} is not {called} that sonde wrote{f', but a {found}' if found else ''}.",
-            fix="Give a file from the vectors/ folder of a result.",
-        )
-    return given

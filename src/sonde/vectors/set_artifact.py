@@ -14,10 +14,11 @@ from torch import Tensor
 
 from sonde import __version__
 from sonde.activations.origin import Origin
+from sonde.core.artifact_file import ALTERED, KEY, plain, read_file
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_atomic
-from sonde.vectors.artifact import ALTERED, KEY, VectorEntry, plain, read_file
+from sonde.vectors.artifact import VectorEntry
 from sonde.vectors.vector import Vector
 from sonde.vectors.vector_set import HeldOut, VectorSet
 

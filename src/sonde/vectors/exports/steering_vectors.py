@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from sonde import __version__
+from sonde.core.artifact_file import ALTERED, KEY, read_file
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
 from sonde.core.files import canonical_json, write_atomic
-from sonde.vectors.artifact import ALTERED, KEY, read_file
 from sonde.vectors.exports.layers import by_layer, checksum, is_reversed, stated
 from sonde.vectors.exports.settings import ExportUnit
 from sonde.vectors.vector import Number, Vector
