@@ -1,0 +1,75 @@
+"""Fold scales of inputs and targets into the weights: saved ones take raw activations."""
+
+from collections.abc import Sequence
+
+import torch
+
+from sonde.core.errors import SondeError
+from sonde.dictionaries.architecture import Architecture
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.sparsity import BatchTopK, TopK
+
+
+@torch.no_grad()
+def folded(
+    dictionary: Dictionary, scale_in: Sequence[float], scale_out: Sequence[float] = ()
+) -> Dictionary:
+    """Return the dictionary of raw activations that does what this one does of scaled ones.
+
+    It was trained on ``scale_in[i] * source_i`` to give ``scale_out[j] * target_j``; scales of
+    targets that are sources are those of the sources. Pre-activations, and so which latents are
+    active and how much, stay the same.
+
+    Raises:
+        SondeError: there is not one positive scale for each source and target, an SAE or crosscoder
+            is given other scales out than in, or latents are chosen by decoder norms that different
+            scales would change.
+    """
+    architecture = dictionary.architecture
+    scales_out = tuple(scale_out) or tuple(scale_in)
+    _check(architecture, tuple(scale_in), scales_out)
+    made = Dictionary(architecture).to(next(dictionary.parameters()))
+    made.load_state_dict(dictionary.state_dict())
+    for block, reach in zip(made.parts, architecture.reaches, strict=True):
+        read = [architecture.d_in[one] for one in reach.sources]
+        written = [architecture.widths_out[one] for one in reach.targets]
+        columns = zip(block.encoder.split(read, dim=1), reach.sources, strict=True)
+        for part, source in columns:
+            part.mul_(scale_in[source])
+        for part, target in zip(block.decoder.split(written, dim=1), reach.targets, strict=True):
+            part.div_(scales_out[target])
+    for target, bias in enumerate(made.bias):
+        bias.div_(scales_out[target])
+        if made.skip is not None:
+            own = [target] if architecture.cross_layer else range(len(architecture.sources))
+            parts = made.skip[target].split([architecture.d_in[one] for one in own], dim=1)
+            for part, source in zip(parts, own, strict=True):
+                part.mul_(scale_in[source] / scales_out[target])
+    return made
+
+
+def _check(
+    architecture: Architecture, scale_in: tuple[float, ...], scale_out: tuple[float, ...]
+) -> None:
+    counts = (len(architecture.sources), len(architecture.outputs))
+    given = (len(scale_in), len(scale_out))
+    if given != counts or not all(0 < one < float("inf") for one in (*scale_in, *scale_out)):
+        raise SondeError(
+            f"Scales {list(scale_in)} and {list(scale_out)} do not fit {counts[0]} sources and "
+            f"{counts[1]} targets.",
+            fix="Give one positive number for each.",
+        )
+    if architecture.is_autoencoder and scale_in != scale_out:
+        raise SondeError(
+            f"The sources of a {architecture.name} are its targets, and are scaled by "
+            f"{list(scale_in)} in and {list(scale_out)} out.",
+            fix="Leave scale_out away.",
+        )
+    sparsity = architecture.sparsity
+    by_norm = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
+    if by_norm and len(set(scale_out)) > 1:
+        raise SondeError(
+            "Latents chosen by the norms of decoder rows would be others once targets of different "
+            f"scales, {list(scale_out)}, are folded in.",
+            fix="Scale all targets alike, or choose without norms (by_norm: false).",
+        )
