@@ -33,6 +33,7 @@ class Sizes:
     weights: int
     peak_loading: int
     per_token: int
+    cache_per_token: int
 
     def flops(self, tokens: int, blocks: int) -> float:
         """Return the operations of one sequence: 2 for each weight and token, and attention.
@@ -96,6 +97,7 @@ def _sizes(spec: ModelSpec, auto: str) -> Sizes:
         weights=memory.weights,
         peak_loading=memory.peak_loading,
         per_token=memory.per_token,
+        cache_per_token=memory.cache_per_token,
     )
 
 

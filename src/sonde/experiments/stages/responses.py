@@ -101,7 +101,7 @@ class ResponsesStage(ModelStage, ResponseSettings):
         scenarios = self._trait(facts.planned.base).scenarios
         prompts = tuple(one.prompt for one in scenarios if one.response is None)
         rows = len(prompts) * self.per_scenario
-        written = Written(prompts, rows, rows * self.max_new_tokens)
+        written = Written(prompts, rows, rows * self.max_new_tokens, budget=self.token_budget)
         found = Estimate(basis="all responses are given")
         if rows:
             found = generation_estimate(facts, self.model, written)
