@@ -68,4 +68,6 @@ def _scores(name: str, rows: int, each: int) -> Scores:
     predicted = truth - 0.5 + rng.normal(size=rows)
     if name in ("class_accuracy", "macro_recall"):  # they take class numbers
         predicted = (predicted > 0).astype(np.float64)
-    return Scores(name, unit, predicted, None if name == "mean" else truth)
+    if name == "share":
+        predicted = 1 / (1 + np.exp(-predicted))
+    return Scores(name, unit, predicted, truth if METRICS[name].has_truth else None)

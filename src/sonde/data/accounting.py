@@ -30,8 +30,9 @@ class JoinReport:
     """How a join went, in both directions.
 
     ``labels`` and ``activations`` count the different ids of each side, ``matched`` the ids in
-    both; where labels were given row by row, all three count rows. ``labels_lost`` and ``activations_lost`` give, for each reason, the ids of that side
-    without a partner; ``skipped`` the reasons that extraction recorded, among ``labels_lost``.
+    both; where labels were given row by row, all three count rows. ``labels_lost`` and
+    ``activations_lost`` give, for each reason, the ids of that side without a partner; ``skipped``
+    the reasons that extraction recorded, among ``labels_lost``.
     """
 
     labels: int

@@ -11,7 +11,6 @@ from sonde.data.examples import Example
 from sonde.data.scenarios import Scenario
 from sonde.data.traits import Trait
 from sonde.models.render import RenderSettings
-from sonde.steering.session import described
 from sonde.steering.vetting import Written
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ def _texts(
     if not scenarios:
         return []
     from sonde.models.grid import GridRow, GridSettings, generate_grid
+    from sonde.steering.session import described
 
     chosen = GridSettings.model_validate(
         settings.model_dump(include=set(GridSettings.model_fields))
