@@ -12,7 +12,7 @@ def test_responses_are_counted_by_side_and_reason(tmp_path):
     rows = [{"side": side, "reason": reason, "id": str(n)} for n, (side, reason) in enumerate(left)]
     (tmp_path / "left_out.json").write_text(json.dumps(rows))
     summary = {
-        "written": {"positive": 5, "negative": 4},
+        "written": {"negative": 4, "positive": 5},  # as JSON sorts them
         "labels": {"positive": 3, "negative": 2},
         "skipped": {"wrong side": 3, "empty": 1},
         "vetted_by": "rule",

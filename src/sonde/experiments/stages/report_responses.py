@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sonde.core.files import read_json
+from sonde.data.scenarios import SIDES
 from sonde.experiments.stage import Finished
 from sonde.experiments.stages.responses import ResponsesStage
 from sonde.report import Section, Table
@@ -21,12 +22,17 @@ def responses_tables(there: Mapping[str, Finished]) -> list[tuple[str, Section]]
 def _table(stage: ResponsesStage, finished: Finished) -> Table:
     summary = finished.summary
     reasons = tuple(summary["skipped"])
-    lost = {(side, reason): 0 for side in summary["written"] for reason in reasons}
+    lost = {(side, reason): 0 for side in SIDES for reason in reasons}
     for one in read_json(finished.folder / LEFT_OUT):
         lost[one["side"], one["reason"]] += 1
     rows = tuple(
-        (side, asked, summary["labels"][side], *(lost[side, reason] for reason in reasons))
-        for side, asked in summary["written"].items()
+        (
+            side,
+            summary["written"][side],
+            summary["labels"][side],
+            *(lost[side, reason] for reason in reasons),
+        )
+        for side in SIDES
     )
     columns = ("Side", "Responses", "Kept", *(f"{one[:1].upper()}{one[1:]}" for one in reasons))
     return Table(columns, rows, f"Responses: {stage.trait}", _note(finished))
