@@ -7,24 +7,29 @@ from sonde.models.spec import ModelSpec
 
 
 def device_of(spec: ModelSpec) -> torch.device:
-    """Return the device that the settings name; auto is the first GPU, else the CPU.
+    """Return the device that the settings name; see ``device_named``."""
+    return device_named(spec.device)
+
+
+def device_named(name: str) -> torch.device:
+    """Return a device; auto is the first GPU, else the CPU.
 
     Raises:
         SondeError: there is no such device here.
     """
-    if spec.device == "auto":
+    if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(spec.device)
+        device = torch.device(name)
     except RuntimeError:
         raise SondeError(
-            f"device {spec.device!r} is not a device.", fix="Write auto, cpu, cuda or cuda:1."
+            f"device {name!r} is not a device.", fix="Write auto, cpu, cuda or cuda:1."
         ) from None
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if not torch.cuda.is_available() or (device.index or 0) >= count:
             raise SondeError(
-                f"device {spec.device!r} is not there: PyTorch {torch.__version__} sees "
+                f"device {name!r} is not there: PyTorch {torch.__version__} sees "
                 f"{count or 'no'} CUDA GPU{'s' if count > 1 else ''}.",
                 fix="Use device='auto' or 'cpu', or install a PyTorch build for your GPU."
                 if not count

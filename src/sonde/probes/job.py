@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sonde.core.hooks import HookPoint
+from sonde.models.devices import device_named
 from sonde.probes.control import Layout
 from sonde.probes.kinds import KINDS, AlongDirections
 from sonde.probes.lines import Lines, Scoring
@@ -17,7 +18,7 @@ from sonde.probes.names import DIRECTION, SHUFFLED
 from sonde.probes.nested import nested
 from sonde.probes.problem import Problem
 from sonde.probes.random_direction import draw_directions
-from sonde.probes.reader import Reader, read_rows
+from sonde.probes.reader import Reader, on_host, read_rows
 from sonde.probes.settings import AnyProbeSettings
 from sonde.probes.solver import Prepare
 from sonde.probes.swept import Columns, Place, Swept
@@ -98,7 +99,8 @@ class Job:
         scoring = Scoring.of(self.lines, self.folds, self.y)
         found = nested(solver, scoring, penalties, metric)
         grid = torch.tensor(penalties, dtype=torch.float64)
-        readers = solver.final(grid[torch.from_numpy(found.final[:, 0])])
+        chosen = grid[torch.from_numpy(found.final[:, 0])].to(problem.x.device)
+        readers = [on_host(reader) for reader in solver.final(chosen)]
         swept: list[Swept] = []
         for layer, (hook, reader) in enumerate(zip(hooks, readers, strict=True)):
             columns = Columns.of(found, layer, scoring.truth)
@@ -123,7 +125,7 @@ class Job:
         if not self.settings.diverges:
             return False
         said = self.lines.said(
-            read_rows(reader, problem.x[layer], problem.example).numpy()[:, None]
+            read_rows(reader, problem.x[layer], problem.example).cpu().numpy()[:, None]
         )
         truth = self.lines.truth(self.y[:, :1])
         if METRICS[self.settings.metric].two_classes:
@@ -136,7 +138,8 @@ class Job:
         """Add the random-direction control: the same rows, folds and metric."""
         number, seed = self.settings.directions, self.settings.seed
         drawn = [draw_directions(str(one.place), seed, x.shape[2], number) for one in swept]
-        reader = self.directions(self._problem(x, self.y[:, :1]), torch.stack(drawn))
+        problem = self._problem(x, self.y[:, :1])
+        reader = self.directions(problem, torch.stack(drawn).to(problem.x.device))
         scoring = Scoring.of(self.lines, self.folds, np.repeat(self.y[:, :1], number, axis=1))
         found = nested(reader, scoring, (0.0,), METRICS[self.settings.metric])
         return [
@@ -147,9 +150,9 @@ class Job:
     def _problem(
         self, x: Float[Tensor, "layer row d"], y: Float[np.ndarray, "row repetition target"]
     ) -> Problem:
-        return Problem(
-            x, torch.from_numpy(y), torch.from_numpy(self.folds), torch.from_numpy(self.example)
-        )
+        device = device_named(self.settings.device)
+        of_rows = (torch.from_numpy(one) for one in (y, self.folds, self.example))
+        return Problem(x.to(device), *(one.to(device) for one in of_rows))
 
 
 def _by_example(targets: Targets, rows: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:

@@ -35,6 +35,14 @@ class Reader(Protocol):
         ...
 
 
+def on_host(reader: Reader) -> Reader:
+    """Return a reader whose tensors lie in the host's memory, wherever it was fitted."""
+    tensors = reader.tensors()
+    if all(tensor.device.type == "cpu" for tensor in tensors.values()):
+        return reader
+    return type(reader).of({name: tensor.cpu() for name, tensor in tensors.items()})
+
+
 def fields_of(reader: Any) -> dict[str, Tensor]:
     """Return the fields of a reader all of which are tensors."""
     return {field.name: getattr(reader, field.name) for field in fields(reader)}

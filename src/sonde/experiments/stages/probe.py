@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
+from sonde.core.errors import SondeError
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage
 from sonde.experiments.stages.probe_ranking import (
@@ -125,6 +126,19 @@ class ProbeStage(Stage):
             with_names={"selected": "target"} if self.method.says == "number" else {},
             whole={TAU: PAIRS} if self.rank_against else {},
         )
+
+    def problems(self, base: Path) -> tuple[str, ...]:
+        """Return what is missing; a device that is not there is found before anything runs."""
+        found = super().problems(base)
+        if self.method.device in ("cpu", "auto"):
+            return found
+        from sonde.models.devices import device_named
+
+        try:
+            device_named(self.method.device)
+        except SondeError as error:
+            return (*found, str(error))
+        return found
 
     def estimate(self, facts: "Facts") -> Estimate:
         """Count the sweep over layers, folds and penalties, and once more for random weights."""

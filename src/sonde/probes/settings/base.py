@@ -24,7 +24,8 @@ class SweepSettings(Config):
     out, which every print of the result then says. ``baseline`` is whether texts are also scored
     from their words alone and from their length alone. ``duplicates`` says what becomes of a text
     (or its activations) that occurs in several groups: ``merge`` makes one of the groups, ``allow``
-    leaves them to leak between folds, ``error`` refuses them.
+    leaves them to leak between folds, ``error`` refuses them. ``device`` is where fits are made:
+    ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one; they differ by rounding.
     """
 
     folds: int = Field(default=5, ge=3, le=100)
@@ -35,6 +36,7 @@ class SweepSettings(Config):
     directions: int = Field(default=5, ge=0)
     baseline: bool = True
     duplicates: Literal["merge", "allow", "error"] = "merge"
+    device: str = "cpu"
 
     metrics: ClassVar[tuple[str, ...]]
     says: ClassVar[Says]
