@@ -17,10 +17,11 @@ from sonde.experiments.planning import plan
 from sonde.experiments.results import verify
 from sonde.experiments.runner import Options, run
 from sonde.experiments.spec import read_specification
-from sonde.experiments.stages.steer_results import PROMPT, RANDOM, UNSTEERED
+from sonde.experiments.stages.steer_results import PROMPT, RANDOM, UNSTEERED, _points
 from sonde.ledger.ledger import Ledger
 from sonde.ledger.units import read_scores, series_in
 from sonde.models.grid import generate_grid
+from sonde.stats.interval import Interval
 
 WINDOWS = ("response[:3].mean", "response[:6].mean")
 EXPERIMENT = """\
@@ -342,3 +343,9 @@ def test_a_plan_names_what_stands_in_the_way(file, tmp_path, override, words):
 def test_a_run_refuses_a_block_that_is_not_read(file, tmp_path):
     with pytest.raises(SondeError, match="names block 2, which acts does not read"):
         go(file, tmp_path, "steer.layers=[2]")
+
+
+def test_points_of_a_few_equal_scores_have_no_interval():
+    nan = float("nan")
+    assert _points(Interval(0.35, nan, nan, 4)) == "35.0 (no interval)"
+    assert _points(Interval(0.125, 0.08, 0.171, 24), "+") == "+12.5 [+8.0, +17.1]"

@@ -141,11 +141,15 @@ def _change(row: "TableRow") -> str:
 
 
 def _points(score: "Interval", sign: str = "") -> str:
-    """Write a share of the judge's scale as points of 100: ``12.5 [8.0, 17.1]``."""
+    """Write a share of the judge's scale as points of 100: ``12.5 [8.0, 17.1]``.
+
+    Scores that are all alike, of a few questions, bound nothing: ``35.0 (no interval)``.
+    """
     ends = [
         f"{round(100 * end, 1) + 0.0:{sign}.1f}" for end in (score.value, score.low, score.high)
     ]
-    return f"{ends[0]} [{ends[1]}, {ends[2]}]"
+    unknown = math.isnan(score.low) or math.isnan(score.high)
+    return f"{ends[0]} (no interval)" if unknown else f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
 def _note(found: "SteeringResults") -> str:
