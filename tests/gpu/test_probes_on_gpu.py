@@ -19,7 +19,7 @@ OF_CLASSES = [
 ]
 
 
-def close(one, other, atol):
+def assert_close(one, other, atol):
     for layer, same in zip(one.layers, other.layers, strict=True):
         np.testing.assert_allclose(layer.score.value, same.score.value, atol=atol)
         assert layer.probe.reader.tensors()["mean"].device.type == "cpu"
@@ -28,17 +28,19 @@ def close(one, other, atol):
 @pytest.mark.parametrize("rows", [60, 200])  # fewer than the 96 coordinates, and more
 def test_ridge(rows):
     acts, y, _ = planted_numbers(n=rows, d=96)
-    close(*(probes.ridge(acts, y, device=name, **QUICK) for name in ("cuda", "cpu")), atol=1e-6)
+    assert_close(
+        *(probes.ridge(acts, y, device=name, **QUICK) for name in ("cuda", "cpu")), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", OF_CLASSES)
 @pytest.mark.parametrize("rows", [60, 200])
 def test_classes(kind, rows):
     acts, y, _ = planted_classes(n=rows, d=96)
-    close(*(kind(acts, y, device=name, **QUICK) for name in ("cuda", "cpu")), atol=1e-3)
+    assert_close(*(kind(acts, y, device=name, **QUICK) for name in ("cuda", "cpu")), atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", [probes.mlp, probes.attention])
 def test_networks_learn_as_much(kind):
     acts, y, _ = planted_classes(n=200, d=32, strength=4.0)
-    close(*(kind(acts, y, device=name, **QUICK) for name in ("cuda", "cpu")), atol=0.1)
+    assert_close(*(kind(acts, y, device=name, **QUICK) for name in ("cuda", "cpu")), atol=0.1)

@@ -62,14 +62,7 @@ def _drawing(grid: DenseGrid, box: _Box) -> Markup:
     for at in _written(count, side, _DOWN):
         base = _TOP + (at + 0.5) * side + 4
         parts.append(svg.text(box.left - 8, base, grid.names[at], "tick", "end"))
-    return svg.node(
-        "svg",
-        svg.node("title", grid.label),
-        *parts,
-        class_=f"chart grid-chart {box.name}",
-        viewBox=f"0 0 {svg.number(box.width)} {svg.number(_TOP + count * side + 4)}",
-        role="img",
-    )
+    return svg.grid_chart(grid.label, parts, box.name, (box.width, _TOP + count * side + 4))
 
 
 def _squares(

@@ -105,14 +105,7 @@ def _drawing(grid: Grid, box: Box) -> Markup:
             place = (box.left + column * width, up, width, height)
             parts.append(_cell(cell, place, box.lines if width >= 80 else 1))
     whole = top + height * len(grid.cells) + 4
-    return svg.node(
-        "svg",
-        svg.node("title", grid.label),
-        *parts,
-        class_=f"chart grid-chart {box.name}",
-        viewBox=f"0 0 {svg.number(box.width)} {svg.number(whole)}",
-        role="img",
-    )
+    return svg.grid_chart(grid.label, parts, box.name, (box.width, whole))
 
 
 def _without_apart(grid: Grid) -> Grid:

@@ -11,6 +11,18 @@ Attribute: TypeAlias = str | float | None
 Value: TypeAlias = float | None
 
 
+def grid_chart(label: str, parts: Sequence[Markup], box: str, size: tuple[float, float]) -> Markup:
+    """Return the picture of a grid, named for readers of screens; ``size`` is width and height."""
+    return node(
+        "svg",
+        node("title", label),
+        *parts,
+        class_=f"chart grid-chart {box}",
+        viewBox=f"0 0 {number(size[0])} {number(size[1])}",
+        role="img",
+    )
+
+
 def node(tag: str, *children: str | Markup, **attributes: Attribute) -> Markup:
     """Return one element; text and attributes are escaped, ``class_`` and ``_`` become ``-``."""
     written = "".join(

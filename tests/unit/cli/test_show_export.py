@@ -5,19 +5,9 @@ import numpy as np
 import pytest
 from tests.unit.vectors.made_vectors import made
 
-from sonde.cli.show import show_file
 from sonde.core.errors import SondeError
 from sonde.experiments.results import identify, verify
 from sonde.vectors.exports import FORMATS, export_vectors
-
-
-@pytest.fixture
-def shown(capsys):
-    def read(path):
-        show_file(path)
-        return capsys.readouterr().out
-
-    return read
 
 
 def written(path, architecture, **tensors):

@@ -10,7 +10,6 @@ from tests.planted import planted_classes
 from tests.unit.steering.made_answers import made_answers, made_results, steered_by
 from tests.unit.vectors.made_vectors import made
 
-from sonde.cli.show import show_file
 from sonde.experiments.results import identify, verify
 from sonde.probes.eraser import fit_erasers
 from sonde.stats.interval import Interval
@@ -19,15 +18,6 @@ from sonde.vectors import VectorSet
 
 def spread(value):
     return {"accuracy": Interval(0.9, 0.8, 1.0, 40), "cohens_d": Interval(value, 0.1, 3.0, 40)}
-
-
-@pytest.fixture
-def shown(capsys):
-    def read(path):
-        show_file(path)
-        return capsys.readouterr().out
-
-    return read
 
 
 @pytest.fixture

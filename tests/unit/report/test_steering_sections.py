@@ -96,7 +96,11 @@ def test_missing_scores_leave_a_gap_and_a_dash():
 
 
 def test_one_coefficient_is_drawn():
-    render(Report("t", "q", (replace(CURVES, curves=(curve("probe", 1.0, best=0),)),)))
+    one = replace(CURVES, curves=(curve("probe", 1.0, best=0),))
+    (row,) = [it for it in steering_curves.prepare(one)["rows"] if it[0] == "probe"]
+    assert row[1] == "0.25"
+    page = render(Report("t", "q", (one,)))
+    assert "0.25" in page and ">probe<" in page
 
 
 def test_cosines_name_the_ends():
