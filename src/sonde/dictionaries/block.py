@@ -1,19 +1,44 @@
 """A block of latents: encoder, sparsity and decoder, from what it reads to what it writes."""
 
 import math
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from sonde.dictionaries.choosing import batch_top_places, top_places, values_at
-from sonde.dictionaries.jumps import jump
+from sonde.dictionaries.choosing import Above, Chosen, Picker, TopAmong, TopOfBatch, TopOfRows
+from sonde.dictionaries.jumps import count_active, jump
 from sonde.dictionaries.latents import Latents
-from sonde.dictionaries.places import Places
 from sonde.dictionaries.products import picked
 from sonde.dictionaries.sparsity import BatchTopK, Gated, JumpReLU, ReLU, Sparsity, TopK
 
-MANY = 0.05  # share of active latents from which dense products are the faster
+CHUNK = 1 << 22  # pre-activations at a time: 16 MiB
+NEARLY = 0.8  # of the threshold so far: below, a batch's k highest scores hardly ever lie
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spare:
+    """The ``k`` highest of some latents, chosen beside the active ones: dead ones, to revive."""
+
+    k: int
+    among: Int[Tensor, " some"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What a block makes of rows while it trains.
+
+    ``quiet`` is what its sparsity penalises: a mean over rows of the sum of activations times
+    decoder norms (ReLU, and the gate of gated latents) or of the number of active latents
+    (JumpReLU); None for the TopK family. ``gate`` are the gate's own activations. ``spare`` are
+    those of latents that were asked for beside.
+    """
+
+    latents: Latents
+    quiet: Float[Tensor, ""] | None = None
+    gate: Latents | None = None
+    spare: Latents | None = None
 
 
 class Block(nn.Module):
@@ -43,59 +68,95 @@ class Block(nn.Module):
         """Return the latents' activations, with gradients where the mode is training.
 
         Of TopK and BatchTopK no dense gradient is ever made, and of what is dense only the
-        pre-activations, which are not kept.
+        pre-activations of some rows at a time, which are not kept.
+        """
+        return self.encode_for_training(x).latents
+
+    def encode_for_training(
+        self, x: Float[Tensor, "row d_in"], spare: Spare | None = None, k: int | None = None
+    ) -> Encoded:
+        """Encode, and return what a loss needs besides.
+
+        ``k`` takes the place of that of TopK and BatchTopK, whose ``spare`` latents are chosen
+        from the same pre-activations.
         """
         if isinstance(self.sparsity, TopK | BatchTopK):
-            return self.read_at(x, self.choose(self.pre_activations(x)))
+            chosen, beside = self.choose(x, spare, k)
+            extra = None if beside is None else self.read_at(x, beside)
+            return Encoded(self.read_at(x, chosen), spare=extra)
         pre = x @ self.encoder.T
         if isinstance(self.sparsity, Gated):
-            dense = self._gated(pre)
-        elif isinstance(self.sparsity, JumpReLU):
-            dense = jump(pre + self.bias, self.threshold, self.sparsity.bandwidth)
-        else:
-            assert isinstance(self.sparsity, ReLU)
-            dense = torch.relu(pre + self.bias)
-        return Latents(dense)
+            return self._gated(pre)
+        pre = pre + self.bias
+        if isinstance(self.sparsity, JumpReLU):
+            bandwidth = self.sparsity.bandwidth
+            latents = Latents(jump(pre, self.threshold, bandwidth))
+            if not torch.is_grad_enabled():
+                return Encoded(latents)
+            active = count_active(pre.relu(), self.threshold, bandwidth)
+            return Encoded(latents, quiet=active.sum(dim=1).mean())
+        assert isinstance(self.sparsity, ReLU)
+        dense = pre.relu()
+        return Encoded(Latents(dense), quiet=self._length(dense))
 
     @torch.no_grad()
-    def pre_activations(self, x: Float[Tensor, "row d_in"]) -> Float[Tensor, "row d_sae"]:
-        """Return ``x encoder' + bias``, without gradients."""
-        return torch.addmm(self.bias, x, self.encoder.T)
-
-    @torch.no_grad()
-    def choose(self, pre: Float[Tensor, "row d_sae"]) -> tuple[Places, Float[Tensor, " active"]]:
-        """Return which latents TopK and BatchTopK take, and their pre-activations."""
+    def choose(
+        self, x: Float[Tensor, "row d_in"], spare: Spare | None = None, k: int | None = None
+    ) -> tuple[Chosen, Chosen | None]:
+        """Return the latents that TopK or BatchTopK takes, and those chosen beside."""
         sparsity = self.sparsity
         assert isinstance(sparsity, TopK | BatchTopK)
-        score = pre * self.decoder.norm(dim=1) if sparsity.by_norm else pre
+        positive = not isinstance(sparsity, TopK) or sparsity.relu
+        beside = None if spare is None else TopAmong(TopOfRows(spare.k), spare.among)
+        own = k or sparsity.k
         if isinstance(sparsity, TopK):
-            places = top_places(score, sparsity.k, positive=sparsity.relu)
-        elif self.training or bool(self.threshold.isnan()):
-            places = batch_top_places(score, sparsity.k)
+            picker: Picker = TopOfRows(own, positive)
+        elif not self.training and not bool(self.threshold.isnan()):
+            picker = Above(float(self.threshold.clamp(min=0)))
         else:
-            places = Places.of_mask(score > self.threshold.clamp(min=0))
-        if self.training and isinstance(sparsity, BatchTopK) and len(places.latent):
-            self._follow(values_at(score, places).min(), sparsity.decay)
-        return places, values_at(pre, places)
+            picker = TopOfBatch(own * len(x), NEARLY * float(self.threshold.nan_to_num()))
+        self._show(x, [picker] if beside is None else [picker, beside])
+        if isinstance(picker, TopOfBatch):
+            if picker.fell_short:
+                picker = TopOfBatch(own * len(x))
+                self._show(x, [picker])
+            self._follow(picker.smallest())
+        return picker.chosen(), None if beside is None else beside.chosen()
 
-    def read_at(
-        self,
-        x: Float[Tensor, "row d_in"],
-        chosen: tuple[Places, Float[Tensor, " active"]],
-    ) -> Latents:
+    def read_at(self, x: Float[Tensor, "row d_in"], chosen: Chosen) -> Latents:
         """Return chosen latents' activations, with gradients of theirs alone."""
-        places, value = chosen
+        value = chosen.value
         if torch.is_grad_enabled():
-            value = picked(x, self.encoder, self.bias, value, places)
-        return Latents(value, places)
+            value = picked(x, self.encoder, self.bias, value, chosen.places)
+        return Latents(value, chosen.places)
 
-    def _follow(self, smallest: Tensor, decay: float) -> None:
-        """Move the threshold towards the smallest active value of a batch."""
-        first = self.threshold.isnan()
+    def _show(self, x: Float[Tensor, "row d_in"], pickers: list[Picker]) -> None:
+        """Let pickers look at the pre-activations, some rows at a time."""
+        sparsity = self.sparsity
+        by_norm = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
+        norm = self.decoder.norm(dim=1) if by_norm else None
+        for part in x.split(max(1, CHUNK // len(self.encoder))):
+            pre = torch.addmm(self.bias, part, self.encoder.T)
+            score = pre if norm is None else pre * norm
+            for picker in pickers:
+                picker.add(pre, score)
+
+    def _follow(self, smallest: Float[Tensor, ""] | None) -> None:
+        """Move the threshold of BatchTopK towards the smallest active value of a batch."""
+        if not self.training or smallest is None:
+            return
+        assert isinstance(self.sparsity, BatchTopK)
+        decay, first = self.sparsity.decay, self.threshold.isnan()
         moved = decay * self.threshold + (1 - decay) * smallest
         self.threshold.copy_(torch.where(first, smallest, moved))
 
-    def _gated(self, pre: Float[Tensor, "row d_sae"]) -> Float[Tensor, "row d_sae"]:
+    def _gated(self, pre: Float[Tensor, "row d_sae"]) -> Encoded:
         """Return magnitudes where the gate is open; the gate learns by its own loss alone."""
+        gate = torch.relu(pre + self.gate_bias)
         magnitude = torch.relu(pre * self.log_scale.exp() + self.bias)
-        return torch.where(pre + self.gate_bias > 0, magnitude, 0.0)
+        latents = Latents(torch.where(gate > 0, magnitude, 0.0))
+        return Encoded(latents, quiet=self._length(gate), gate=Latents(gate))
+
+    def _length(self, activations: Float[Tensor, "row d_sae"]) -> Float[Tensor, ""]:
+        """Return the sum of activations times decoder norms, a mean over rows."""
+        return (activations @ self.decoder.norm(dim=1)).mean()

@@ -29,6 +29,13 @@ class Places:
         return cls(latent.reshape(-1), offsets, n_latents)
 
     @classmethod
+    def of_counts(
+        cls, latent: Int[Tensor, " active"], counts: Int[Tensor, " row"], n_latents: int
+    ) -> "Places":
+        """Take ``counts[i]`` latents in row i, ascending in each."""
+        return cls(latent, torch.cat([counts.new_zeros(1), counts.cumsum(0)]), n_latents)
+
+    @classmethod
     def of_mask(cls, active: Bool[Tensor, "row latent"]) -> "Places":
         """Take the places that are true."""
         row, latent = active.nonzero(as_tuple=True)

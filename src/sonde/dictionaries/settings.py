@@ -1,0 +1,64 @@
+"""A dictionary as it is asked for: an architecture whose widths the model knows."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from sonde.core.base import Config, validated
+from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint, parse_hook_point
+from sonde.dictionaries.architecture import Architecture, Width
+from sonde.dictionaries.sparsity import Sparsity, TopK
+
+
+class DictionarySettings(Config):
+    """The choices of ``Architecture``, without its widths.
+
+    ``d_sae`` is the number of latents, or ``expansion`` times the width of what is read.
+    """
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    targets: tuple[str, ...] = ()
+    d_sae: Width | None = None
+    expansion: Annotated[float, Field(gt=0)] | None = None
+    sparsity: Sparsity = TopK()
+    groups: tuple[Width, ...] = ()
+    skip: bool = False
+    cross_layer: bool = False
+    centred: bool | None = None
+
+    @model_validator(mode="after")
+    def _latents(self) -> "DictionarySettings":
+        given = sum(one is not None for one in (self.d_sae, self.expansion))
+        if given > 1 or (not given and not self.groups):
+            raise ValueError("give `d_sae`, the number of latents, or `expansion`, or `groups`")
+        return self
+
+    def architecture(self, widths: Mapping[HookPoint, int]) -> Architecture:
+        """Return the architecture for hook points of these widths.
+
+        Raises:
+            SondeError: there are no activations at a hook point, or choices do not go together.
+        """
+        d_in = [_width(hook, widths) for hook in self.sources]
+        given = self.model_dump(exclude={"expansion", "d_sae"})
+        d_sae = self.d_sae or sum(self.groups)
+        if self.expansion is not None:
+            d_sae = round(self.expansion * (d_in[0] if self.cross_layer else sum(d_in)))
+        given |= {
+            "d_in": d_in,
+            "d_out": [_width(hook, widths) for hook in self.targets],
+            "d_sae": d_sae,
+        }
+        return validated(Architecture, given, where="The dictionary")
+
+
+def _width(hook: str, widths: Mapping[HookPoint, int]) -> int:
+    point = parse_hook_point(hook)
+    if point not in widths:
+        raise SondeError(
+            f"There are no activations at {point}.",
+            fix=f"There are some at {', '.join(map(str, widths))}.",
+        )
+    return widths[point]

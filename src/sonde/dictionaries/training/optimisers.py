@@ -1,0 +1,116 @@
+"""The optimisers, their states as flat tensors, and decoder rows of length 1."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sonde.core.errors import SondeError
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.training.settings import Adam, Optimiser
+
+
+def optimisers_of(dictionary: Dictionary, settings: Optimiser) -> list[torch.optim.Optimizer]:
+    """Make the optimisers of a dictionary; Muon has a second one for what is no matrix.
+
+    Raises:
+        SondeError: 8-bit moments were asked for and bitsandbytes or a GPU is missing, or this torch
+            has no Muon.
+    """
+    everything = list(dictionary.parameters())
+    if isinstance(settings, Adam):
+        return [_adam(everything, settings)]
+    if not hasattr(torch.optim, "Muon"):
+        raise SondeError(
+            f"torch {torch.__version__} has no Muon.", fix="Install torch 2.9 or later."
+        )
+    matrices = [one for block in dictionary.parts for one in (block.encoder, block.decoder)]
+    named = {id(one) for one in matrices}
+    rest = [one for one in everything if id(one) not in named]
+    muon = torch.optim.Muon(
+        matrices, momentum=settings.momentum, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, _adam(rest, Adam(betas=settings.betas))]
+
+
+def _adam(parameters: Sequence[nn.Parameter], settings: Adam) -> torch.optim.Optimizer:
+    betas, eps = settings.betas, settings.eps
+    if not settings.eight_bit:
+        return torch.optim.Adam(parameters, betas=betas, eps=eps, fused=True)
+    if not parameters[0].is_cuda:
+        raise SondeError(
+            "8-bit moments need a GPU, and this dictionary trains on a CPU.",
+            fix="Leave eight_bit away.",
+        )
+    try:
+        from bitsandbytes.optim import Adam8bit  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise SondeError(
+            "8-bit moments need bitsandbytes.", fix="pip install 'sonde[quantised]'"
+        ) from None
+    return Adam8bit(parameters, betas=betas, eps=eps)
+
+
+def set_learning_rate(optimisers: Iterable[torch.optim.Optimizer], lr: float) -> None:
+    """Give the next step its learning rate."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+
+
+def state_of(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Return the optimisers' states as ``<optimiser>.<parameter>.<name>``."""
+    return {
+        f"{number}.{index}.{name}": torch.as_tensor(value)
+        for number, optimiser in enumerate(optimisers)
+        for index, values in optimiser.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+
+
+def load_state(optimisers: Sequence[torch.optim.Optimizer], state: dict[str, Tensor]) -> None:
+    """Put back what ``state_of`` returned."""
+    for number, optimiser in enumerate(optimisers):
+        found: dict[int, dict[str, Any]] = {}
+        for key, value in state.items():
+            owner, index, name = key.split(".", 2)
+            if int(owner) == number:
+                found.setdefault(int(index), {})[name] = value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": found, "param_groups": groups})
+
+
+@torch.no_grad()
+def take_out_lengthening(dictionary: Dictionary) -> None:
+    """Take the part along each decoder row, of length 1, out of its gradient.
+
+    What is left turns the row; Adam's moments then know nothing of lengths.
+    """
+    for block in dictionary.parts:
+        slope, row = block.decoder.grad, block.decoder
+        if slope is not None:
+            slope.addcmul_(row, torch.linalg.vecdot(slope, row)[:, None], value=-1)
+
+
+@torch.no_grad()
+def make_unit(dictionary: Dictionary) -> None:
+    """Bring every decoder row back to length 1."""
+    for block in dictionary.parts:
+        norm = torch.linalg.vector_norm(block.decoder, dim=1, keepdim=True)
+        block.decoder.div_(norm.clamp(min=torch.finfo(norm.dtype).tiny))
+
+
+@torch.no_grad()
+def clip_gradients(parameters: Iterable[nn.Parameter], most: float) -> Tensor:
+    """Scale all gradients so that their common norm is at most ``most``; return the norm before."""
+    slopes = [one.grad for one in parameters if one.grad is not None]
+    total = torch.stack([torch.linalg.vector_norm(one) for one in slopes]).norm()
+    if slopes[0].is_cuda:  # without waiting for the device
+        share = (most / total).clamp(max=1.0)
+        for slope in slopes:
+            slope.mul_(share)
+    elif total > most:
+        for slope in slopes:
+            slope.mul_(most / float(total))
+    return total

@@ -1,0 +1,105 @@
+"""How dictionaries are trained: the recipe that all of one run share."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from sonde.core.base import Config
+from sonde.dictionaries.sparsity import NotNegative, Positive
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+
+
+class Adam(Config):
+    """Adam (Kingma and Ba 2015); ``eight_bit`` keeps its moments in 8 bits (Dettmers et al. 2022).
+
+    Eight bits need the extra ``quantised`` and a GPU.
+    """
+
+    kind: Literal["adam"] = "adam"
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    eight_bit: bool = False
+
+
+class Muon(Config):
+    """Muon for encoders and decoders (Jordan et al. 2024), Adam for all else.
+
+    An update is the momentum of the gradient made orthogonal, scaled to the root mean square that
+    Adam's has (Liu et al. 2025), so that one learning rate serves both.
+    """
+
+    kind: Literal["muon"] = "muon"
+    momentum: Share = 0.95
+    betas: tuple[Share, Share] = (0.9, 0.999)
+
+
+Optimiser: TypeAlias = Annotated[Adam | Muon, Field(discriminator="kind")]
+
+
+class AuxK(Config):
+    """Dead latents learn what the others leave over (Gao et al. 2024).
+
+    Of the latents that have not fired for ``dead_after`` rows the ``k`` highest of each row
+    (None: half the width of what is read) reconstruct the error of the rest; that error's FVU,
+    times ``weight``, is added to the loss.
+    """
+
+    k: Count | None = None
+    weight: NotNegative = 1 / 32
+
+
+class Resampling(Config):
+    """Dead latents begin again at inputs that are reconstructed badly (Bricken et al. 2023).
+
+    Every ``every`` steps, up to ``until``: each latent that has not fired for ``dead_after`` rows
+    takes the direction of a row drawn with a probability that grows with its squared error, as its
+    decoder row and, times ``share`` of the mean norm of living encoder rows, as its encoder row.
+    """
+
+    every: Count = 2_500
+    until: Count = 10_000
+    share: Positive = 0.2
+
+
+class Training(Config):
+    """One recipe: the optimiser, its schedules, how latents are kept alive, where biases start.
+
+    Rows are scaled so that their mean norm is the square root of their width; the scales are
+    folded into the weights of what is saved. The learning rate rises linearly over ``warmup``
+    steps from 0, stays, and falls over the last ``decay_steps`` (None: all that are left) to
+    ``lr_end`` times itself. ``k_start`` falls to the sparsity's own k over ``k_steps``; an L1 or L0
+    weight rises from 0 over ``penalty_warmup``.
+
+    ``decoder_norm``: ``unit`` keeps decoder rows at length 1 and takes the part of their gradient
+    along them out; ``free`` does not; ``auto`` is ``unit`` where the penalty does not count the
+    norms. ``bias`` is where decoder biases start. ``clip`` bounds the norm of all gradients
+    together. ``precision``: ``bfloat16`` computes products in bfloat16; weights, thresholds, losses
+    and statistics stay in float32.
+    """
+
+    lr: Positive = 3e-4
+    optimiser: Optimiser = Adam()
+    warmup: Annotated[int, Field(ge=0)] = 0
+    decay: Literal["none", "linear", "cosine"] = "linear"
+    decay_steps: Count | None = None
+    lr_end: Share = 0.0
+    k_start: Count | None = None
+    k_steps: Count = 1_000
+    penalty_warmup: Annotated[int, Field(ge=0)] = 0
+    clip: Positive | None = 1.0
+    decoder_norm: Literal["auto", "unit", "free"] = "auto"
+    bias: Literal["geometric_median", "mean", "zero"] = "geometric_median"
+    aux: AuxK | None = AuxK()
+    resampling: Resampling | None = None
+    dead_after: Count = 1_000_000
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Training":
+        if self.decay_steps is not None and self.decay == "none":
+            raise ValueError("`decay_steps` without a decay: write decay: linear, or cosine")
+        return self

@@ -1,0 +1,70 @@
+"""What training begins with: scales, variances and biases from the first rows of its source."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sonde.activations.row_batches import RowSource
+from sonde.core.errors import SondeError
+from sonde.core.hooks import HookPoint
+from sonde.dictionaries.geometric_median import geometric_median
+
+ROWS = 16_384  # that scales and variances are taken from: they then hold to about one percent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Of each hook point: scale, and of scaled rows the centre and the total variance.
+
+    ``scale`` brings the mean norm to the square root of the width; ``variance`` is the sum of the
+    coordinates' variances.
+    """
+
+    scale: Mapping[HookPoint, float]
+    variance: Mapping[HookPoint, float]
+    centre: Mapping[HookPoint, Float[Tensor, " d_model"]]
+
+    def scaled(
+        self, tensors: Mapping[HookPoint, Float[Tensor, "row d_model"]]
+    ) -> dict[HookPoint, Float[Tensor, "row d_model"]]:
+        """Return rows in float32, scaled."""
+        return {hook: x.float() * self.scale[hook] for hook, x in tensors.items()}
+
+
+def start_of(source: RowSource, bias: str) -> Start:
+    """Take scales and centres from the first batches of a source.
+
+    ``bias`` says which centre: ``geometric_median``, ``mean`` or ``zero``.
+
+    Raises:
+        SondeError: all rows at a hook point are the same.
+    """
+    wanted = max(1, math.ceil(ROWS / source.batch))
+    parts = [batch.tensors for batch in islice(source.batches(), wanted)]
+    scale: dict[HookPoint, float] = {}
+    variance: dict[HookPoint, float] = {}
+    centre: dict[HookPoint, Tensor] = {}
+    for hook, width in source.widths.items():
+        x = torch.cat([part[hook] for part in parts]).float()
+        norm = float(x.norm(dim=1).double().mean())
+        spread = float(x.double().var(dim=0, correction=0).sum())
+        if not norm > 0 or not spread > 0:
+            raise SondeError(
+                f"All {len(x):,} first rows at {hook} are the same, so there is nothing to learn.",
+                fix="Look at what is read there with `sonde doctor`.",
+            )
+        scale[hook] = math.sqrt(width) / norm
+        variance[hook] = spread * scale[hook] ** 2
+        centre[hook] = _centre(x * scale[hook], bias)
+    return Start(scale, variance, centre)
+
+
+def _centre(x: Float[Tensor, "row d"], bias: str) -> Float[Tensor, " d"]:
+    if bias == "geometric_median":
+        return geometric_median(x)
+    return x.mean(dim=0) if bias == "mean" else torch.zeros_like(x[0])
