@@ -70,4 +70,6 @@ def _scores(name: str, rows: int, each: int) -> Scores:
         predicted = (predicted > 0).astype(np.float64)
     if name == "share":
         predicted = 1 / (1 + np.exp(-predicted))
+    if name == "ratio":  # the sum below is positive, in every resample
+        truth = 1 + truth
     return Scores(name, unit, predicted, truth if METRICS[name].has_truth else None)

@@ -27,6 +27,7 @@ from sonde.stats.metrics import (
     mean,
     pearson,
     r2,
+    ratio_of_sums,
 )
 from sonde.stats.multiplicity import benjamini_hochberg, holm
 from sonde.stats.pair_folds import PairFolds, pair_folds
@@ -96,6 +97,7 @@ __all__ = [
     "power_of_means",
     "power_of_proportions",
     "r2",
+    "ratio_of_sums",
     "shared_items",
     "sign_flip",
     "two_sample",

@@ -23,6 +23,7 @@ from sonde.stats.sums import (
     MEAN,
     PEARSON,
     R2,
+    RATIO,
     Predicted,
     Score,
     SmoothSums,
@@ -34,6 +35,15 @@ from sonde.stats.sums import (
 def mean(_: Any, predicted: Predicted) -> Score:
     """Mean of the values themselves, sum x / n, in their unit; the truth is not used."""
     return MEAN.score(MEAN.terms(None, predicted).sum(axis=-2))
+
+
+def ratio_of_sums(truth: Truth, predicted: Predicted) -> Score:
+    """Ratio of sums, sum p / sum y: ``predicted`` stands above the line, ``truth`` below.
+
+    In the unit of p over that of y; blind to a scale of both, and to how rows are gathered. NaN
+    where the sum below is not positive.
+    """
+    return RATIO.score(RATIO.terms(truth, predicted).sum(axis=-2))
 
 
 def r2(truth: Truth, predicted: Predicted) -> Score:
@@ -116,8 +126,8 @@ class Metric:
     n_units)`` takes one row of predictions and the unit each row belongs to, and gives the
     statistic of a resample's weights. ``smooth`` is there where the score is a smooth function of
     sums. ``two_classes`` is True where the truth is 0 or 1 and predictions count by their sign and
-    order alone. ``has_truth`` is False of means of the values themselves, of which it is for the
-    user to say whether more is better; of the others it is.
+    order alone. ``has_truth`` is False of means of the values themselves. More is better, except
+    where ``directed`` is False: of means and ratios it is for the user to say.
     """
 
     name: str
@@ -129,6 +139,7 @@ class Metric:
     smooth: SmoothSums | None = None
     two_classes: bool = False
     has_truth: bool = True
+    directed: bool = True
 
 
 def _of_sums(
@@ -141,9 +152,21 @@ def _of_sums(
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _of_sums("mean", np.nan, mean, MEAN, floor=-np.inf, ceiling=np.inf, has_truth=False),
+        _of_sums(
+            "mean",
+            np.nan,
+            mean,
+            MEAN,
+            floor=-np.inf,
+            ceiling=np.inf,
+            has_truth=False,
+            directed=False,
+        ),
         # A mean of values that cannot lie outside 0 to 1, such as shares of a scale.
-        _of_sums("share", np.nan, mean, MEAN, has_truth=False),
+        _of_sums("share", np.nan, mean, MEAN, has_truth=False, directed=False),
+        _of_sums(
+            "ratio", np.nan, ratio_of_sums, RATIO, floor=-np.inf, ceiling=np.inf, directed=False
+        ),
         _of_sums("r2", 0.0, r2, R2, floor=-np.inf),
         _of_sums("pearson", 0.0, pearson, PEARSON, floor=-1.0),
         _of_sums("accuracy", 0.5, accuracy, ACCURACY, two_classes=True),

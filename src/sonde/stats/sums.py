@@ -61,6 +61,23 @@ def _mean_gradient(sums: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*b
     return np.stack([ratio(np.ones_like(n), n), -ratio(total, n**2)], axis=-1)
 
 
+# --- Ratio: sums of what stands above the line and what stands below.
+
+
+def _ratio_terms(truth: Truth, predicted: Predicted) -> Float[np.ndarray, "*batch row 2"]:
+    return np.stack(np.broadcast_arrays(predicted, truth), axis=-1).astype(np.float64)
+
+
+def _ratio(sums: Float[np.ndarray, "*batch 2"]) -> Score:
+    return ratio(sums[..., 0], sums[..., 1], sums[..., 0])
+
+
+def _ratio_gradient(sums: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 2"]:
+    above, below = np.moveaxis(sums, -1, 0)
+    by_above = ratio(np.ones_like(below), below, above)
+    return np.stack([by_above, -above * np.square(by_above)], axis=-1)
+
+
 # --- R2: sums of squared error, y^2, y and 1.
 
 
@@ -180,6 +197,7 @@ def _log_explained(value: Any) -> Any:
 
 
 MEAN = SmoothSums(_mean_terms, _mean, _mean_gradient, _same, np.ones_like, _same)
+RATIO = SmoothSums(_ratio_terms, _ratio, _ratio_gradient, _same, np.ones_like, _same)
 R2 = SmoothSums(
     _r2_terms,
     _r2,

@@ -31,6 +31,8 @@ def scores(metric, seed=0, n=120, *, shift=1.0, of=0, **more):
         said = np.where(noise < 0.8 * shift, truth, (truth + 1) % 3)
     if metric == "share":
         said = 1 / (1 + np.exp(-said))
+    if metric == "ratio":  # what stands below is positive
+        truth, said = 1 + truth, 0.4 + truth + noise / (2 * shift)
     return Scores(metric, names(n), said, truth if METRICS[metric].has_truth else None, **more)
 
 

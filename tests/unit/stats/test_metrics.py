@@ -13,6 +13,7 @@ from sonde.stats.metrics import (
     mean,
     pearson,
     r2,
+    ratio_of_sums,
 )
 
 
@@ -68,6 +69,23 @@ def test_the_names_of_classes_do_not_matter(seed, n_classes):
     even = np.repeat(np.arange(n_classes, dtype=float), 7)
     guess = rng.integers(0, n_classes, len(even)).astype(float)
     assert macro_recall(even, guess) == pytest.approx(float(class_accuracy(even, guess)))
+
+
+def test_a_ratio_of_sums_by_hand():
+    # 1 + 2 + 3 over 2 + 4 + 4; the mean of the three ratios would be 0.583.
+    below = np.array([2.0, 4, 4])
+    assert ratio_of_sums(below, np.array([1.0, 2, 3])) == pytest.approx(0.6)
+    assert np.isnan(ratio_of_sums(-below, np.array([1.0, 2, 3])))
+    assert np.isnan(ratio_of_sums(0 * below, np.array([1.0, 2, 3])))
+
+
+@given(scale=st.floats(1e-12, 1e12), seed=st.integers(0, 20), cut=st.integers(1, 19))
+def test_a_ratio_ignores_units_and_how_rows_are_gathered(scale, seed, cut):
+    below, above = np.random.default_rng(seed).uniform(0.5, 1, (2, 20))
+    expected = pytest.approx(float(ratio_of_sums(below, above)))
+    assert ratio_of_sums(scale * below, scale * above) == expected
+    gathered = [np.array([one[:cut].sum(), one[cut:].sum()]) for one in (below, above)]
+    assert ratio_of_sums(*gathered) == expected
 
 
 def test_pearson_by_hand():

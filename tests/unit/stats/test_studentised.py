@@ -10,13 +10,15 @@ from sonde.stats.studentised import Drawn, Together, studentised
 from sonde.stats.sums import MEAN, R2
 from sonde.stats.units import shared_units
 
-SMOOTH = ("mean", "r2", "pearson")
+SMOOTH = ("mean", "ratio", "r2", "pearson")
 
 
 def made(metric, seed=0, n=30, groups=12):
     rng = np.random.default_rng([seed, 7])
     unit = np.array([f"group {number:02}" for number in rng.integers(0, groups, n)])
     truth = rng.normal(size=n)
+    if metric == "ratio":
+        truth = 1 + np.abs(truth)
     return Scores(metric, unit, truth + rng.normal(size=n), truth)
 
 

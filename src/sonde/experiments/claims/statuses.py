@@ -115,8 +115,8 @@ def _without_reference(measured: Measured, score: Interval) -> tuple[str, str]:
         floors["chance"] = Interval(chance, chance, chance, 0)
     for name, floor in floors.items():
         above, below = score.low > floor.high, score.high < floor.low
-        # More is better, but of means of values that is for the user to say.
-        own_choice = metric is not None and not metric.has_truth
+        # More is better, but of means of values and of ratios that is for the user to say.
+        own_choice = metric is not None and not metric.directed
         if not (above or (below and own_choice)):
             known = f"{floor.value:g}" if name == "chance" else str(floor)
             return INCONCLUSIVE, f"{score} is not told from {name}, {known}."
