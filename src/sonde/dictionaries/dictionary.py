@@ -87,28 +87,43 @@ class Dictionary(nn.Module):
         ]
 
     def decode(
-        self, latents: Sequence[Latents], sources: Sequence[Float[Tensor, "row _"]] = ()
+        self,
+        latents: Sequence[Latents],
+        sources: Sequence[Float[Tensor, "row _"]] = (),
+        *,
+        fixed: bool = False,
     ) -> tuple[Float[Tensor, "prefix row _"], ...]:
         """Return every target from each prefix of the latents, the whole last.
 
-        ``sources`` are needed by a skip alone.
+        ``sources`` are needed by a skip alone. ``fixed`` lets gradients reach the latents alone.
         """
-        groups = self.architecture.groups
-        found: list[Tensor | None] = [None] * len(self.bias)
+        made = self.written(latents, fixed=fixed)
+        around = [self._around(number, sources) for number in range(len(made))]
+        return tuple(
+            part + (one.detach() if fixed else one) for part, one in zip(made, around, strict=True)
+        )
+
+    def written(
+        self, latents: Sequence[Latents | None], *, nested: bool = True, fixed: bool = False
+    ) -> tuple[Float[Tensor, "prefix row _"], ...]:
+        """Return what the latents of the blocks write to each target, without biases and skips.
+
+        A block without latents writes nothing. Without ``nested`` there is the whole alone.
+        """
+        groups = self.architecture.groups if nested else ()
+        found: list[Tensor | float] = [0.0] * len(self.bias)
         for block, reach, own in zip(self.parts, self.architecture.reaches, latents, strict=True):
+            if own is None:
+                continue
+            decoder = block.decoder.detach() if fixed else block.decoder
             if groups:
-                written = own.decode_prefixes(block.decoder, groups)
+                written = own.decode_prefixes(decoder, groups)
             else:
-                written = own.decode(block.decoder)[None]
+                written = own.decode(decoder)[None]
             widths = [self.architecture.widths_out[one] for one in reach.targets]
             for target, part in zip(reach.targets, written.split(widths, dim=2), strict=True):
-                before = found[target]
-                found[target] = part if before is None else before + part
-        return tuple(
-            part + self._around(number, sources)
-            for number, part in enumerate(found)
-            if part is not None
-        )
+                found[target] = found[target] + part
+        return tuple(part for part in found if isinstance(part, Tensor))
 
     def forward(self, *sources: Float[Tensor, "row _"]) -> Reconstruction:
         """Encode and decode."""
