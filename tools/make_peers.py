@@ -14,8 +14,11 @@ PEERS = {
     "steering-vectors": ["steering-vectors>=0.12,<0.13"],
     "repeng": ["repeng>=0.4,<0.5"],
     "llama": ["llama-cpp-python[server]>=0.3.16,<0.4", "numpy"],
+    "sae-lens": ["sae-lens>=6.54,<7"],
+    "sparsify": ["eai-sparsify>=1.3,<2"],
+    "dictionary-learning": ["dictionary-learning>=0.1,<0.2"],
 }
-NEED_TORCH = {"transformer-lens", "nnsight", "steering-vectors", "repeng"}
+NEED_TORCH = set(PEERS) - {"llama"}
 
 
 def make(folder: Path, torch: str, requirements: list[str]) -> None:
@@ -25,6 +28,7 @@ def make(folder: Path, torch: str, requirements: list[str]) -> None:
     if torch:
         helper = Path(__file__).with_name("install_torch.py")
         subprocess.run([str(folder / "bin" / "python"), str(helper), torch], check=True)
+        requirements = [torch, *requirements]  # so that none of them brings another build
     subprocess.run([*pip, "install", *requirements], check=True)
 
 
