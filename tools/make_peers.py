@@ -19,6 +19,8 @@ PEERS = {
     "dictionary-learning": ["dictionary-learning>=0.1,<0.2"],
 }
 NEED_TORCH = set(PEERS) - {"llama"}
+# nnsight names torchvision, whose build has to be torch's own, and works without it.
+UNWANTED = {"dictionary-learning": "torchvision"}
 
 
 def make(folder: Path, torch: str, requirements: list[str]) -> None:
@@ -42,6 +44,9 @@ def main() -> None:
             continue
         print(f"making the environment for {name}", flush=True)
         make(root / name, torch if name in NEED_TORCH else "", requirements)
+        if name in UNWANTED:
+            python = str(root / name / "bin" / "python")
+            subprocess.run([python, "-m", "pip", "uninstall", "-qy", UNWANTED[name]], check=True)
         done.write_text(wanted)
 
 

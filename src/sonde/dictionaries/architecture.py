@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -31,6 +31,9 @@ class Architecture(Config):
     ``groups``: sizes of Matryoshka groups, whose sums so far are the prefixes; each prefix is to
     reconstruct alone. ``skip``: an affine way around the latents, from what they read.
     ``centred``: the decoder's bias is taken off what is encoded; None: where sources are targets.
+    ``normalise``: each row is brought to one mean and spread (``layer_norm``) or to one norm
+    (``constant_norm``) before all else, and what is made of it is brought back where sources are
+    targets. Other libraries' dictionaries need it; it cannot be folded into weights.
     """
 
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -43,6 +46,7 @@ class Architecture(Config):
     skip: bool = False
     cross_layer: bool = False
     centred: bool | None = None
+    normalise: Literal["none", "layer_norm", "constant_norm"] = "none"
 
     @field_validator("sources", "targets")
     @classmethod

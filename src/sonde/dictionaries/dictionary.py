@@ -11,6 +11,8 @@ from sonde.core.errors import SondeError
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.block import Block
 from sonde.dictionaries.latents import Latents
+from sonde.dictionaries.normalising import row_scale
+from sonde.dictionaries.parallel.share import WHOLE, Share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +35,18 @@ class Dictionary(nn.Module):
     of rows are ``[row, width]``, one for each source and target, in the architecture's order.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, share: Share = WHOLE) -> None:
         super().__init__()
         self.architecture = architecture
+        self.share = share
         widths_in, widths_out = architecture.d_in, architecture.widths_out
         self.blocks = nn.ModuleList(
             Block(
                 sum(widths_in[one] for one in reach.sources),
                 sum(widths_out[one] for one in reach.targets),
-                architecture.d_sae,
+                share.n_latents(architecture.d_sae),
                 architecture.sparsity,
+                share,
             )
             for reach in architecture.reaches
         )
@@ -79,10 +83,12 @@ class Dictionary(nn.Module):
             SondeError: as ``encode``.
         """
         self._check(sources)
+        if self.architecture.normalise != "none":
+            sources = [row_scale(x, self.architecture.normalise).there(x) for x in sources]
         if self.architecture.takes_bias_off:
             sources = [x - bias for x, bias in zip(sources, self.bias, strict=True)]
         return [
-            torch.cat([sources[one] for one in reach.sources], dim=1)
+            self.share.read(torch.cat([sources[one] for one in reach.sources], dim=1))
             for reach in self.architecture.reaches
         ]
 
@@ -104,26 +110,21 @@ class Dictionary(nn.Module):
         )
 
     def written(
-        self, latents: Sequence[Latents | None], *, nested: bool = True, fixed: bool = False
+        self, latents: Sequence[Latents], *, nested: bool = True, fixed: bool = False
     ) -> tuple[Float[Tensor, "prefix row _"], ...]:
         """Return what the latents of the blocks write to each target, without biases and skips.
 
-        A block without latents writes nothing. Without ``nested`` there is the whole alone.
+        Without ``nested`` there is the whole alone.
         """
-        groups = self.architecture.groups if nested else ()
+        groups = self.share.groups(self.architecture.groups) if nested else ()
         found: list[Tensor | float] = [0.0] * len(self.bias)
         for block, reach, own in zip(self.parts, self.architecture.reaches, latents, strict=True):
-            if own is None:
-                continue
             decoder = block.decoder.detach() if fixed else block.decoder
-            if groups:
-                written = own.decode_prefixes(decoder, groups)
-            else:
-                written = own.decode(decoder)[None]
+            written = own.decode_prefixes(decoder, groups) if groups else own.decode(decoder)[None]
             widths = [self.architecture.widths_out[one] for one in reach.targets]
             for target, part in zip(reach.targets, written.split(widths, dim=2), strict=True):
                 found[target] = found[target] + part
-        return tuple(part for part in found if isinstance(part, Tensor))
+        return tuple(self.share.written(part) for part in found if isinstance(part, Tensor))
 
     def forward(self, *sources: Float[Tensor, "row _"]) -> Reconstruction:
         """Encode and decode."""
@@ -136,12 +137,18 @@ class Dictionary(nn.Module):
         if self.skip is None:
             return self.bias[target]
         if not sources:
-            raise SondeError(
-                "A dictionary with a skip cannot decode latents alone.",
-                fix="Give the sources as well: decode(latents, sources).",
-            )
+            raise _needs_sources("a skip")
         own = [sources[target]] if self.architecture.cross_layer else list(sources)
         return self.bias[target] + torch.cat(own, dim=1) @ self.skip[target].T
+
+    def _brought_back(self, target: int, made: Tensor, sources: Sequence[Tensor]) -> Tensor:
+        """Undo what normalised a source that is a target too."""
+        kind = self.architecture.normalise
+        if kind == "none" or not self.architecture.is_autoencoder:
+            return made
+        if not sources:
+            raise _needs_sources("normalised rows")
+        return row_scale(sources[target], kind).back(made)
 
     def _skip_width(self, target: int) -> int:
         d_in = self.architecture.d_in
@@ -156,3 +163,10 @@ class Dictionary(nn.Module):
                 f"{list(architecture.d_in)}, and activations of widths {given} are given.",
                 fix="Give the activations at its sources, in that order, [row, width] each.",
             )
+
+
+def _needs_sources(what: str) -> SondeError:
+    return SondeError(
+        f"A dictionary with {what} cannot decode latents alone.",
+        fix="Give the sources as well: decode(latents, sources).",
+    )
