@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from sonde import __version__
 from sonde.activations.origin import Origin
@@ -65,9 +67,22 @@ def load_dictionary(path: Path) -> tuple[Dictionary, DictionaryHeader]:
         SondeError: the file is missing, damaged, not a dictionary or of a later format, or a tensor
             is missing, too many or of another shape.
     """
+    header, tensors = read_dictionary(path)
+    found = Dictionary(header.architecture)
+    found.load_state_dict(tensors)
+    return found.eval(), header
+
+
+def read_dictionary(path: Path) -> tuple[DictionaryHeader, dict[str, Tensor]]:
+    """Read what a dictionary's file says of it, and its tensors, those of its architecture.
+
+    Raises:
+        SondeError: as ``load_dictionary``.
+    """
     given, tensors = read_file(path, "dictionary", "a dictionary", FORMAT)
     header = validated(DictionaryHeader, given, where=f"The header of {path}")
-    found = Dictionary(header.architecture)
+    with torch.device("meta"):
+        found = Dictionary(header.architecture)
     own = {name: tuple(tensor.shape) for name, tensor in found.state_dict().items()}
     there = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     wrong = sorted(name for name in own.keys() | there.keys() if own.get(name) != there.get(name))
@@ -76,8 +91,7 @@ def load_dictionary(path: Path) -> tuple[Dictionary, DictionaryHeader]:
         raise SondeError(
             f"{path} does not hold the {header.name} that it names: {said}.", fix=ALTERED
         )
-    found.load_state_dict(tensors)
-    return found.eval(), header
+    return header, tensors
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:

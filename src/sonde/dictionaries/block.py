@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from sonde.dictionaries.choosing import Above, Chosen, Picker, TopAmong, TopOfBatch, TopOfRows
+from sonde.dictionaries.choosing import Above, Chosen, Picker, TopOfBatch
 from sonde.dictionaries.jumps import count_active, jump
 from sonde.dictionaries.latents import Latents
+from sonde.dictionaries.parallel.share import WHOLE, Share
 from sonde.dictionaries.products import picked
 from sonde.dictionaries.sparsity import BatchTopK, Gated, JumpReLU, ReLU, Sparsity, TopK
 
@@ -47,12 +48,16 @@ class Block(nn.Module):
     ``encoder`` is ``[d_sae, d_in]`` and ``decoder`` ``[d_sae, d_out]``: a latent's weights lie
     together, so that those of active ones can be touched alone. ``threshold`` is there for
     JumpReLU, one a latent, and for BatchTopK, one for all; ``gate_bias`` and ``log_scale`` for
-    gated latents, whose own bias is that of the magnitude.
+    gated latents, whose own bias is that of the magnitude. Of a dictionary that several processes
+    share, these are the latents that are here.
     """
 
-    def __init__(self, d_in: int, d_out: int, d_sae: int, sparsity: Sparsity) -> None:
+    def __init__(
+        self, d_in: int, d_out: int, d_sae: int, sparsity: Sparsity, share: Share = WHOLE
+    ) -> None:
         super().__init__()
         self.sparsity = sparsity
+        self.share = share
         self.encoder = nn.Parameter(torch.zeros(d_sae, d_in))
         self.bias = nn.Parameter(torch.zeros(d_sae))
         self.decoder = nn.Parameter(torch.zeros(d_sae, d_out))
@@ -107,18 +112,20 @@ class Block(nn.Module):
         sparsity = self.sparsity
         assert isinstance(sparsity, TopK | BatchTopK)
         positive = not isinstance(sparsity, TopK) or sparsity.relu
-        beside = None if spare is None else TopAmong(TopOfRows(spare.k), spare.among)
+        share = self.share
+        beside = None if spare is None else share.top_among(spare.k, spare.among)
         own = k or sparsity.k
         if isinstance(sparsity, TopK):
-            picker: Picker = TopOfRows(own, positive)
+            picker: Picker = share.top_of_rows(own, positive, self.bias)
         elif not self.training and not bool(self.threshold.isnan()):
             picker = Above(float(self.threshold.clamp(min=0)))
         else:
-            picker = TopOfBatch(own * len(x), NEARLY * float(self.threshold.nan_to_num()))
+            bound = NEARLY * float(self.threshold.nan_to_num())
+            picker = share.top_of_batch(own, len(x), bound)
         self._show(x, [picker] if beside is None else [picker, beside])
         if isinstance(picker, TopOfBatch):
             if picker.fell_short:
-                picker = TopOfBatch(own * len(x))
+                picker = share.top_of_batch(own, len(x))
                 self._show(x, [picker])
             self._follow(picker.smallest())
         return picker.chosen(), None if beside is None else beside.chosen()

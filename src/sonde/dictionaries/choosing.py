@@ -65,9 +65,9 @@ class TopOfRows:
 
 @dataclass(slots=True, eq=False)
 class TopAmong:
-    """``TopOfRows`` of some latents alone, such as dead ones; ``among`` are their numbers."""
+    """The k highest of some latents alone, such as dead ones; ``among`` are their numbers."""
 
-    rows: TopOfRows
+    rows: Picker
     among: Int[Tensor, " some"]
     n_latents: int = 0
 
