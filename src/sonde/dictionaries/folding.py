@@ -48,6 +48,24 @@ def folded(
     return made
 
 
+@torch.no_grad()
+def rescaled(dictionary: Dictionary, factor: float) -> Dictionary:
+    """Return the dictionary with activations ``factor`` times as large, and the same targets.
+
+    A common factor changes neither which latents are active nor what they make.
+    """
+    made = Dictionary(dictionary.architecture).to(next(dictionary.parameters()))
+    made.load_state_dict(dictionary.state_dict())
+    for block in made.parts:
+        block.encoder.mul_(factor)
+        block.bias.mul_(factor)
+        block.decoder.div_(factor)
+        for name in ("threshold", "gate_bias"):
+            if hasattr(block, name):
+                getattr(block, name).mul_(factor)
+    return made
+
+
 def _check(
     architecture: Architecture, scale_in: tuple[float, ...], scale_out: tuple[float, ...]
 ) -> None:

@@ -28,13 +28,13 @@ class Wanted:
     """What the loss of one step is made of.
 
     ``variance`` is each target's, summed over coordinates: one number for the whole training.
-    ``penalty`` weighs what the sparsity penalises. ``spare`` are each block's dead latents, and
-    ``aux`` weighs what they leave over. ``k`` takes the place of the sparsity's own.
+    ``penalty`` weighs what the sparsity penalises. ``spare`` are each block's dead latents, or none
+    for any, and ``aux`` weighs what they leave over. ``k`` takes the place of the sparsity's own.
     """
 
     variance: tuple[float, ...]
     penalty: float = 0.0
-    spare: tuple[Spare | None, ...] = ()
+    spare: tuple[Spare, ...] = ()
     aux: float = 0.0
     k: int | None = None
 
@@ -56,14 +56,14 @@ def loss_of(
 ) -> Loss:
     """Return the loss of a batch, with gradients."""
     architecture = dictionary.architecture
-    spares = wanted.spare or (None,) * len(dictionary.parts)
+    spares: Sequence[Spare | None] = wanted.spare or (None,) * len(dictionary.parts)
     encoded = [
         block.encode_for_training(x, spare, wanted.k)
         for block, x, spare in zip(dictionary.parts, dictionary.read(sources), spares, strict=True)
     ]
     prefixes = dictionary.decode([one.latents for one in encoded], sources)
     parts = {"reconstruction": _unexplained(prefixes, targets, wanted.variance)}
-    if wanted.aux and any(one.spare is not None for one in encoded):
+    if wanted.spare:
         parts["aux"] = wanted.aux * _left_over(dictionary, encoded, prefixes, targets, wanted)
     if wanted.penalty:
         parts["penalty"] = wanted.penalty * _penalty(architecture, encoded, wanted.variance)
@@ -109,9 +109,10 @@ def _left_over(
     their activations their encoder rows. Few dead latents count in proportion to their number.
     """
     error = [(target - one[-1]).detach() for one, target in zip(prefixes, targets, strict=True)]
-    made = dictionary.written([one.spare for one in encoded], nested=False)
-    among = [(len(spare.among), spare.k) for spare in wanted.spare if spare is not None]
-    share = min(1.0, sum(n for n, _ in among) / sum(k for _, k in among))
+    spares = [one.spare for one in encoded if one.spare is not None]
+    made = dictionary.written(spares, nested=False)
+    dead = sum(len(one.among) for one in wanted.spare)
+    share = min(1.0, dead / sum(one.k for one in wanted.spare))
     return share * _unexplained(made, error, wanted.variance)
 
 

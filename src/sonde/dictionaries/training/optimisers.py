@@ -114,3 +114,23 @@ def clip_gradients(parameters: Iterable[nn.Parameter], most: float) -> Tensor:
         for slope in slopes:
             slope.mul_(most / float(total))
     return total
+
+
+@torch.no_grad()
+def forget_rows(
+    optimisers: Iterable[torch.optim.Optimizer], dictionary: Dictionary, latents: Sequence[Tensor]
+) -> None:
+    """Set the moments of some latents of each block to 0."""
+    of_latents: dict[Tensor, Tensor] = {
+        parameter: among
+        for block, among in zip(dictionary.parts, latents, strict=True)
+        for parameter in block.parameters()
+    }
+    for optimiser in optimisers:
+        for parameter, values in optimiser.state.items():
+            among = of_latents.get(parameter)
+            if among is None or not len(among):
+                continue
+            for value in values.values():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    value[among] = 0.0

@@ -35,6 +35,13 @@ class Start:
         """Return rows in float32, scaled."""
         return {hook: x.float() * self.scale[hook] for hook, x in tensors.items()}
 
+    def facts(self) -> dict[str, dict[str, float]]:
+        """Return scales and variances by the names of hook points."""
+        return {
+            "scale": {str(hook): one for hook, one in self.scale.items()},
+            "variance": {str(hook): one for hook, one in self.variance.items()},
+        }
+
 
 def start_of(source: RowSource, bias: str) -> Start:
     """Take scales and centres from the first batches of a source.

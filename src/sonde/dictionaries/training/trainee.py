@@ -1,0 +1,186 @@
+"""One dictionary being trained: its weights, optimiser and living latents, step by step."""
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sonde.core.hooks import HookPoint, parse_hook_point
+from sonde.dictionaries.architecture import Architecture
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.folding import folded, rescaled
+from sonde.dictionaries.initialise import initialise
+from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, TopK
+from sonde.dictionaries.training.living import Living, resample
+from sonde.dictionaries.training.losses import Loss, Wanted, loss_of, penalty_weight
+from sonde.dictionaries.training.optimisers import (
+    clip_gradients,
+    forget_rows,
+    load_state,
+    make_unit,
+    optimisers_of,
+    set_learning_rate,
+    state_of,
+    take_out_lengthening,
+)
+from sonde.dictionaries.training.schedules import k_at, learning_rate, penalty_at
+from sonde.dictionaries.training.settings import Training
+from sonde.dictionaries.training.start import Start
+
+
+@dataclass(slots=True, eq=False)
+class Trainee:
+    """A dictionary of scaled rows, and all that its next step depends on."""
+
+    dictionary: Dictionary
+    training: Training
+    start: Start
+    steps: int
+    optimisers: list[torch.optim.Optimizer] = field(init=False)
+    living: Living = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.optimisers = optimisers_of(self.dictionary, self.training.optimiser)
+        self.living = Living.of(self.dictionary, self.training.dead_after)
+
+    @classmethod
+    def fresh(
+        cls,
+        architecture: Architecture,
+        training: Training,
+        start: Start,
+        steps: int,
+        device: torch.device | str = "cpu",
+    ) -> "Trainee":
+        """Start a dictionary; its weights are a function of the seed and the first rows."""
+        centres = [
+            start.centre[parse_hook_point(hook)].cpu()
+            for hook in architecture.outputs
+            if start.centre  # none where a checkpoint has the weights
+        ]
+        made = initialise(Dictionary(architecture), training.seed, centres)
+        return cls(made.to(device).train(), training, start, steps)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The dictionary's architecture."""
+        return self.dictionary.architecture
+
+    @property
+    def keeps_unit(self) -> bool:
+        """Whether decoder rows are kept at length 1."""
+        asked = self.training.decoder_norm
+        return asked == "unit" or (asked == "auto" and not penalty_weight(self.architecture))
+
+    def rows_of(
+        self, scaled: dict[HookPoint, Float[Tensor, "row _"]]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the sources and the targets, in the architecture's order."""
+        sources = [scaled[parse_hook_point(hook)] for hook in self.architecture.sources]
+        targets = [scaled[parse_hook_point(hook)] for hook in self.architecture.outputs]
+        return sources, targets
+
+    def step(self, sources: Sequence[Tensor], targets: Sequence[Tensor], number: int) -> Loss:
+        """Take step ``number``, counted from 0; return the loss before it."""
+        training = self.training
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        with self._precision(sources[0].device):
+            loss = loss_of(self.dictionary, sources, targets, self._wanted(number))
+        loss.total.backward()
+        if self.keeps_unit:
+            take_out_lengthening(self.dictionary)
+        if training.clip is not None:
+            clip_gradients(self.dictionary.parameters(), training.clip)
+        set_learning_rate(self.optimisers, learning_rate(training, number, self.steps))
+        for optimiser in self.optimisers:
+            optimiser.step()
+        if self.keeps_unit:
+            make_unit(self.dictionary)
+        self._keep_positive()
+        self.living.saw(loss.made.latents, len(sources[0]))
+        self._resample(sources, targets, loss, number)
+        return loss
+
+    def whole(self) -> Dictionary:
+        """Return the dictionary of raw rows, its activations in units of raw targets.
+
+        Decoder rows of length 1 stay so where there is one target; of several targets the scales'
+        geometric mean is taken.
+        """
+        architecture, scale = self.architecture, self.start.scale
+        inputs = [scale[parse_hook_point(hook)] for hook in architecture.sources]
+        outputs = [scale[parse_hook_point(hook)] for hook in architecture.outputs]
+        apart = () if architecture.is_autoencoder else outputs
+        unit = math.prod(outputs) ** (1 / len(outputs))
+        return rescaled(folded(self.dictionary, inputs, apart), 1 / unit).eval()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the next steps depend on, as named tensors."""
+        weights = {f"weights.{name}": one for name, one in self.dictionary.state_dict().items()}
+        moments = {f"optimiser.{name}": one for name, one in state_of(self.optimisers).items()}
+        since = {f"since.{number}": one for number, one in enumerate(self.living.since)}
+        return weights | moments | since
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put back what ``state`` returned."""
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimiser": {}, "since": {}}
+        for name, one in state.items():
+            kind, rest = name.split(".", 1)
+            parts[kind][rest] = one
+        self.dictionary.load_state_dict(parts["weights"])
+        load_state(self.optimisers, parts["optimiser"])
+        for number, one in parts["since"].items():
+            self.living.since[int(number)].copy_(one)
+
+    def _wanted(self, number: int) -> Wanted:
+        """Say what the loss of a step is made of."""
+        architecture, training = self.architecture, self.training
+        sparsity = architecture.sparsity
+        by_count = isinstance(sparsity, TopK | BatchTopK)
+        aux = training.aux if by_count else None
+        widths = [block.encoder.shape[1] for block in self.dictionary.parts]
+        return Wanted(
+            variance=tuple(
+                self.start.variance[parse_hook_point(hook)] for hook in architecture.outputs
+            ),
+            penalty=penalty_at(training, penalty_weight(architecture), number),
+            spare=self.living.spares(aux, widths) if aux is not None else (),
+            aux=aux.weight if aux is not None else 0.0,
+            k=k_at(training, sparsity.k, architecture.d_sae, number) if by_count else None,
+        )
+
+    def _precision(self, device: torch.device) -> AbstractContextManager[object]:
+        if self.training.precision == "float32":
+            return nullcontext()
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+
+    @torch.no_grad()
+    def _keep_positive(self) -> None:
+        """Keep thresholds from turning negative, where they would do nothing."""
+        if isinstance(self.architecture.sparsity, JumpReLU):
+            for block in self.dictionary.parts:
+                block.threshold.clamp_(min=0.0)
+
+    def _resample(
+        self, sources: Sequence[Tensor], targets: Sequence[Tensor], loss: Loss, number: int
+    ) -> None:
+        settings, done = self.training.resampling, number + 1
+        if settings is None or done % settings.every or done > settings.until:
+            return
+        missed = [
+            (target - made).detach()
+            for target, made in zip(targets, loss.made.targets, strict=True)
+        ]
+        by_block = [
+            torch.cat([missed[target] for target in reach.targets], dim=1)
+            for reach in self.architecture.reaches
+        ]
+        read = [one.detach() for one in self.dictionary.read(sources)]
+        seed = (self.training.seed, done)
+        dead = resample(self.dictionary, self.living, read, by_block, settings, seed)
+        forget_rows(self.optimisers, self.dictionary, dead)
