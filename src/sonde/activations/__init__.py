@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from sonde.activations.foreign_settings import ImportSettings
     from sonde.activations.massive import massive_dimensions
     from sonde.activations.massive_report import MassiveDimensions, MassiveSettings
+    from sonde.activations.mixing import Mixing, mixing_of, mixing_of_chunks
     from sonde.activations.moments import ClassMoments, Moments, mean_difference, stream_moments
     from sonde.activations.origin import Origin
+    from sonde.activations.row_batches import RowBatch, RowSource, TensorRows
+    from sonde.activations.row_statistics import RowStatistics, statistics_of
     from sonde.activations.saving import save_activations
     from sonde.activations.settings import ExtractSettings
+    from sonde.activations.shuffled import CorpusRows
+    from sonde.activations.shuffled_settings import ShuffleSettings
+    from sonde.activations.shuffled_store import StoreRows
     from sonde.activations.store import ActivationStore
     from sonde.activations.streaming import ActivationStream, stream
     from sonde.activations.token_task_settings import TokenTaskSettings
@@ -27,22 +33,33 @@ __all__ = [
     "Activations",
     "ActivationsInMemory",
     "ClassMoments",
+    "CorpusRows",
     "ExtractSettings",
     "ImportSettings",
     "MassiveDimensions",
     "MassiveSettings",
+    "Mixing",
     "Moments",
     "Origin",
     "Problem",
+    "RowBatch",
+    "RowSource",
+    "RowStatistics",
     "RowTable",
+    "ShuffleSettings",
     "Skipped",
+    "StoreRows",
+    "TensorRows",
     "TokenActivations",
     "TokenTaskSettings",
     "extract",
     "import_activations",
     "massive_dimensions",
     "mean_difference",
+    "mixing_of",
+    "mixing_of_chunks",
     "save_activations",
+    "statistics_of",
     "stream",
     "stream_moments",
     "token_task",
@@ -59,22 +76,33 @@ __getattr__, __dir__ = lazily(
         "Activations": "activations",
         "ActivationsInMemory": "activations",
         "ClassMoments": "moments",
+        "CorpusRows": "shuffled",
         "ExtractSettings": "settings",
         "ImportSettings": "foreign_settings",
         "MassiveDimensions": "massive_report",
         "MassiveSettings": "massive_report",
+        "Mixing": "mixing",
         "Moments": "moments",
         "Origin": "origin",
         "Problem": "verify",
+        "RowBatch": "row_batches",
+        "RowSource": "row_batches",
+        "RowStatistics": "row_statistics",
         "RowTable": "activations",
+        "ShuffleSettings": "shuffled_settings",
         "Skipped": "activations",
+        "StoreRows": "shuffled_store",
+        "TensorRows": "row_batches",
         "TokenActivations": "token_tasks",
         "TokenTaskSettings": "token_task_settings",
         "extract": "extraction",
         "import_activations": "foreign",
         "massive_dimensions": "massive",
         "mean_difference": "moments",
+        "mixing_of": "mixing",
+        "mixing_of_chunks": "mixing",
         "save_activations": "saving",
+        "statistics_of": "row_statistics",
         "stream": "streaming",
         "stream_moments": "moments",
         "token_task": "token_tasks",

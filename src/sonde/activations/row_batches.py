@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -26,6 +26,7 @@ class RowBatch:
         return len(self.token)
 
 
+@runtime_checkable
 class RowSource(Protocol):
     """Batches of rows in an order that is a function of settings and seed alone.
 

@@ -129,7 +129,7 @@ class ActivationStore:
         whole: Tensor | None = None
         start = 0
         for number in range(len(self.manifest.shards)):
-            part = self._shard(point, number)
+            part = self.shard(point, number)
             if whole is None:
                 whole = torch.empty((len(self), *part.shape[1:]), dtype=part.dtype)
             whole[start : start + len(part)] = part
@@ -152,7 +152,7 @@ class ActivationStore:
         points = [self._point(hook) for hook in asked]
         offset = 0
         for number, shard in enumerate(self.manifest.shards):
-            parts = {point: self._shard(point, number) for point in points}
+            parts = {point: self.shard(point, number) for point in points}
             rows = shard.rows if shard is not None else 0
             for start in range(0, rows, size):
                 stop = min(start + size, rows)
@@ -169,7 +169,12 @@ class ActivationStore:
             )
         return point
 
-    def _shard(self, point: HookPoint, number: int) -> Tensor:
+    def shard(self, point: HookPoint, number: int) -> Float[Tensor, "row ..."]:
+        """Return the rows of one shard at one of the hook points, ``[row, d_model]``.
+
+        Raises:
+            SondeError: the shard is damaged.
+        """
         return read_shard(self._file(m.shard_name(str(point), number)))
 
     def _file(self, name: str) -> Path:

@@ -3,6 +3,7 @@
 from sonde.data.accounting import Joined, JoinReport, join
 from sonde.data.comparison_settings import ComparisonSpec, DrawSettings
 from sonde.data.comparisons import Comparison, Comparisons
+from sonde.data.corpus_settings import CorpusSettings
 from sonde.data.examples import Example, Message, as_examples
 from sonde.data.ratings import draw_comparisons, read_ratings
 from sonde.data.read import read_data, read_examples
@@ -17,6 +18,7 @@ __all__ = [
     "Comparison",
     "ComparisonSpec",
     "Comparisons",
+    "CorpusSettings",
     "DataSpec",
     "DrawSettings",
     "Example",

@@ -1,0 +1,235 @@
+"""Tokenising ahead: a thread reads texts and appends their tokens, and whoever needs them waits.
+
+Which tokens there are follows from the texts and settings alone, not from how fast anyone is. Of
+several processes that want the same corpus one writes, and the others read what it has written.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sonde.core.files import full_disk_named
+from sonde.data.corpus import CorpusRow, CorpusTexts
+from sonde.models.corpus_tokens_files import (
+    LOCK,
+    PARTS,
+    CorpusIndex,
+    PartFiles,
+    PartIndex,
+    read_index,
+    write_index,
+)
+
+CHARACTERS = 500_000  # of texts a call of the tokenizer: enough for its threads
+COMMIT_SECONDS = 2.0
+POLL_SECONDS = 0.1
+BEYOND = "held out beyond held_out_tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """When to stop: ids of the training part (None: all there are) and of the held-out part."""
+
+    train: int | None
+    held_out: int
+
+
+class CorpusWriter:
+    """The tokens of a corpus as far as they are there, and a thread that makes more."""
+
+    def __init__(
+        self, texts: CorpusTexts, backend: Any, separator: Sequence[int], wanted: Wanted, at: Path
+    ) -> None:
+        self._texts = texts
+        self._backend = backend
+        self._separator = list(separator)
+        self._wanted = wanted
+        self._folder = at
+        largest = max(backend.get_vocab(with_added_tokens=True).values(), default=0)
+        dtype = np.dtype(np.uint16 if largest < 2**16 else np.uint32)
+        self.parts = {name: PartFiles(at, name, dtype) for name in PARTS}
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._index = CorpusIndex()
+        self._look()
+
+    @property
+    def streamed(self) -> bool:
+        """Whether reading all of the texts may take long."""
+        return self._texts.streamed
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Files, rows and documents that gave no tokens, by reason."""
+        return dict(Counter(self._texts.left_out) + Counter(self.index.left_out))
+
+    @property
+    def index(self) -> CorpusIndex:
+        """How far the corpus goes."""
+        with self._changed:
+            return self._index
+
+    def wait(self, part: str, ids: int | None) -> CorpusIndex:
+        """Return when a part has ``ids`` tokens, or will have no more (None: only then).
+
+        Raises:
+            Exception: what went wrong while tokenising.
+        """
+        while True:
+            with self._changed:
+                index = self._index
+                if index.done or (ids is not None and getattr(index, part).ids >= ids):
+                    return index
+                if self._error is not None:
+                    raise self._error
+                if self._thread is not None:
+                    self._changed.wait(1.0)
+                    continue
+            self.start()
+            if self._thread is None:
+                time.sleep(POLL_SECONDS)
+                self._look()
+
+    def start(self) -> None:
+        """Begin to tokenise, unless all is there or another process is at it."""
+        if self._index.done or self._thread is not None:
+            return
+        lock = _locked(self._folder)
+        if lock is None:
+            return
+        self._look()  # what another process has written since
+        if self._index.done:
+            lock.close()
+            return
+        self._thread = threading.Thread(target=self._run, args=(lock,), daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        found = read_index(self._folder, tuple(self.parts.values()))
+        with self._changed:
+            self._index = found or CorpusIndex()
+
+    def _run(self, lock: Any) -> None:
+        with lock:
+            try:
+                for part in self.parts.values():
+                    part.cut(getattr(self._index, part.name))
+                self._write()
+            except BaseException as error:  # whoever waits raises it
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+
+    def _write(self) -> None:
+        last = time.monotonic()
+        files = tuple(self.parts.values())
+        for rows in _grouped(self._texts.rows(self._index.rows)):
+            self._tell(self._added(rows))
+            if self._index.done:
+                break
+            if time.monotonic() - last > COMMIT_SECONDS:
+                write_index(self._folder, self._index, files)
+                last = time.monotonic()
+        write_index(self._folder, self._index.model_copy(update={"done": True}), files)
+        self._tell(self._index.model_copy(update={"done": True}))
+
+    def _tell(self, index: CorpusIndex) -> None:
+        with self._changed:
+            self._index = index
+            self._changed.notify_all()
+
+    def _added(self, rows: Sequence[CorpusRow]) -> CorpusIndex:
+        """Append the documents of rows, up to the row with which there are enough."""
+        texts = [text for row in rows for text in row.documents]
+        encoded = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        tokens = iter([one.ids for one in encoded])
+        new = {name: _Growing(getattr(self._index, name)) for name in PARTS}
+        left_out = Counter(self._index.left_out)
+        n_rows, document, done = self._index.rows, self._index.documents, False
+        for row in rows:
+            if row.reason:
+                left_out[row.reason] += 1
+            for held_out in row.held_out:
+                ids = next(tokens)
+                part = new["held_out" if held_out else "train"]
+                if not ids:
+                    left_out["no token"] += 1
+                elif held_out and part.ids >= self._wanted.held_out:
+                    left_out[BEYOND] += 1
+                else:
+                    part.add(ids, self._separator, document)
+                document += 1
+            n_rows += 1
+            done = self._wanted.train is not None and new["train"].ids >= self._wanted.train
+            if done:
+                break
+        for name, part in new.items():
+            self.parts[name].append(*part.arrays(self.parts[name].dtype))
+        return CorpusIndex(
+            rows=n_rows,
+            documents=document,
+            train=new["train"].index,
+            held_out=new["held_out"].index,
+            left_out=dict(left_out),
+            done=done,
+        )
+
+
+class _Growing:
+    """What is appended to a part."""
+
+    def __init__(self, index: PartIndex) -> None:
+        self._start = index
+        self._ids: list[int] = []
+        self._documents: list[tuple[int, int, int]] = []
+
+    @property
+    def ids(self) -> int:
+        return self._start.ids + len(self._ids)
+
+    @property
+    def index(self) -> PartIndex:
+        return PartIndex(ids=self.ids, documents=self._start.documents + len(self._documents))
+
+    def add(self, ids: Sequence[int], separator: Sequence[int], document: int) -> None:
+        self._documents.append((self.ids, self.ids + len(ids), document))
+        self._ids += ids
+        self._ids += separator
+
+    def arrays(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        return np.array(self._ids, dtype), np.array(self._documents, np.int64)
+
+
+def _grouped(rows: Iterator[CorpusRow]) -> Iterator[list[CorpusRow]]:
+    group: list[CorpusRow] = []
+    characters = 0
+    for row in rows:
+        group.append(row)
+        characters += 1 + sum(map(len, row.documents))
+        if characters >= CHARACTERS:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group
+
+
+def _locked(folder: Path) -> Any:
+    """Return the lock of a corpus, which its closing frees; None where another process has it."""
+    import fcntl
+
+    with full_disk_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a")
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+    file.close()
+    return None
