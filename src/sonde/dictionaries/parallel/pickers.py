@@ -105,7 +105,7 @@ class TopOfBatchAcross(TopOfBatch):
     @property
     def fell_short(self) -> bool:
         """Whether fewer scores than wanted lie above a bound that is not 0."""
-        return self.bound > 0 and self._of_all(sum(map(len, self.score))) < self.count
+        return self.bound > 0 and self.everyone.count(sum(map(len, self.score))) < self.count
 
     def chosen(self) -> Chosen:
         """Return what was chosen of these rows and latents."""
@@ -135,13 +135,13 @@ class TopOfBatchAcross(TopOfBatch):
         self.settled = True
         self._trim()
         score = self.score[0]
-        if self._of_all(len(score)) <= self.count:
+        if self.everyone.count(len(score)) <= self.count:
             return
         keys = keys_of(score)
         least = kth_largest(keys, self.count, 8 * score.element_size() - 1, self.everyone)
         kept, equal = keys > least, keys == least
-        room = self.count - self._of_all(int(kept.sum()))
-        if self._of_all(int(equal.sum())) > room:
+        room = self.count - self.everyone.count(int(kept.sum()))
+        if self.everyone.count(int(equal.sum())) > room:
             backwards = LAST - self._order()
             equal &= backwards >= kth_largest(backwards[equal], room, NUMBER_BITS, self.everyone)
         kept |= equal
@@ -157,7 +157,3 @@ class TopOfBatchAcross(TopOfBatch):
         row = row * self.rows.world + self.rows.rank
         latent = latent * self.latents.world + self.latents.rank
         return row * (self.n_latents * self.latents.world) + latent
-
-    def _of_all(self, own: int) -> int:
-        """Return the sum over processes of a number."""
-        return int(self.everyone.sum(torch.tensor(own, device=self.score[0].device)))

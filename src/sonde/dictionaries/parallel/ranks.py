@@ -32,6 +32,15 @@ class Ranks:
 
         return self._reduced(own, ReduceOp.SUM) if self.world > 1 else own
 
+    def count(self, own: int) -> int:
+        """Return the sum over processes of a number."""
+        if self.world == 1:
+            return own
+        from torch.distributed import get_backend
+
+        device = "cuda" if get_backend(self.group) == "nccl" else "cpu"
+        return int(self.sum(torch.tensor(own, device=device)))
+
     def least(self, own: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """Return the least over processes, number by number."""
         from torch.distributed import ReduceOp

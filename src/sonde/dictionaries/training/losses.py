@@ -111,7 +111,8 @@ def _left_over(
     error = [(target - one[-1]).detach() for one, target in zip(prefixes, targets, strict=True)]
     spares = [one.spare for one in encoded if one.spare is not None]
     made = dictionary.written(spares, nested=False)
-    dead = sum(len(one.among) for one in wanted.spare)
+    here = sum(len(one.among) for one in wanted.spare)
+    dead = dictionary.share.latents.count(here)
     share = min(1.0, dead / sum(one.k for one in wanted.spare))
     return share * _unexplained(made, error, wanted.variance)
 

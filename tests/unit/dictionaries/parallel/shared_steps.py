@@ -1,0 +1,129 @@
+"""One training step of every kind of dictionary, alone or on a share, with all that it makes."""
+
+import itertools
+
+import torch
+
+from sonde.dictionaries import Architecture, BatchTopK, Dictionary, Gated, JumpReLU, ReLU, TopK
+from sonde.dictionaries.block import Spare
+from sonde.dictionaries.parallel import (
+    WHOLE,
+    WithLoss,
+    clip_gradients,
+    data_parallel,
+    shared,
+    whole,
+)
+from sonde.dictionaries.training.losses import Wanted, loss_of
+
+ROWS, LATENTS = 12, 24
+SPARSITIES = {
+    "relu": ReLU(),
+    "topk": TopK(k=3),
+    "topk signed by norm": TopK(k=14, relu=False, by_norm=True),  # more than a shard of two has
+    "batch topk": BatchTopK(k=3),
+    "batch topk by norm": BatchTopK(k=2, by_norm=True),
+    "jumprelu": JumpReLU(threshold=0.3, bandwidth=0.5),
+    "gated": Gated(),
+}
+SHAPES = {
+    "SAE": {"layers": (2,)},
+    "skip transcoder": {"layers": (2,), "targets": (2,), "skip": True},
+    "skip cross-layer": {"layers": (2, 3), "targets": (2, 3), "skip": True, "cross_layer": True},
+}
+GROUPS = {"flat": (), "Matryoshka": (1, 7, 16)}
+DEAD = (0, 3, 4, 6, 10, 11)  # with two shards four on the first and two on the other
+CASES = list(itertools.product(SHAPES, SPARSITIES, GROUPS))
+
+
+def architecture(shape, sparsity, groups):
+    given = dict(SHAPES[shape])
+    layers, targets = given.pop("layers"), given.pop("targets", ())
+    return Architecture(
+        sources=tuple(f"blocks.{layer}.resid_mid" for layer in layers),
+        targets=tuple(f"blocks.{layer}.mlp_out" for layer in targets),
+        d_in=tuple(4 + number for number in range(len(layers))),
+        d_out=tuple(5 + number for number in range(len(targets))),
+        d_sae=LATENTS,
+        sparsity=SPARSITIES[sparsity],
+        groups=GROUPS[groups],
+        **given,
+    )
+
+
+def dictionary_and_rows(made):
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*shape):
+        return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+    found = Dictionary(made).double()
+    with torch.no_grad():
+        for parameter in found.parameters():
+            parameter.copy_(drawn(*parameter.shape))
+        if isinstance(made.sparsity, JumpReLU):
+            for block in found.parts:
+                block.threshold.abs_()
+    sources = [drawn(ROWS, width) for width in made.d_in]
+    targets = sources if made.is_autoencoder else [drawn(ROWS, width) for width in made.widths_out]
+    return found, sources, targets
+
+
+def wanted(made, share):
+    """A loss with all its parts; dead latents by their numbers here."""
+    world, rank = share.latents.world, share.latents.rank
+    among = torch.tensor([one // world for one in DEAD if one % world == rank], dtype=torch.long)
+    by_count = isinstance(made.sparsity, TopK | BatchTopK)
+    return Wanted(
+        variance=(3.0, 5.0)[: len(made.outputs)],
+        penalty=0.0 if by_count else 0.1,
+        spare=tuple(Spare(4, among) for _ in made.reaches) if by_count else (),
+        aux=0.5,
+    )
+
+
+def step(share, shape, sparsity, groups, most=0.5):
+    """Take one step from random weights, and return what it made by name."""
+    made = architecture(shape, sparsity, groups)
+    alone, sources, targets = dictionary_and_rows(made)
+    one = shared(alone, share) if share is not WHOLE else alone
+    module = data_parallel(WithLoss(one, loss_of))
+    mine = [[share.own_rows(x) for x in some] for some in (sources, targets)]
+    optimiser = torch.optim.Adam(one.parameters(), lr=0.01)
+    loss = module(*mine, wanted(made, share))
+    loss.total.backward()
+    slopes = {f"slope {name}": p.grad.clone() for name, p in one.named_parameters()}
+    norm = clip_gradients(one, most)
+    optimiser.step()
+    found = {
+        "norm": norm,
+        "clipped": torch.stack([p.grad.abs().max() for p in one.parameters()]).max(),
+        **{f"part {name}": value.detach() for name, value in loss.parts.items()},
+        **{f"latents {n}": own.dense().detach() for n, own in enumerate(loss.made.latents)},
+        **{f"made {n}": own.detach() for n, own in enumerate(loss.made.prefixes)},
+        **{f"spare {n}": own.dense().detach() for n, own in enumerate(_spares(one, mine, made))},
+        **slopes,
+        **{f"weight {name}": value.clone() for name, value in one.state_dict().items()},
+    }
+    together_again = whole(one)
+    if together_again is not None:
+        state = together_again.state_dict()
+        found |= {f"whole {name}": value for name, value in state.items()}
+    one.eval()
+    with torch.no_grad():
+        found["evaluated"] = one(*mine[0]).targets[0]
+    return found
+
+
+def _spares(one, mine, made):
+    """What was chosen beside the active latents, after the step."""
+    if not isinstance(made.sparsity, TopK | BatchTopK):
+        return []
+    asked = wanted(made, one.share).spare
+    parts = zip(one.parts, one.read(mine[0]), asked, strict=True)
+    return [block.encode_for_training(x, own).spare for block, x, own in parts]
+
+
+def all_steps(share):
+    """Take the step of every case."""
+    return {" / ".join(case): step(share, *case) for case in CASES}

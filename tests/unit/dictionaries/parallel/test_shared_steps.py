@@ -1,0 +1,58 @@
+"""A step of a dictionary that processes share is that of one process, for every combination."""
+
+import pytest
+import torch
+from shared_steps import CASES, ROWS, all_steps, step
+from together import together
+
+from sonde.dictionaries.parallel import WHOLE
+
+WAYS = {"two shards": (2, 2), "rows in two": (2, 1), "two by two": (4, 2)}
+OF_ROWS = ("latents", "spare")
+
+
+@pytest.fixture(scope="module", params=WAYS, ids=list(WAYS))
+def found(request, tmp_path_factory):
+    world, shards = WAYS[request.param]
+    folder = tmp_path_factory.mktemp(request.param.replace(" ", "-"))
+    return together(all_steps, world, shards, folder), shards
+
+
+def put_together(name, parts, shards, whole):
+    """Lay the processes' parts out as one process has them: rows and latents in turn."""
+    data = len(parts) // shards
+    if name.startswith(("slope blocks", "weight blocks")) and whole.ndim:
+        return torch.stack(parts[:shards], dim=1).flatten(0, 1)
+    if name.startswith(OF_ROWS):
+        by_row = [torch.stack(parts[n * shards :][:shards], dim=2).flatten(1) for n in range(data)]
+        return torch.stack(by_row, dim=1).flatten(0, 1)
+    if name.startswith("made"):
+        return torch.stack(parts[::shards], dim=2).flatten(1, 2)
+    if name == "evaluated":
+        return torch.stack(parts[::shards], dim=1).flatten(0, 1)
+    if name.startswith("part"):
+        own = torch.stack(parts).view(data, shards)
+        return own.sum(dim=1).mean() if name.endswith("penalty") else own[:, 0].mean()
+    return parts[0]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[" / ".join(case) for case in CASES])
+def test_a_step_is_that_of_one_process(found, case):
+    results, shards = found
+    own = [result[" / ".join(case)] for result in results]
+    alone = step(WHOLE, *case)
+    assert alone["norm"] > 0.5 and own[0].keys() == alone.keys()
+    for name, expected in alone.items():
+        parts = [one[name] for one in own] if not name.startswith("whole") else [own[0][name]]
+        mine = put_together(name, parts, shards, expected)
+        if name.startswith(OF_ROWS):  # the same latents in the same rows
+            assert torch.equal(mine != 0, expected != 0), name
+        if name == "clipped":
+            mine = torch.stack(parts).max()
+        torch.testing.assert_close(mine, expected, msg=lambda text, name=name: f"{name}: {text}")
+    for name in own[0]:  # what all have is the same bits for all
+        if name.startswith(("weight bias", "weight skip", "weight blocks.0.threshold", "norm")):
+            same = [one[name] for one in own]
+            if same[0].ndim == 0 or not name.startswith("weight blocks"):
+                assert all(torch.equal(same[0], one) for one in same), name
+    assert alone["latents 0"].shape[0] == ROWS
