@@ -16,8 +16,9 @@ class SampleSettings(Config):
     ``every``: a batch is looked at once in so many steps. ``per_latent``: how many of the largest
     activations are kept. ``threshold``: activations up to it are counted, not kept. ``strata``:
     octaves above the threshold, the last one open, of each of which ``per_stratum`` are kept at
-    random; ``uniform``: how many of all are kept at random. ``context``: tokens shown on each side.
-    ``show`` latents, with ``show_samples`` contexts each, go into a report.
+    random; ``uniform``: how many of all are kept at random. Of the largest and of those at random
+    the first ``texts`` are written with their text, and of each octave one; ``context``: tokens on
+    each side. ``show`` latents, with ``show_samples`` texts each, go into a report.
     """
 
     every: Count = 100
@@ -26,6 +27,7 @@ class SampleSettings(Config):
     strata: NotNegative = 10
     per_stratum: Count = 4
     uniform: NotNegative = 30
+    texts: NotNegative = 10
     context: NotNegative = 20
     seed: int = 0
     show: NotNegative = 200
