@@ -6,8 +6,9 @@ Three products carry all of it; V is sparse, its places known:
     scattered  V.T @ x               latents from rows (gradients of weights)
     sampled    (g @ weight.T) at V's places (gradients of values)
 
-They are the reference, of torch's own operations, on any device. Their cost and memory grow with
-the number of active latents, not with rows x latents.
+Here they are of torch's own operations, on any device; on a GPU with Triton its kernels take their
+place (``triton_products``), with these as the reference. Their cost and memory grow with the number
+of active latents, not with rows x latents.
 """
 
 import warnings
@@ -17,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from sonde.dictionaries.kernels import kernels_for
 from sonde.dictionaries.places import Places
 
 CHUNK = 1 << 22  # numbers gathered at a time where torch has no sampled product
@@ -26,6 +28,9 @@ def gathered(
     weight: Float[Tensor, "latent d"], places: Places, value: Float[Tensor, " active"]
 ) -> Float[Tensor, "row d"]:
     """Return the sum over each row's active latents of value times weight."""
+    kernels = kernels_for(weight, value)
+    if kernels is not None:
+        return kernels.gathered(weight, places, value)
     return embedding_bag(
         places.latent,
         weight,
@@ -40,6 +45,9 @@ def scattered(
     x: Float[Tensor, "row d"], places: Places, value: Float[Tensor, " active"]
 ) -> Float[Tensor, "latent d"]:
     """Return the sum over each latent's rows of value times x."""
+    kernels = kernels_for(x, value)
+    if kernels is not None:
+        return kernels.scattered(x, places, value)
     order, row, offsets = places.by_latent
     weights = value.to(x)[order]
     return embedding_bag(
@@ -51,6 +59,9 @@ def sampled(
     g: Float[Tensor, "row d"], weight: Float[Tensor, "latent d"], places: Places
 ) -> Float[Tensor, " active"]:
     """Return the dot products of rows of g and rows of weight at the active places."""
+    kernels = kernels_for(g, weight)
+    if kernels is not None:
+        return kernels.sampled(g, weight, places)
     if not len(places.latent):
         return g.new_zeros(0)
     exact = g.dtype in (torch.float32, torch.float64)
@@ -65,6 +76,15 @@ def sampled(
             size=(places.n_rows, places.n_latents),
         )
         return torch.sparse.sampled_addmm(zeros, g, weight.T, beta=0).values()
+
+
+def summed(places: Places, value: Float[Tensor, " active"]) -> Float[Tensor, " latent"]:
+    """Return the sum over each latent's rows of value, always in one order."""
+    if not value.is_cuda:
+        return value.new_zeros(places.n_latents).index_add_(0, places.latent, value)
+    order, _, offsets = places.by_latent  # a GPU adds in any order
+    found = torch.segment_reduce(value[order].float(), "sum", offsets=offsets, initial=0.0)
+    return found.to(value.dtype)
 
 
 def sampled_in_chunks(
@@ -91,9 +111,7 @@ class _Picked(torch.autograd.Function):
         places, wanted = ctx.places, ctx.needs_input_grad
         along_x = gathered(weight, places, slope) if wanted[0] else None
         along_weight = scattered(x, places, slope).to(weight) if wanted[1] else None
-        along_bias = None
-        if wanted[2]:
-            along_bias = slope.new_zeros(places.n_latents).index_add_(0, places.latent, slope)
+        along_bias = summed(places, slope) if wanted[2] else None
         return along_x, along_weight, along_bias, None, None
 
 
