@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sonde.core.base import Config
 from sonde.core.errors import SondeError
@@ -16,14 +16,13 @@ class SampledFrom(Config):
     """Where samples come from.
 
     ``part`` is ``training`` or ``held-out``. Samples of training are of the dictionary as it was at
-    each sample's step; the others of the finished one. ``dictionary`` is what it is called,
-    ``architecture`` in words, ``hooks`` what it reads and writes.
+    each sample's step; the others of the finished one. ``dictionary`` names it, ``sha256`` is the
+    hash of its file, ``corpus`` the fingerprint of the texts.
     """
 
-    part: str
+    part: Literal["training", "held-out"]
     dictionary: str = ""
-    architecture: str = ""
-    hooks: tuple[str, ...] = ()
+    sha256: str = ""
     model: str = ""
     corpus: str = ""
 

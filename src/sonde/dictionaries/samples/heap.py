@@ -11,9 +11,7 @@ from sonde.core.errors import SondeError
 from sonde.dictionaries.latents import Latents
 from sonde.dictionaries.samples.best import Best, Entries
 from sonde.dictionaries.samples.draws import draws
-from sonde.dictionaries.samples.settings import SampleSettings
-
-HALVES = 48  # half octaves of a histogram, the first from the threshold on, the last one open
+from sonde.dictionaries.samples.settings import HALVES, SampleSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +52,7 @@ class SampleHeap:
         self.top = Best(n_latents, settings.per_latent, device)
         self.strata = Best(n_latents * strata, settings.per_stratum, device)
         self.uniform = Best(n_latents, settings.uniform, device)
-        self.edges = edges(settings).to(device)
+        self.edges = torch.tensor(settings.edges, device=device)
 
     @torch.no_grad()
     def offer(self, latents: Sequence[Latents], token: Int[Tensor, " row"], step: int) -> None:
@@ -131,12 +129,6 @@ class SampleHeap:
             octave = (bins - 1).div(2, rounding_mode="floor")
             stratum = octave.clamp(max=self.settings.strata - 1)
             self.strata.offer(latent * self.settings.strata + stratum, drawn)
-
-
-def edges(settings: SampleSettings) -> Float[Tensor, " half"]:
-    """Return where the histogram's half octaves begin, the threshold first."""
-    halves = torch.arange(HALVES, dtype=torch.float64)
-    return (settings.threshold * 2 ** (halves / 2)).float()
 
 
 def _active(latents: Sequence[Latents], n_latents: int) -> _Active:

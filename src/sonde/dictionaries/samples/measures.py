@@ -50,8 +50,8 @@ class TokenSpread:
 
     effective: Float[np.ndarray, " latent"]
     specialisation: Float[np.ndarray, " latent"]
-    token: Sequence[Int[np.ndarray, " most"]]
-    share: Sequence[Float[np.ndarray, " most"]]
+    token: Sequence[Int[np.ndarray, " _"]]
+    share: Sequence[Float[np.ndarray, " _"]]
 
 
 def token_spread(

@@ -10,6 +10,9 @@ Count: TypeAlias = Annotated[int, Field(ge=1)]
 NotNegative: TypeAlias = Annotated[int, Field(ge=0)]
 
 
+HALVES = 48  # half octaves that activations are counted by, the last one open
+
+
 class SampleSettings(Config):
     """Samples of every latent: its top activations, some of each octave, some at random.
 
@@ -37,3 +40,8 @@ class SampleSettings(Config):
     def slots(self) -> int:
         """How many samples a latent has at most."""
         return self.per_latent + self.strata * self.per_stratum + self.uniform
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Where the half octaves begin that activations are counted by, the threshold first."""
+        return tuple(self.threshold * 2 ** (half / 2) for half in range(HALVES))

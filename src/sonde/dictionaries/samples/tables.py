@@ -116,7 +116,10 @@ def _spread(heap: SampleHeap, flat: FlatSamples, seen: _Seen, pieces: Pieces) ->
         "diversity": context_diversity(flat.latent[top], seen.context[top], heap.n_latents),
         "specialisation": spread.specialisation,
         "tokens": [
-            [_word(pieces, one, share) for one, share in zip(tokens, shares, strict=True)]
+            [
+                _word(pieces, one, share)
+                for one, share in zip(tokens.tolist(), shares.tolist(), strict=True)
+            ]
             for tokens, shares in zip(spread.token, spread.share, strict=True)
         ],
     }
@@ -142,7 +145,7 @@ def _effect_words(
 
 
 def _word(pieces: Pieces, token: int, number: float) -> dict[str, Any]:
-    return {"id": int(token), "text": pieces.single(int(token)), "number": float(number)}
+    return {"id": token, "text": pieces.single(token), "number": number}
 
 
 def _latents(heap: SampleHeap, n_blocks: int, told: dict[str, Any]) -> "pa.Table":

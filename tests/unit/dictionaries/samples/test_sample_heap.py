@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sonde.core.errors import SondeError
 from sonde.dictionaries.latents import Latents
 from sonde.dictionaries.samples.draws import draws
-from sonde.dictionaries.samples.heap import SampleHeap, edges
+from sonde.dictionaries.samples.heap import SampleHeap
 from sonde.dictionaries.samples.settings import SampleSettings
 
 SMALL = SampleSettings(per_latent=3, threshold=0.5, strata=3, per_stratum=2, uniform=2)
@@ -163,7 +163,6 @@ def test_draws_are_even_and_depend_on_seed_token_and_latent():
 
 
 def test_edges_are_half_octaves_from_the_threshold_on():
-    found = edges(SampleSettings(threshold=0.25))
-    assert found[0] == 0.25
-    assert found[2] == 0.5
-    assert torch.allclose(found[1:] / found[:-1], torch.tensor(math.sqrt(2.0)))
+    found = SampleSettings(threshold=0.25).edges
+    assert (found[0], found[2]) == (0.25, pytest.approx(0.5))
+    assert found[7] / found[6] == pytest.approx(math.sqrt(2.0))
