@@ -144,17 +144,26 @@ def show(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A probe, an eraser, a vector or a set of them, a file exported for another tool, "
-            "the folder of a search or of saved probe results, a store of activations, an "
-            "experiment file, or a folder of results: of a stage, of an experiment, or of all.",
+            help="A probe, an eraser, a vector or a set of them, a dictionary or its samples, a "
+            "file exported for another tool, the folder of a search or of saved probe results, a "
+            "store of activations, an experiment file, or a folder of results: of a stage, of an "
+            "experiment, or of all.",
             show_default=False,
         ),
     ],
+    latent: Annotated[
+        int | None,
+        typer.Option(
+            "--latent",
+            help="Of a dictionary: show this latent alone, with the texts that it is active on.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Show what a file or folder holds."""
     from sonde.cli.show import show_file
 
-    show_file(file)
+    show_file(file, latent)
 
 
 @app.command()
@@ -200,6 +209,80 @@ def export(
     from sonde.cli.export import export as export_vectors
 
     export_vectors(source, to, out, select or [], coefficient, unit)
+
+
+@app.command()
+def convert(  # noqa: PLR0913 - a parameter is an option
+    *,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="A dictionary: a file, a folder, or hf:owner/name/folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="The folder; of sonde's format a file.", show_default=False)
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="sonde, saelens, sparsify or dictionary-learning.", show_default=False
+        ),
+    ],
+    from_: Annotated[
+        str, typer.Option("--from", help="IN's format.  [default: recognised]", show_default=False)
+    ] = "",
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="HOOK",
+            help="What it reads, where IN does not say: blocks.12.resid_post; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="HOOK",
+            help="What a transcoder writes; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    activations: Annotated[
+        Path | None,
+        typer.Option("--activations", help="A store to check on as well.", show_default=False),
+    ] = None,
+    drop_groups: Annotated[
+        bool, typer.Option("--drop-groups", help="Write the whole without Matryoshka prefixes.")
+    ] = False,
+    push: Annotated[
+        str,
+        typer.Option(
+            "--push",
+            metavar="OWNER/NAME",
+            help="Publish it on the hub, with a card.",
+            show_default=False,
+        ),
+    ] = "",
+    metrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics", help="JSON of metrics and numbers, for the card.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write a dictionary in another library's format, if it stays the same function."""
+    from sonde.cli.convert import Wish
+    from sonde.cli.convert import convert as convert_dictionary
+    from sonde.dictionaries.formats.content import HookPoints
+
+    hooks = HookPoints(tuple(sources or ()), tuple(targets or ()))
+    wish = Wish(to, from_, hooks, activations, drop_groups, push, metrics)
+    convert_dictionary(source, out, wish)
 
 
 @app.command()

@@ -1,0 +1,55 @@
+"""A cross-layer transcoder from the weights of its layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sonde.dictionaries.architecture import Architecture
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.sparsity import JumpReLU, ReLU
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """What one layer's latents read, and write into their own and all later layers."""
+
+    encoder: Float[Tensor, "latent d"]
+    bias: Float[Tensor, " latent"]
+    decoder: Float[Tensor, "latent layer d"]
+    out_bias: Float[Tensor, " d"]
+    threshold: Float[Tensor, " latent"] | None = None
+    skip: Float[Tensor, "d d"] | None = None
+
+
+def across(
+    layers: Sequence[Layer], sources: tuple[str, ...], targets: tuple[str, ...]
+) -> Dictionary:
+    """Return the dictionary of these layers: JumpReLU where they have thresholds, else ReLU."""
+    d_sae, d = layers[0].encoder.shape
+    has_skip = any(layer.skip is not None for layer in layers)
+    architecture = Architecture(
+        sources=sources,
+        targets=targets,
+        d_in=(int(d),) * len(layers),
+        d_out=(int(d),) * len(layers),
+        d_sae=int(d_sae),
+        sparsity=ReLU() if layers[0].threshold is None else JumpReLU(),
+        skip=has_skip,
+        cross_layer=True,
+    )
+    found = Dictionary(architecture)
+    for number, (block, layer) in enumerate(zip(found.parts, layers, strict=True)):
+        given = {
+            "encoder": layer.encoder,
+            "bias": layer.bias,
+            "decoder": layer.decoder.reshape(len(layer.decoder), -1),
+        }
+        if layer.threshold is not None:
+            given["threshold"] = layer.threshold
+        block.load_state_dict(given)
+        found.bias[number].data.copy_(layer.out_bias)
+        if found.skip is not None and layer.skip is not None:
+            found.skip[number].data.copy_(layer.skip)
+    return found.eval()

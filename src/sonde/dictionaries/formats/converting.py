@@ -1,0 +1,167 @@
+"""Conversion from one format to another, with the check that it always runs."""
+
+import copy
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sonde.core.errors import SondeError
+from sonde.core.files import full_disk_named
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.formats.agreement import ROUNDING, Agreement, agreement, random_rows
+from sonde.dictionaries.formats.content import Content, Format, Forward, HookPoints, Loaded, Rows
+from sonde.dictionaries.formats.weights import made_like
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A dictionary as its files hold it, and as sonde's."""
+
+    format: Format
+    content: Content
+    loaded: Loaded
+
+    def reference(self, rows: Rows) -> Forward:
+        """Run the format's own formula."""
+        return self.format.naive(self.content, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison with the source's own formula: of what, on which rows."""
+
+    compared: str
+    rows: str
+    found: Agreement
+
+
+def read_source(path: Path, where: str, given: Format, hooks: HookPoints) -> Source:
+    """Read files of a format.
+
+    Raises:
+        SondeError: they are damaged, hold other tensors than the format has, or something that
+            sonde has no word for.
+    """
+    content = given.load(path, where)
+    return Source(given, content, given.read(content, hooks))
+
+
+def check_source(source: Source, activations: Sequence[Tensor] = ()) -> tuple[Check, ...]:
+    """Hold sonde's dictionary against the formula of the format that it was read from.
+
+    Raises:
+        SondeError: they are not one function.
+    """
+    run = partial(run_dictionary, copy.deepcopy(source.loaded.dictionary).double())
+    said = "as sonde read it"
+    checks = tuple(
+        Check(said, name, agreement(source.reference, run, rows))
+        for name, rows in _rows(source, activations)
+    )
+    _refuse_failed(checks, "was not read right")
+    return checks
+
+
+def write_checked(
+    source: Source, target: Format, out: Path, activations: Sequence[Tensor] = ()
+) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """Write a dictionary in another format, if what was written computes the same.
+
+    Files are written aside, read again, run by the other format's formula and held against the
+    source's; then the whole is renamed to ``out``. Returns the checks, and what should be known.
+
+    Raises:
+        SondeError: the format cannot hold the dictionary, the two are not one function, something
+            is at ``out``, or the disk is full.
+    """
+    assert target.make is not None and target.save is not None
+    if out.exists():
+        raise SondeError(f"{out} is there already.", fix="Give another path, or remove it.")
+    content = target.make(source.loaded)
+    aside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        with full_disk_named(out):
+            aside.mkdir(parents=True)
+        inside = aside / out.name
+        with full_disk_named(out):
+            if not target.single_file:
+                inside.mkdir()
+            target.save(content, inside)
+        again = target.load(inside, str(out))
+        checks = _check_written(source, target, again, activations)
+        with full_disk_named(out):
+            _sync(inside)
+            inside.replace(out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return checks, content.notes
+
+
+def run_dictionary(dictionary: Dictionary, rows: Rows) -> Forward:
+    """Run sonde's own dictionary; latents of several blocks lie side by side."""
+    found = dictionary(*rows)
+    latents = torch.cat([one.dense() for one in found.latents], dim=1)
+    return Forward(latents, found.targets)
+
+
+def ungrouped(source: Source) -> Source:
+    """Return the same dictionary without its Matryoshka groups."""
+    loaded = source.loaded
+    architecture = loaded.architecture.model_copy(update={"groups": ()})
+    whole = made_like(architecture, loaded.dictionary.state_dict())
+    return replace(source, loaded=replace(loaded, dictionary=whole))
+
+
+def _check_written(
+    source: Source, target: Format, again: Content, activations: Sequence[Tensor]
+) -> tuple[Check, ...]:
+    said = f"as written for {target.library}"
+    checks = tuple(
+        Check(said, name, agreement(source.reference, partial(target.naive, again), rows))
+        for name, rows in _rows(source, activations)
+    )
+    _refuse_failed(checks, "would not be written right, so nothing was written")
+    return checks
+
+
+def _rows(source: Source, activations: Sequence[Tensor]) -> list[tuple[str, Rows]]:
+    widths = source.loaded.architecture.d_in
+    given = [x.double() for x in activations]
+    if given and tuple(x.shape[1] for x in given) != widths:
+        raise SondeError(
+            f"The activations have widths {[x.shape[1] for x in given]}, and the dictionary reads "
+            f"{list(widths)}.",
+            fix="Give a store of the dictionary's own hook points.",
+        )
+    found: list[tuple[str, Rows]] = [("random", random_rows(widths))]
+    if given:
+        found.append(("activations", given))
+    return found
+
+
+def _refuse_failed(checks: Sequence[Check], what: str) -> None:
+    for check in checks:
+        found = check.found
+        if not found.holds:
+            raise SondeError(
+                f"The dictionary {what}: {check.compared}, it is another function than by its "
+                f"own format's formula. On {check.rows} rows active sets overlap by {found.jaccard:.3g} (Jaccard, worst of {found.rows} rows), cosine "
+                f"{found.cosine:.6f}, largest differences {found.activations:.2g} of activations "
+                f"and {found.targets:.2g} of what is made (at most {ROUNDING:.0e} is rounding); "
+                f"{found.undecided} rows lay on a threshold.",
+                fix="Please report it with the files' settings: the format is not what sonde "
+                "takes it for.",
+            )
+
+
+def _sync(path: Path) -> None:
+    for one in [path] if path.is_file() else sorted(path.rglob("*")):
+        if one.is_file():
+            with one.open("rb+") as file:
+                os.fsync(file.fileno())
