@@ -121,7 +121,7 @@ class TensorRows:
         return order.to(next(iter(self.tensors.values())).device)
 
 
-def _sums(one: Tensor) -> list[float]:
+def _sums(one: Tensor) -> list[int | float]:
     """Return what tells tensors apart: the size, and sums weighted by place."""
     weight = torch.linspace(0, 1, len(one), dtype=torch.float64, device=one.device)
     columns = weight @ one.double()

@@ -66,6 +66,29 @@ def rescaled(dictionary: Dictionary, factor: float) -> Dictionary:
     return made
 
 
+@torch.no_grad()
+def without_norms(dictionary: Dictionary) -> Dictionary:
+    """Return a dictionary that chooses latents without norms, and does what this one does.
+
+    Where latents are chosen by pre-activations times norms of decoder rows (``by_norm``), the norms
+    go into encoder and bias, and decoder rows of length 1 are left. Others are returned as they
+    are.
+    """
+    architecture, sparsity = dictionary.architecture, dictionary.architecture.sparsity
+    if not isinstance(sparsity, TopK | BatchTopK) or not sparsity.by_norm:
+        return dictionary
+    plain = sparsity.model_copy(update={"by_norm": False})
+    made = Dictionary(architecture.model_copy(update={"sparsity": plain}))
+    made = made.to(next(dictionary.parameters()))
+    made.load_state_dict(dictionary.state_dict())
+    for block in made.parts:
+        norm = block.decoder.norm(dim=1)
+        block.encoder.mul_(norm[:, None])
+        block.bias.mul_(norm)
+        block.decoder.div_(norm[:, None].clamp(min=torch.finfo(norm.dtype).tiny))
+    return made
+
+
 def _check(
     architecture: Architecture, scale_in: tuple[float, ...], scale_out: tuple[float, ...]
 ) -> None:
@@ -89,5 +112,5 @@ def _check(
         raise SondeError(
             "Latents chosen by the norms of decoder rows would be others once targets of different "
             f"scales, {list(scale_out)}, are folded in.",
-            fix="Scale all targets alike, or choose without norms (by_norm: false).",
+            fix="Scale all targets alike, or fold the norms first (without_norms).",
         )

@@ -15,10 +15,12 @@ class ReLU(Config):
 
     The penalty is l1 times the sum of activations times decoder norms, a mean over rows, so that
     a latent gains nothing from a small activation with a long decoder row (Templeton et al. 2024).
+    It is counted in typical norms of the targets, and the loss in their variance, so that one l1
+    means the same at every width and scale.
     """
 
     kind: Literal["relu"] = "relu"
-    l1: NotNegative = 1.0
+    l1: NotNegative = 0.3
 
 
 class TopK(Config):
@@ -51,13 +53,14 @@ class JumpReLU(Config):
     """Active above a threshold of the latent's own (Rajamanoharan et al. 2024).
 
     Gradients of the threshold are those of a kernel of width ``bandwidth``; the penalty is l0 times
-    the number of active latents, a mean over rows.
+    the number of active latents, a mean over rows. Both are in units of training, where the mean
+    norm of rows is the square root of their width and pre-activations are about 1.
     """
 
     kind: Literal["jumprelu"] = "jumprelu"
-    threshold: Positive = 0.001
-    bandwidth: Positive = 0.001
-    l0: NotNegative = 1.0
+    threshold: Positive = 0.1
+    bandwidth: Positive = 0.1
+    l0: NotNegative = 0.003
 
 
 class Gated(Config):
@@ -67,7 +70,7 @@ class Gated(Config):
     """
 
     kind: Literal["gated"] = "gated"
-    l1: NotNegative = 1.0
+    l1: NotNegative = 0.3
 
 
 Sparsity: TypeAlias = Annotated[

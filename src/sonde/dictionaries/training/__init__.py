@@ -10,4 +10,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Adam", "AuxK", "Muon", "Resampling", "Running", "Trained", "Training", "train"]
 
-__getattr__, __dir__ = lazily(__name__, {"Running": "course", "Trained": "course", "train": "course"})
+__getattr__, __dir__ = lazily(
+    __name__, {"Running": "course", "Trained": "course", "train": "course"}
+)

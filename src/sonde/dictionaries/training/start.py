@@ -49,7 +49,7 @@ def start_of(source: RowSource, bias: str) -> Start:
     ``bias`` says which centre: ``geometric_median``, ``mean`` or ``zero``.
 
     Raises:
-        SondeError: all rows at a hook point are the same.
+        SondeError: all rows at a hook point are the same, or one holds NaN or Inf.
     """
     wanted = max(1, math.ceil(ROWS / source.batch))
     parts = [batch.tensors for batch in islice(source.batches(), wanted)]
@@ -58,6 +58,11 @@ def start_of(source: RowSource, bias: str) -> Start:
     centre: dict[HookPoint, Tensor] = {}
     for hook, width in source.widths.items():
         x = torch.cat([part[hook] for part in parts]).float()
+        if not bool(x.isfinite().all()):
+            raise SondeError(
+                f"Of the {len(x):,} first rows at {hook} some hold NaN or Inf.",
+                fix="Look at what is read there with `sonde doctor`.",
+            )
         norm = float(x.norm(dim=1).double().mean())
         spread = float(x.double().var(dim=0, correction=0).sum())
         if not norm > 0 or not spread > 0:

@@ -12,7 +12,7 @@ from torch import Tensor
 from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
-from sonde.dictionaries.folding import folded, rescaled
+from sonde.dictionaries.folding import folded, rescaled, without_norms
 from sonde.dictionaries.initialise import initialise
 from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, TopK
 from sonde.dictionaries.training.living import Living, resample
@@ -117,7 +117,7 @@ class Trainee:
         outputs = [scale[parse_hook_point(hook)] for hook in architecture.outputs]
         apart = () if architecture.is_autoencoder else outputs
         unit = math.prod(outputs) ** (1 / len(outputs))
-        return rescaled(folded(self.dictionary, inputs, apart), 1 / unit).eval()
+        return rescaled(folded(without_norms(self.dictionary), inputs, apart), 1 / unit).eval()
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that the next steps depend on, as named tensors."""

@@ -1,0 +1,55 @@
+"""Dead latents by window, and what they begin again with."""
+
+import torch
+
+from sonde.dictionaries import Architecture, Dictionary, Latents, TopK
+from sonde.dictionaries.initialise import initialise
+from sonde.dictionaries.training.living import Living, resample
+from sonde.dictionaries.training.settings import AuxK, Resampling
+
+
+def dictionary(d_sae=6):
+    made = Architecture(
+        sources=("blocks.0.resid_post",), d_in=(4,), d_sae=d_sae, sparsity=TopK(k=2)
+    )
+    return initialise(Dictionary(made), 0)
+
+
+def test_a_latent_is_dead_once_it_was_silent_for_the_window():
+    living = Living.of(dictionary(3), dead_after=20)
+    first = Latents(torch.tensor([[1.0, 0, 0]] * 10))
+    second = Latents(torch.tensor([[0, 1.0, 0]] * 10))
+    living.saw([first], 10)
+    assert living.n_dead == 0
+    living.saw([second], 10)
+    assert living.dead()[0].tolist() == [2]
+    living.saw([second], 10)
+    assert living.dead()[0].tolist() == [0, 2]
+    living.saw([first], 10)
+    assert living.dead()[0].tolist() == [2]
+
+
+def test_spares_are_there_once_a_latent_is_dead():
+    living = Living.of(dictionary(), dead_after=5)
+    assert living.spares(AuxK(), [4]) == ()
+    living.since[0][3] = 5
+    (spare,) = living.spares(AuxK(), [4])
+    assert spare.k == 2 and spare.among.tolist() == [3]
+    assert living.spares(AuxK(k=7), [4])[0].k == 7
+
+
+def test_a_dead_latent_takes_the_row_that_is_missed_most():
+    one = dictionary()
+    living = Living.of(one, dead_after=5)
+    living.since[0][[1, 4]] = 9
+    x = torch.eye(4)
+    missed = torch.zeros(4, 4)
+    missed[2] = torch.tensor([0.0, 0, 3.0, 4.0])
+    before = one.parts[0].decoder.detach().clone()
+    dead = resample(one, living, [x], [missed], Resampling(share=0.5), (0, 1))
+    assert dead[0].tolist() == [1, 4] and living.n_dead == 0
+    block = one.parts[0]
+    for latent in (1, 4):
+        assert torch.allclose(block.decoder[latent], torch.tensor([0.0, 0, 0.6, 0.8]))
+        assert torch.allclose(block.encoder[latent], 0.5 * x[2])
+    assert torch.equal(block.decoder[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
