@@ -25,6 +25,12 @@ DENSE = 0.1  # share of rows above which a latent counts as dense
 PRE_ACTIVATIONS = 1 << 26  # numbers at once, rows times latents: 256 MiB in float32
 
 UnitOf = Callable[[Int[Tensor, " row"]], Int[np.ndarray, " row"]]
+Named = Callable[[Int[np.ndarray, " unit"]], np.ndarray]
+
+
+def numbered(units: Int[np.ndarray, " unit"]) -> np.ndarray:
+    """Return the numbers of units as their names."""
+    return units.astype(str)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +130,10 @@ def quality(
     return quality_of(sums, architecture.outputs)
 
 
-def quality_of(sums: ReconstructionSums, targets: Sequence[str]) -> Quality:
-    """Return the metrics of sums; units without rows are left out.
+def quality_of(
+    sums: ReconstructionSums, targets: Sequence[str], named: Named = numbered
+) -> Quality:
+    """Return the metrics of sums; units without rows are left out, and the others named.
 
     Raises:
         SondeError: nothing was added.
@@ -137,7 +145,7 @@ def quality_of(sums: ReconstructionSums, targets: Sequence[str]) -> Quality:
             "There are no rows to measure a dictionary on.",
             fix="Give more texts, or hold a larger part of them out.",
         )
-    unit = np.flatnonzero(there).astype(str)
+    unit = named(np.flatnonzero(there))
 
     def scores(above: np.ndarray, below: np.ndarray) -> Scores:
         return Scores("ratio", unit, above[there], below[there])

@@ -92,6 +92,12 @@ class TargetSums:
         """Return each unit's other sums, in the order of the constants."""
         return self._others.of(n_units).T
 
+    def mean(self, rows: Float[np.ndarray, " unit"]) -> Float64[Tensor, " d_out"]:
+        """Return the mean over the rows of all units."""
+        assert self.reference is not None
+        total = torch.from_numpy(self._total.of(len(rows)).sum(axis=0) / rows.sum())
+        return self.reference + total.to(self.reference.device)
+
     def variance(self, rows: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
         """Return each unit's sum of |y - mean|^2, the mean over the rows of all units."""
         total = self._total.of(len(rows))
@@ -108,7 +114,10 @@ class LatentSums:
         self._by_unit = UnitSums(3)
 
     def add(self, unit: Int[np.ndarray, " row"], latents: Sequence[Latents]) -> None:
-        """Add the latents of rows."""
+        """Add the latents of rows; there may be none at all."""
+        if not latents:
+            self._by_unit.add(unit, torch.tensor([[1.0, 0.0, 0.0]]).double().expand(len(unit), 3))
+            return
         self.fired += torch.cat([one.fired() for one in latents]).cpu().numpy()
         l0 = torch.stack([one.l0().double() for one in latents]).sum(dim=0)
         l1 = torch.stack([_magnitude(one) for one in latents]).sum(dim=0)
@@ -145,6 +154,11 @@ class ReconstructionSums:
             one.add(unit, y, prefixes)
         self.latents.add(unit, reconstruction.latents)
         self.n_units = max(self.n_units, int(unit.max()) + 1)
+
+    def means(self) -> tuple[Float64[Tensor, " _"], ...]:
+        """Return the mean of each target over all rows."""
+        rows = self.latents.of(self.n_units)[0]
+        return tuple(one.mean(rows) for one in self.targets)
 
 
 def _magnitude(latents: Latents) -> Float64[Tensor, " row"]:
