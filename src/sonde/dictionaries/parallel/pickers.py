@@ -24,11 +24,12 @@ def first_top(
 ) -> tuple[Float[Tensor, "row k"], Int[Tensor, "row k"]]:
     """Return the k largest of each row, by ascending latent; the lowest latents at equal scores.
 
-    One more than k is looked for: only a row whose last two are equal is looked at again.
+    One more than k is looked for: only a row whose last two are equal is looked at again. Nothing
+    that is returned lies in the memory of ``score``.
     """
     if k >= score.shape[1]:
         latent = torch.arange(score.shape[1], device=score.device)
-        return score, latent.expand_as(score)
+        return score.clone(), latent.expand_as(score)
     value, latent = score.topk(k + 1, dim=1)
     tied = value[:, k - 1] == value[:, k]
     latent = latent[:, :k]
