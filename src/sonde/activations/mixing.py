@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
 
 from sonde.activations.row_batches import RowBatch
 
@@ -31,11 +30,12 @@ class Mixing:
         return (self.worst - self.share) / span if span > 0 else float("nan")
 
 
-def mixing_of(groups: Iterable[Int[np.ndarray, " row"]]) -> Mixing:
-    """Measure batches, given each row's group; ``full`` and ``worst`` are of the rows given.
+def mixing_of(groups: Iterable[np.ndarray]) -> Mixing:
+    """Measure batches, given the group of each row, ``[row]`` a batch.
 
     With n_g rows of group g among n, a pair within a batch is of one group with probability
-    ``sum_g n_g (n_g - 1) / (n (n - 1))`` after a full shuffle.
+    ``sum_g n_g (n_g - 1) / (n (n - 1))`` after a full shuffle. ``full`` and
+    ``worst`` are of the rows given.
     """
     batches = [np.asarray(one) for one in groups]
     rows = np.concatenate([np.empty(0, np.int64), *batches])
