@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sonde.core.lazy import lazily
 
 if TYPE_CHECKING:
-    from sonde.dictionaries.parallel.gradients import WithLoss, clip_gradients, data_parallel
+    from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_of_gradients
     from sonde.dictionaries.parallel.joining import join
     from sonde.dictionaries.parallel.share import WHOLE, Share
     from sonde.dictionaries.parallel.storing import load_shared, shared, whole
@@ -14,10 +14,10 @@ __all__ = [
     "WHOLE",
     "Share",
     "WithLoss",
-    "clip_gradients",
     "data_parallel",
     "join",
     "load_shared",
+    "norm_of_gradients",
     "shared",
     "whole",
 ]
@@ -29,10 +29,10 @@ __getattr__, __dir__ = lazily(
         "WHOLE": "share",
         "Share": "share",
         "WithLoss": "gradients",
-        "clip_gradients": "gradients",
         "data_parallel": "gradients",
         "join": "joining",
         "load_shared": "storing",
+        "norm_of_gradients": "gradients",
         "shared": "storing",
         "whole": "storing",
     },

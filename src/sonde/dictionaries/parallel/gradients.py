@@ -53,28 +53,16 @@ def local_parameters(dictionary: Dictionary) -> tuple[list[nn.Parameter], list[n
     return of_latents, [one for one in dictionary.parameters() if id(one) not in named]
 
 
+@torch.no_grad()
 def norm_of_gradients(dictionary: Dictionary) -> Float[Tensor, ""]:
     """Return the norm of all gradients together, of all latents, wherever these are."""
     share: Share = dictionary.share
-    of_latents, common = (_slopes(some) for some in local_parameters(dictionary))
-    own = torch.stack([_square(one) for one in of_latents]).sum()
-    whole = share.latents.sum(own)
-    return (whole + torch.stack([_square(one) for one in common]).sum()).sqrt()
+    own, common = (_square(some) for some in local_parameters(dictionary))
+    return (share.latents.sum(own) + common).sqrt()
 
 
-@torch.no_grad()
-def clip_gradients(dictionary: Dictionary, most: float) -> Float[Tensor, ""]:
-    """Scale all gradients so that their common norm is at most ``most``; return the norm before."""
-    total = norm_of_gradients(dictionary)
-    kept = (most / total).clamp(max=1.0)
-    for slope in _slopes(dictionary.parameters()):
-        slope.mul_(kept)
-    return total
-
-
-def _slopes(parameters: Any) -> Sequence[Tensor]:
-    return [one.grad for one in parameters if one.grad is not None]
-
-
-def _square(one: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(one).square()
+def _square(parameters: Sequence[nn.Parameter]) -> Float[Tensor, ""]:
+    """Return the squared norm of all their gradients together."""
+    slopes = [one.grad for one in parameters if one.grad is not None]
+    each = [torch.linalg.vector_norm(one).square() for one in slopes]
+    return torch.stack(each).sum() if each else parameters[0].new_zeros(())

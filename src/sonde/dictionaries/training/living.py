@@ -11,6 +11,7 @@ from torch import Tensor
 from sonde.dictionaries.block import Spare
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.latents import Latents
+from sonde.dictionaries.parallel.share import WHOLE, Share
 from sonde.dictionaries.training.settings import AuxK, Resampling
 
 
@@ -20,6 +21,7 @@ class Living:
 
     since: list[Int[Tensor, " latent"]]
     dead_after: int
+    share: Share = WHOLE
 
     @classmethod
     def of(cls, dictionary: Dictionary, dead_after: int) -> "Living":
@@ -30,13 +32,14 @@ class Living:
                 for block in dictionary.parts
             ],
             dead_after,
+            dictionary.share,
         )
 
     def saw(self, latents: Sequence[Latents], rows: int) -> None:
         """Count the rows of a batch."""
         for since, own in zip(self.since, latents, strict=True):
             since.add_(rows)
-            since.masked_fill_(own.fired() > 0, 0)
+            since.masked_fill_(self.share.rows.sum(own.fired()) > 0, 0)
 
     def dead(self) -> list[Int[Tensor, " dead"]]:
         """Return the numbers of each block's dead latents."""
@@ -48,7 +51,7 @@ class Living:
         ``widths`` are those of what the blocks read.
         """
         dead = self.dead()
-        if not any(len(one) for one in dead):
+        if not self.share.latents.count(sum(len(one) for one in dead)):
             return ()
         return tuple(
             Spare(aux.k or max(1, width // 2), among)
@@ -58,7 +61,7 @@ class Living:
     @property
     def n_dead(self) -> int:
         """How many latents are dead."""
-        return sum(len(one) for one in self.dead())
+        return self.share.latents.count(sum(len(one) for one in self.dead()))
 
 
 @torch.no_grad()

@@ -102,10 +102,16 @@ def make_unit(dictionary: Dictionary) -> None:
 
 
 @torch.no_grad()
-def clip_gradients(parameters: Iterable[nn.Parameter], most: float) -> Tensor:
-    """Scale all gradients so that their common norm is at most ``most``; return the norm before."""
+def clip_gradients(
+    parameters: Iterable[nn.Parameter], most: float, total: Tensor | None = None
+) -> Tensor:
+    """Scale all gradients so that their common norm is at most ``most``; return the norm before.
+
+    ``total`` is that norm where it is known, such as that of a dictionary which processes share.
+    """
     slopes = [one.grad for one in parameters if one.grad is not None]
-    total = torch.stack([torch.linalg.vector_norm(one) for one in slopes]).norm()
+    if total is None:
+        total = torch.stack([torch.linalg.vector_norm(one) for one in slopes]).norm()
     if slopes[0].is_cuda:  # without waiting for the device
         share = (most / total).clamp(max=1.0)
         for slope in slopes:

@@ -1,7 +1,7 @@
 """One dictionary being trained: its weights, optimiser and living latents, step by step."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -14,6 +14,9 @@ from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.folding import folded, rescaled, without_norms
 from sonde.dictionaries.initialise import initialise
+from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_of_gradients
+from sonde.dictionaries.parallel.share import WHOLE, Share
+from sonde.dictionaries.parallel.storing import shared, whole
 from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, TopK
 from sonde.dictionaries.training.living import Living, resample
 from sonde.dictionaries.training.losses import Loss, Wanted, loss_of, penalty_weight
@@ -29,12 +32,13 @@ from sonde.dictionaries.training.optimisers import (
 )
 from sonde.dictionaries.training.schedules import k_at, learning_rate, penalty_at
 from sonde.dictionaries.training.settings import Training
+from sonde.dictionaries.training.sharing import check_sharing
 from sonde.dictionaries.training.start import Start
 
 
 @dataclass(slots=True, eq=False)
 class Trainee:
-    """A dictionary of scaled rows, and all that its next step depends on."""
+    """A dictionary of scaled rows, or a share of one, and all that its next step depends on."""
 
     dictionary: Dictionary
     training: Training
@@ -42,10 +46,13 @@ class Trainee:
     steps: int
     optimisers: list[torch.optim.Optimizer] = field(init=False)
     living: Living = field(init=False)
+    loss: Callable[..., Loss] = field(init=False)
 
     def __post_init__(self) -> None:
+        check_sharing(self.training, self.dictionary.share)
         self.optimisers = optimisers_of(self.dictionary, self.training.optimiser)
         self.living = Living.of(self.dictionary, self.training.dead_after)
+        self.loss = data_parallel(WithLoss(self.dictionary, loss_of))
 
     @classmethod
     def fresh(
@@ -55,6 +62,7 @@ class Trainee:
         start: Start,
         steps: int,
         device: torch.device | str = "cpu",
+        share: Share = WHOLE,
     ) -> "Trainee":
         """Start a dictionary; its weights are a function of the seed and the first rows."""
         centres = [
@@ -63,6 +71,8 @@ class Trainee:
             if start.centre  # none where a checkpoint has the weights
         ]
         made = initialise(Dictionary(architecture), training.seed, centres)
+        if share.everyone.world > 1:
+            made = shared(made, share)
         return cls(made.to(device).train(), training, start, steps)
 
     @property
@@ -85,24 +95,29 @@ class Trainee:
         return sources, targets
 
     def step(self, sources: Sequence[Tensor], targets: Sequence[Tensor], number: int) -> Loss:
-        """Take step ``number``, counted from 0; return the loss before it."""
-        training = self.training
+        """Take step ``number``, counted from 0; return the loss before it.
+
+        All processes give the whole batch; the loss that is returned is of this one's rows.
+        """
+        training, share = self.training, self.dictionary.share
+        sources, targets = ([share.own_rows(x) for x in some] for some in (sources, targets))
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         with self._precision(sources[0].device):
-            loss = loss_of(self.dictionary, sources, targets, self._wanted(number))
+            loss = self.loss(sources, targets, self._wanted(number))
         loss.total.backward()
         if self.keeps_unit:
             take_out_lengthening(self.dictionary)
         if training.clip is not None:
-            clip_gradients(self.dictionary.parameters(), training.clip)
+            norm = norm_of_gradients(self.dictionary)
+            clip_gradients(self.dictionary.parameters(), training.clip, norm)
         set_learning_rate(self.optimisers, learning_rate(training, number, self.steps))
         for optimiser in self.optimisers:
             optimiser.step()
         if self.keeps_unit:
             make_unit(self.dictionary)
         self._keep_positive()
-        self.living.saw(loss.made.latents, len(sources[0]))
+        self.living.saw(loss.made.latents, share.rows.world * len(sources[0]))
         self._resample(sources, targets, loss, number)
         return loss
 
@@ -112,12 +127,20 @@ class Trainee:
         Decoder rows of length 1 stay so where there is one target; of several targets the scales'
         geometric mean is taken.
         """
+        return self._of_raw_rows(self.dictionary)
+
+    def gathered(self) -> Dictionary | None:
+        """Return ``whole`` of a dictionary that processes share, at the first; None at others."""
+        found = whole(self.dictionary)
+        return None if found is None else self._of_raw_rows(found)
+
+    def _of_raw_rows(self, dictionary: Dictionary) -> Dictionary:
         architecture, scale = self.architecture, self.start.scale
         inputs = [scale[parse_hook_point(hook)] for hook in architecture.sources]
         outputs = [scale[parse_hook_point(hook)] for hook in architecture.outputs]
         apart = () if architecture.is_autoencoder else outputs
         unit = math.prod(outputs) ** (1 / len(outputs))
-        return rescaled(folded(without_norms(self.dictionary), inputs, apart), 1 / unit).eval()
+        return rescaled(folded(without_norms(dictionary), inputs, apart), 1 / unit).eval()
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that the next steps depend on, as named tensors."""

@@ -4,17 +4,22 @@ import itertools
 
 import torch
 
+from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import Architecture, BatchTopK, Dictionary, Gated, JumpReLU, ReLU, TopK
 from sonde.dictionaries.block import Spare
 from sonde.dictionaries.parallel import (
     WHOLE,
     WithLoss,
-    clip_gradients,
     data_parallel,
+    norm_of_gradients,
     shared,
     whole,
 )
 from sonde.dictionaries.training.losses import Wanted, loss_of
+from sonde.dictionaries.training.optimisers import clip_gradients
+from sonde.dictionaries.training.settings import AuxK, Training
+from sonde.dictionaries.training.start import Start
+from sonde.dictionaries.training.trainee import Trainee
 
 ROWS, LATENTS = 12, 24
 SPARSITIES = {
@@ -33,6 +38,11 @@ SHAPES = {
 }
 GROUPS = {"flat": (), "Matryoshka": (1, 7, 16)}
 DEAD = (0, 3, 4, 6, 10, 11)  # with two shards four on the first and two on the other
+COURSES = [
+    ("SAE", "topk"),
+    ("skip transcoder", "batch topk"),
+    ("skip cross-layer", "jumprelu"),
+]
 CASES = list(itertools.product(SHAPES, SPARSITIES, GROUPS))
 
 
@@ -93,7 +103,7 @@ def step(share, shape, sparsity, groups, most=0.5):
     loss = module(*mine, wanted(made, share))
     loss.total.backward()
     slopes = {f"slope {name}": p.grad.clone() for name, p in one.named_parameters()}
-    norm = clip_gradients(one, most)
+    norm = clip_gradients(one.parameters(), most, norm_of_gradients(one))
     optimiser.step()
     found = {
         "norm": norm,
@@ -135,6 +145,8 @@ def tied_choices(share, seed):
     score = share.own_latents(share.own_rows(tied_scores(seed)).T).T.contiguous()
     n = score.shape[1]
     among = torch.arange(seed % 3, n, 2)
+    if seed == 7 and share.latents.rank:
+        among = among[:0]  # one shard has none of them
     pickers = {
         "top": share.top_of_rows(5, True, score[0]),
         "signed": share.top_of_rows(20, False, score[0]),
@@ -152,8 +164,34 @@ def tied_choices(share, seed):
     return found
 
 
+def course(share, shape, sparsity, steps=4):
+    """Train for some steps as a ``Trainee``, and return losses and what every process has then.
+
+    Latents count as dead after 20 rows, so that the second step has an auxiliary loss.
+    """
+    made = architecture(shape, sparsity, "Matryoshka")
+    _, sources, targets = dictionary_and_rows(made)
+    hooks = [parse_hook_point(hook) for hook in (*made.sources, *made.outputs)]
+    rows = dict(zip(hooks, [x.float() for x in (*sources, *targets)], strict=True))
+    start = Start(
+        dict.fromkeys(hooks, 2.0),
+        dict.fromkeys(hooks, 4.0),
+        {hook: x.mean(dim=0) for hook, x in rows.items()},
+    )
+    training = Training(lr=0.01, aux=AuxK(k=3), dead_after=20, clip=0.1)
+    trainee = Trainee.fresh(made, training, start, steps, share=share)
+    losses = [
+        trainee.step(*trainee.rows_of(start.scaled(rows)), number).total.detach()
+        for number in range(steps)
+    ]
+    found = trainee.gathered()
+    state = found.state_dict() if found is not None else {}
+    return {"losses": torch.stack(losses), "dead": torch.tensor(trainee.living.n_dead), **state}
+
+
 def all_steps(share):
     """Take the step of every case: of one in five where four processes share two cores."""
     cases = CASES[::5] if share.everyone.world > 2 else CASES
     found = {" / ".join(case): step(share, *case) for case in cases}
+    found |= {" / ".join(case): course(share, *case) for case in COURSES}
     return found | {f"tied {seed}": tied_choices(share, seed) for seed in range(8)}

@@ -5,7 +5,7 @@ At equal scores the lowest latent goes first, and of a batch the first row, as i
 
 import pytest
 import torch
-from shared_steps import CASES, ROWS, all_steps, step, tied_scores
+from shared_steps import CASES, COURSES, ROWS, all_steps, course, step, tied_scores
 from together import together
 
 from sonde.dictionaries.parallel import WHOLE
@@ -62,6 +62,24 @@ def test_a_step_is_that_of_one_process(found, case):
             if same[0].ndim == 0 or not name.startswith("weight blocks"):
                 assert all(torch.equal(same[0], one) for one in same), name
     assert alone["latents 0"].shape[0] == ROWS
+
+
+@pytest.mark.parametrize("case", COURSES, ids=[" / ".join(case) for case in COURSES])
+def test_a_training_is_that_of_one_process(found, case):
+    results, shards = found
+    own, *others = [result[" / ".join(case)] for result in results]
+    alone = course(WHOLE, *case)
+    assert own.keys() == alone.keys()
+    for name, expected in alone.items():
+        if name == "losses":
+            if shards == 1:  # each process' are of its rows
+                mean = torch.stack([own[name], *(one[name] for one in others)]).mean(dim=0)
+                torch.testing.assert_close(mean, expected)
+            assert expected[-1] < expected[0]
+        else:
+            torch.testing.assert_close(own[name], expected, msg=name)
+    assert all(one.keys() == {"losses", "dead"} for one in others)
+    assert own["dead"] > 0 or case[1] == "jumprelu"
 
 
 def stable_choice(score, k):
