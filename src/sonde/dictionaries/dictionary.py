@@ -101,13 +101,15 @@ class Dictionary(nn.Module):
     ) -> tuple[Float[Tensor, "prefix row _"], ...]:
         """Return every target from each prefix of the latents, the whole last.
 
-        ``sources`` are needed by a skip alone. ``fixed`` lets gradients reach the latents alone.
+        ``sources`` are needed by a skip, and where rows were normalised. ``fixed`` lets gradients
+        reach the latents alone.
         """
         made = self.written(latents, fixed=fixed)
         around = [self._around(number, sources) for number in range(len(made))]
-        return tuple(
+        whole = [
             part + (one.detach() if fixed else one) for part, one in zip(made, around, strict=True)
-        )
+        ]
+        return tuple(self._brought_back(number, one, sources) for number, one in enumerate(whole))
 
     def written(
         self, latents: Sequence[Latents], *, nested: bool = True, fixed: bool = False

@@ -41,8 +41,9 @@ def card(loaded: Loaded, published: Published, checks: Sequence[Check]) -> str:
         *([] if not published.metrics else ["## Measured", _metrics(published.metrics)]),
         "## Checked",
         "The files were read again, run by the formula of their format, and held against that of "
-        "the format they were made from. Worst row of each: the share of active latents in common (Jaccard), the cosine of the "
-        "activations, and largest differences relative to a row's largest number.",
+        "the format they were made from. Worst row of each: the share of active latents in common "
+        "(Jaccard), the cosine of the activations, and largest differences relative to a row's "
+        "largest number.",
         _table([COLUMNS], [_check(one) for one in checks]),
         *([] if not loaded.notes else ["## To know", *(f"- {note}" for note in loaded.notes)]),
         "## Use",

@@ -150,10 +150,12 @@ def _refuse_failed(checks: Sequence[Check], what: str) -> None:
         found = check.found
         if not found.holds:
             raise SondeError(
-                f"The dictionary {what}: {check.compared}, it is another function than by its "
-                f"own format's formula. On {check.rows} rows active sets overlap by {found.jaccard:.3g} (Jaccard, worst of {found.rows} rows), cosine "
-                f"{found.cosine:.6f}, largest differences {found.activations:.2g} of activations "
-                f"and {found.targets:.2g} of what is made (at most {ROUNDING:.0e} is rounding); "
+                f"The dictionary {what}: {check.compared}, it is another function than by its own "
+                f"format's formula. On {check.rows} rows active sets overlap by "
+                f"{found.jaccard:.3g} (Jaccard, worst of {found.rows} rows), the cosine is "
+                f"{found.cosine:.6f}, largest differences are {found.activations:.2g} of "
+                f"activations and {found.targets:.2g} of what is made (up to {ROUNDING:.0e} is "
+                "rounding); "
                 f"{found.undecided} rows lay on a threshold.",
                 fix="Please report it with the files' settings: the format is not what sonde "
                 "takes it for.",
