@@ -16,9 +16,20 @@ from sonde.experiments.runner import VARIANTS
 EXPORTED = ("vectors", "steer")  # kinds of stages that `sonde export` takes
 
 
-def show_file(path: Path) -> None:
-    """Print what a file or folder holds."""
+def show_file(path: Path, latent: int | None = None) -> None:
+    """Print what a file or folder holds; of a dictionary or its samples, one latent alone.
+
+    Raises:
+        SondeError: nothing is there that sonde wrote, or a latent is asked of something else.
+    """
     found = identify(path)
+    if found.kind in ("dictionary", "dictionary samples"):
+        _dictionary(found.path, found.kind, latent)
+        return
+    if latent is not None:
+        raise SondeError(
+            f"{path} has no latents.", fix="Give --latent with a dictionary or its samples."
+        )
     if found.kind == "file":
         from sonde.cli.show_experiment import show_experiment
 
@@ -76,6 +87,12 @@ def _steering(path: Path) -> None:
     from sonde.cli.show_steering import show_steering
 
     show_steering(path)
+
+
+def _dictionary(path: Path, kind: str, latent: int | None) -> None:
+    from sonde.cli.show_dictionary import show_dictionary, show_samples
+
+    (show_dictionary if kind == "dictionary" else show_samples)(path, latent)
 
 
 def _export(path: Path) -> None:

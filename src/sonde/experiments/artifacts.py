@@ -1,4 +1,4 @@
-"""Files and folders outside of stores: probes and results of them, vectors, exports, searches.
+"""Files and folders outside of stores: probes, vectors, dictionaries, exports, searches.
 
 A new kind is one line in ``LOADERS``, and one in what ``sonde show`` prints.
 """
@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
+from sonde.experiments.stage import DONE
 
 Artifact: TypeAlias = Literal[
     "probe",
@@ -18,6 +19,8 @@ Artifact: TypeAlias = Literal[
     "eraser",
     "vector",
     "vectors",
+    "dictionary",
+    "dictionary samples",
     "steering",
     "control vector",
     "steering-vectors",
@@ -25,6 +28,8 @@ Artifact: TypeAlias = Literal[
 KEY = "sonde"
 STEERING = "steering.json"
 RESULTS = "results.json"
+SAMPLES = "samples.json"
+DICTIONARY = "dictionary.safetensors"
 GGUF = ".gguf"
 
 
@@ -40,8 +45,17 @@ def artifact_at(path: Path) -> Artifact | None:
         return cast("Artifact", said) if said in LOADERS else "probe"
     if path.is_file() and path.suffix == GGUF:
         return "control vector" if _is_control_vector(path) else None
+    return _folder_at(path)
+
+
+def _folder_at(path: Path) -> Artifact | None:
+    """Say what a folder is, or the file in it that names its other files."""
     if (path / STEERING).is_file():
         return "steering"
+    if path.name == SAMPLES or (path / SAMPLES).is_file():
+        return "dictionary samples"
+    if (path / DICTIONARY).is_file() and not (path / DONE).is_file():
+        return "dictionary"
     return "probe results" if _holds_results(path) else None
 
 
@@ -124,6 +138,21 @@ def _steering(path: Path) -> Any:
     return load_results(path)
 
 
+def _dictionary(path: Path) -> Any:
+    from sonde.dictionaries.artifact import load_dictionary
+    from sonde.dictionaries.samples import load_samples
+
+    file = path / DICTIONARY if path.is_dir() else path
+    beside = file.parent / "samples"
+    return load_dictionary(file), load_samples(beside) if (beside / SAMPLES).is_file() else None
+
+
+def _samples(path: Path) -> Any:
+    from sonde.dictionaries.samples import load_samples
+
+    return load_samples(path)
+
+
 def _export(path: Path) -> Any:
     from sonde.vectors.exports.contents import read_export
 
@@ -143,6 +172,8 @@ LOADERS: Mapping[Artifact, Callable[[Path], Any]] = MappingProxyType(
         "eraser": _eraser,
         "vector": _vector,
         "vectors": _vectors,
+        "dictionary": _dictionary,
+        "dictionary samples": _samples,
         "steering": _steering,
         "control vector": _export,
         "steering-vectors": _export,

@@ -107,6 +107,25 @@ class DictionarySamples:
     def __len__(self) -> int:
         return self.accounting.latents
 
+    def most_active(self, count: int) -> list[int]:
+        """Return the latents that fire most often, the first of them first."""
+        fired = self._column("fired")
+        order = (-fired).argsort(kind="stable")[:count]
+        return order[fired[order] > 0].tolist()
+
+    def spaced(self, count: int) -> list[int]:
+        """Return latents with samples, evenly spaced by how often they fire, the first first.
+
+        So they stand for all: of the most active ones alone many fire on almost anything.
+        """
+        fired, samples = self._column("fired"), self._column("samples")
+        order = (-fired).argsort(kind="stable")
+        order = order[samples[order] > 0]
+        if len(order) <= count:
+            return order.tolist()
+        steps = range(count)
+        return [int(order[round(one * (len(order) - 1) / max(1, count - 1))]) for one in steps]
+
     def latent(self, number: int) -> LatentFacts:
         """Return what is known of a latent.
 
@@ -126,13 +145,16 @@ class DictionarySamples:
         """Return a latent's samples that have a text, the largest first, no token twice."""
         import numpy as np
 
-        column: Any = self.samples["latent"].to_numpy()  # ascending
-        first, last = np.searchsorted(column, [number, number + 1]).tolist()
+        latent: Any = self.samples["latent"].to_numpy()  # ascending
+        first, last = np.searchsorted(latent, [number, number + 1]).tolist()
         here = self.samples.slice(first, last - first).to_pylist()
         rows = [row for row in here if row["pieces"] is not None]
         kept = {row["token"]: row for row in reversed(rows)}
         rows = sorted(kept.values(), key=lambda row: (-row["value"], row["token"]))
         return tuple(_context(row) for row in rows)
+
+    def _column(self, name: str) -> Any:
+        return self.latents[name].to_numpy()
 
 
 def _words(given: Sequence[dict[str, Any]] | None) -> tuple[Word, ...]:

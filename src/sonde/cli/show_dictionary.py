@@ -1,0 +1,149 @@
+"""``sonde show`` of a dictionary's file, and of the samples of its latents."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sonde.cli.console import heading, say, table
+from sonde.cli.show_latent import number, share, word
+from sonde.core.errors import SondeError
+from sonde.core.files import sha256_file
+from sonde.core.words import in_words
+from sonde.dictionaries.architecture import Architecture
+from sonde.dictionaries.artifact import load_dictionary
+from sonde.dictionaries.samples import DictionarySamples, load_samples
+from sonde.dictionaries.samples.files import ABOUT
+
+FILE, SAMPLES = "dictionary.safetensors", "samples"
+SHOWN = 20  # latents in the table
+KINDS = {
+    "relu": "ReLU, with an L1 penalty",
+    "topk": "TopK",
+    "batch_topk": "BatchTopK",
+    "jumprelu": "JumpReLU",
+    "gated": "Gated",
+}
+
+
+def show_dictionary(path: Path, latent: int | None = None) -> None:
+    """Print what a dictionary's file says of it, and its latents; or one of these alone."""
+    file = path / FILE if path.is_dir() else path
+    folder = file.parent / SAMPLES
+    samples = load_samples(folder) if (folder / ABOUT).is_file() else None
+    if latent is not None:
+        _show_one(samples, latent, f"{folder} has no samples of latents.")
+        return
+    dictionary, header = load_dictionary(file)
+    made, origin = header.architecture, header.origin
+    count = made.d_sae * len(dictionary.parts)
+    say(f"{header.name} with {count:,} latents, {_way(made)}")
+    _facts((*_architecture(made), ("scaling", header.scaling), ("note", header.note)))
+    heading("Made from")
+    _facts(
+        (
+            ("model", origin.model),
+            ("revision", origin.revision),
+            ("weights", origin.model_fingerprint),
+            ("blocks", str(origin.n_layers) if origin.n_layers else ""),
+            ("dtype", origin.dtype),
+            ("texts", origin.data_fingerprint),
+            ("edits", origin.edits),
+            ("written by", f"sonde {header.sonde_version}"),
+        )
+    )
+    if samples is not None:
+        if samples.source.sha256 not in ("", sha256_file(file)):
+            say(f"\nCaution: the samples in {folder} are of another file than this one.")
+        _latents(samples, path)
+    heading("To use it")
+    say("  from sonde.dictionaries.artifact import load_dictionary")
+    say(f"  dictionary, header = load_dictionary(Path({str(file)!r}))")
+
+
+def show_samples(path: Path, latent: int | None = None) -> None:
+    """Print samples of a dictionary's latents that lie alone; or one latent's."""
+    samples = load_samples(path)
+    if latent is not None:
+        _show_one(samples, latent, "")
+        return
+    say(f"Samples of {len(samples):,} latents{_named(samples)}")
+    _latents(samples, path)
+
+
+def _show_one(samples: DictionarySamples | None, latent: int, missing: str) -> None:
+    from sonde.cli.show_latent import show_latent
+
+    if samples is None:
+        raise SondeError(
+            missing, fix="Leave --latent away, or collect samples: sonde.dictionaries.samples."
+        )
+    show_latent(samples, latent)
+
+
+def _latents(samples: DictionarySamples, path: Path) -> None:
+    counted = samples.accounting
+    heading("Latents")
+    part = "of training" if samples.source.part == "training" else "of the held-out part"
+    _facts(
+        (
+            ("seen on", f"{counted.rows:,} tokens {part}"),
+            ("fired above the threshold", f"{counted.sampled:,}"),
+            ("fired only below it", f"{counted.faint:,}"),
+            ("never fired", f"{counted.silent:,}"),
+            ("samples", f"{counted.samples:,}, {counted.texts:,} of them with their text"),
+        )
+    )
+    order = samples.most_active(SHOWN)
+    if not order:
+        return
+    heading(f"The {len(order)} latents that fire most often")
+    table(
+        ("latent", "fires on", "fires", "mean", "largest", "diversity", "specialisation"),
+        [_line(samples, one) for one in order],
+        numbers=5,
+    )
+    say(f"  sonde show {path} --latent {order[0]} shows one of them, with its texts")
+
+
+def _line(samples: DictionarySamples, latent: int) -> tuple[str, ...]:
+    facts = samples.latent(latent)
+    return (
+        str(latent),
+        " ".join(word(one.text) for one in facts.tokens[:4]),
+        share(facts.rate),
+        number(facts.mean),
+        number(facts.largest),
+        number(facts.diversity),
+        number(facts.specialisation),
+    )
+
+
+def _way(made: Architecture) -> str:
+    read, written = in_words(made.sources), in_words(made.outputs)
+    return f"of {read}" if made.is_autoencoder else f"from {read} to {written}"
+
+
+def _architecture(made: Architecture) -> tuple[tuple[str, str], ...]:
+    chosen = made.sparsity.model_dump(exclude={"kind"})
+    widths = f"{in_words(made.d_in)} in, {in_words(made.widths_out)} out"
+    return (
+        ("sparsity", f"{KINDS[made.sparsity.kind]} ({in_words(chosen)})"),
+        ("widths", widths),
+        ("blocks of latents", f"{len(made.reaches)}, {made.d_sae:,} each" * made.cross_layer),
+        ("nested", _nested(made)),
+        ("skip", "an affine way around the latents" if made.skip else ""),
+        ("centred", "the decoder's bias is taken off first" if made.takes_bias_off else ""),
+        ("rows", "" if made.normalise == "none" else f"brought to one {made.normalise} first"),
+    )
+
+
+def _nested(made: Architecture) -> str:
+    return f"the first {', '.join(f'{one:,}' for one in made.prefixes)}" if made.groups else ""
+
+
+def _named(samples: DictionarySamples) -> str:
+    return f" of {samples.source.dictionary}" if samples.source.dictionary else ""
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Print what is known; what is empty is left out."""
+    table(("", ""), [(f"  {name}", said) for name, said in rows if said])
