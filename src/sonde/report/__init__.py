@@ -3,6 +3,7 @@
 from sonde.report.answer import Answer, answer_from
 from sonde.report.from_calibration import calibration_from, calibration_view
 from sonde.report.from_classes import classes_from
+from sonde.report.from_dictionary import latents_section
 from sonde.report.from_massive import massive_from
 from sonde.report.from_penalties import penalties_from
 from sonde.report.from_projections import projections_from
@@ -24,6 +25,7 @@ from sonde.report.sections.calibration import Bin, Calibration, Reliability
 from sonde.report.sections.claims import Claims, ClaimView
 from sonde.report.sections.confusion_matrix import ConfusionMatrix
 from sonde.report.sections.cosine_matrix import CosineMatrix
+from sonde.report.sections.latent_browser import LatentBrowser, ShownLatent, ShownText
 from sonde.report.sections.layer_curves import Curve, LayerCurves
 from sonde.report.sections.massive_view import Coordinate, MassiveView, Sink
 from sonde.report.sections.notices import Notice, Notices
@@ -46,6 +48,7 @@ __all__ = [
     "Coordinate",
     "CosineMatrix",
     "Curve",
+    "LatentBrowser",
     "LayerCurves",
     "Loss",
     "MassiveView",
@@ -58,6 +61,8 @@ __all__ = [
     "Sample",
     "Samples",
     "Section",
+    "ShownLatent",
+    "ShownText",
     "Sink",
     "SteeredPoint",
     "SteeringCurve",
@@ -78,6 +83,7 @@ __all__ = [
     "cosines_from",
     "curves_by_metric",
     "curves_from",
+    "latents_section",
     "layer_cosines_from",
     "massive_from",
     "model_cosines_from",

@@ -26,10 +26,19 @@ STYLES = (
     "matrices.css",
     "steering.css",
     "tokens.css",
+    "latents.css",
     "print.css",
     "frame.css",
 )
-SCRIPTS = ("charts.js", "confusion.js", "tokens.js", "print.js", "frame.js")
+SCRIPTS = (
+    "charts.js",
+    "confusion.js",
+    "tokens.js",
+    "latent.js",
+    "latents.js",
+    "print.js",
+    "frame.js",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sonde.report.sections import (
     claims,
     confusion_matrix,
     cosine_matrix,
+    latent_browser,
     layer_curves,
     massive_view,
     notices,
@@ -25,6 +26,7 @@ from sonde.report.sections.calibration import Calibration
 from sonde.report.sections.claims import Claims
 from sonde.report.sections.confusion_matrix import ConfusionMatrix
 from sonde.report.sections.cosine_matrix import CosineMatrix
+from sonde.report.sections.latent_browser import LatentBrowser
 from sonde.report.sections.layer_curves import LayerCurves
 from sonde.report.sections.massive_view import MassiveView
 from sonde.report.sections.notices import Notices
@@ -50,6 +52,7 @@ Section: TypeAlias = (
     | CosineMatrix
     | Samples
     | TokenView
+    | LatentBrowser
     | Provenance
     | Text
     | Table
@@ -70,6 +73,7 @@ SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     CosineMatrix.kind: cosine_matrix.prepare,
     Samples.kind: samples.prepare,
     TokenView.kind: token_view.prepare,
+    LatentBrowser.kind: latent_browser.prepare,
     Provenance.kind: provenance.prepare,
     Text.kind: text.prepare,
     Table.kind: text.prepare_table,
