@@ -38,12 +38,7 @@ def data_parallel(module: WithLoss) -> nn.Module:
         return module
     from torch.nn.parallel import DistributedDataParallel
 
-    return DistributedDataParallel(
-        module,
-        process_group=rows.group,
-        broadcast_buffers=False,  # the one that changes, BatchTopK's threshold, is equal anyway
-        gradient_as_bucket_view=True,
-    )
+    return DistributedDataParallel(module, process_group=rows.group, gradient_as_bucket_view=True)
 
 
 def local_parameters(dictionary: Dictionary) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
