@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.bradley_terry import bradley_terry
+from bench.dictionary_gpu import dictionary_gpu
 from bench.extraction import against_bare, against_peers
 from bench.film_reviews import film_reviews
 from bench.logistic import logistic
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "tokens": tokens,
     "steering": steering,
     "steering-gpu": steering_gpu,
+    "dictionary-gpu": dictionary_gpu,
     "ridge": ridge_wide,
     "ridge-30000": ridge_long,
     "logistic": logistic,
