@@ -2,7 +2,7 @@
 
     <python of a peer> dictionary_traps.py saelens|sparsify <folder of golden files>
 
-Prints the findings as JSON.
+Writes the findings to standard output as JSON.
 """
 
 import json
@@ -95,4 +95,4 @@ def sparsify(golden):
 FINDINGS = {"saelens": saelens, "sparsify": sparsify}
 
 if __name__ == "__main__":
-    print(json.dumps(FINDINGS[sys.argv[1]](Path(sys.argv[2]))))
+    sys.stdout.write(json.dumps(FINDINGS[sys.argv[1]](Path(sys.argv[2]))) + "\n")

@@ -152,7 +152,7 @@ def gemma_scope_2(folder):
 
 
 def llama_scope(folder):
-    """Decoder rows have unit length: SAELens' loader leaves out the norms that others would have."""
+    """Decoder rows have unit length: SAELens' loader leaves norms out that others would have."""
     root, inside = folder / "llama-scope", "Llama3_1-8B-Base-L5R-8x"
     (root / inside / "checkpoints").mkdir(parents=True)
     decoder = torch.randn(D, LATENTS)

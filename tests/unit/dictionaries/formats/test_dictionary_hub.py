@@ -1,0 +1,174 @@
+"""Dictionaries on the hub: the real client against a small server here, and without network."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sonde.core.errors import SondeError
+from sonde.dictionaries.formats.hub import Repository, named
+
+GOLDEN = Path(__file__).parents[3] / "peers" / "dictionary_golden"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+READ_ONLY = "lab/closed"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Keeps files of repositories in memory, and takes commits as the hub does."""
+
+    files: dict[str, dict[str, bytes]] = {}
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        if path.startswith("/api/models/"):
+            return self.about(path.removeprefix("/api/models/").split("/revision/")[0])
+        owner, name, _, _, file = path.strip("/").split("/", 4)
+        data = self.files.get(f"{owner}/{name}", {}).get(file)
+        if data is None:
+            return self.answer(b"", {"X-Error-Code": "EntryNotFound"}, 404)
+        return self.answer(data, {"X-Repo-Commit": COMMIT, "ETag": f'"{file}-{len(data)}"'})
+
+    def about(self, repository):
+        if repository not in self.files:
+            return self.answer(b"", {"X-Error-Code": "RepoNotFound"}, 404)
+        siblings = [
+            {"rfilename": name, "size": len(data)}
+            for name, data in self.files[repository].items()
+        ]
+        return self.json({"id": repository, "sha": COMMIT, "siblings": siblings, "private": False})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        path = self.path.split("?")[0]
+        if path == "/api/repos/create":
+            given = json.loads(body)
+            repository = f"{given.get('organization') or 'lab'}/{given['name']}"
+            if repository == READ_ONLY:
+                return self.answer(b"{}", {}, 403)
+            self.files.setdefault(repository, {})
+            return self.json({"url": f"http://{self.headers['Host']}/{repository}"})
+        if "/preupload/" in path:
+            asked = json.loads(body)["files"]
+            modes = [
+                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for one in asked
+            ]
+            return self.json({"files": modes})
+        repository = path.removeprefix("/api/models/").split("/commit/")[0]
+        for line in map(json.loads, body.decode().strip().splitlines()):
+            if line["key"] == "file":
+                content = base64.b64decode(line["value"]["content"])
+                self.files[repository][line["value"]["path"]] = content
+        url = f"http://{self.headers['Host']}/{repository}/commit/{COMMIT}"
+        return self.json({"commitOid": COMMIT, "commitUrl": url, "success": True})
+
+    def json(self, value):
+        self.answer(json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def answer(self, data, headers, status=200):
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address():
+    case = GOLDEN / "gemma-scope-res" / "gemma-scope-2b-pt-res"
+    Hub.files["google/gemma-scope-2b-pt-res"] = {
+        str(one.relative_to(case)): one.read_bytes()
+        for one in case.rglob("*.npz")
+    }
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def sonde(home, address, *words):
+    """Run a command in a process of its own: the client reads its settings when imported."""
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith("HF_") and "_proxy" not in k.lower()
+    }
+    own = {"HF_HOME": str(home), "HF_ENDPOINT": address, "HF_TOKEN": "hf_test", "COLUMNS": "200"}
+    done = subprocess.run(
+        [sys.executable, "-m", "sonde.cli.main", *map(str, words)],
+        env={**inherited, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_dictionary_comes_from_the_hub_and_goes_back_with_its_card(tmp_path, address):
+    repository = "hf:google/gemma-scope-2b-pt-res/layer_5/width_16k/average_l0_4"
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text('{"FVU": 0.25}')
+    code, out, error = sonde(
+        tmp_path / "home", address, "convert", repository, tmp_path / "here", "--to", "saelens",
+        "--push", "lab/mine/sae", "--metrics", metrics,
+    )  # fmt: skip
+    assert code == 0, error
+    assert "Gemma Scope: SAE, jumprelu, 16 latents" in out
+    assert f"Published: {address}/lab/mine/commit/{COMMIT}" in " ".join(out.split())
+    there = Hub.files["lab/mine"]
+    assert sorted(there) == ["sae/README.md", "sae/cfg.json", "sae/sae_weights.safetensors"]
+    card = there["sae/README.md"].decode()
+    for words in (
+        "base_model: google/gemma-2-2b",
+        "# SAE of google/gemma-2-2b",
+        "| reads | blocks.5.resid_post |",
+        "| FVU | 0.25 |",
+        "| as written for SAELens | 64 random | 1.000 |",
+        'read_dictionary("hf:lab/mine/sae")',
+        'SAE.from_pretrained("lab/mine", "sae")',
+    ):
+        assert words in card
+    # Back again, and once more from the cache, when the hub is gone.
+    for home, where in ((tmp_path / "other", address), (tmp_path / "other", "http://127.0.0.1:9")):
+        code, out, error = sonde(
+            home, where, "convert", "lab/mine/sae", tmp_path / f"{where[-4:]}.safetensors",
+            "--to", "sonde",
+        )  # fmt: skip
+        assert code == 0, error
+        assert "SAELens: SAE, jumprelu, 16 latents" in out
+
+
+def test_what_the_hub_refuses_is_said_in_words(tmp_path, address):
+    home, out = tmp_path / "home", tmp_path / "out"
+    here = GOLDEN / "saelens-topk"
+    for words, said in (
+        (("hf:lab/none", out, "--to", "saelens"), "There is no model 'lab/none'"),
+        (("hf:google/gemma-scope-2b-pt-res/other", out, "--to", "saelens"), "folders layer_5"),
+        (("hf:lab", out, "--to", "saelens"), "is not a repository of the hub"),
+        ((here, out, "--to", "saelens", "--push", READ_ONLY), "answered with status 403"),
+    ):
+        code, _, error = sonde(home, address, "convert", *words)
+        assert code == 1
+        assert said in " ".join(error.split())
+    code, _, error = sonde(home, "http://127.0.0.1:9", "convert", "hf:lab/x", out, "--to", "sonde")
+    assert code == 1
+
+
+def test_names_of_repositories():
+    assert named("hf:lab/sae") == Repository("lab/sae")
+    assert named("lab/sae/layers.3/x@main") == Repository("lab/sae", "layers.3/x", "main")
+    assert named("./out/../secret") is None
+    assert named("nothing") is None
+    with pytest.raises(SondeError, match="is not a repository of the hub"):
+        named("hf:nothing")
