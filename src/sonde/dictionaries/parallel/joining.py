@@ -1,5 +1,6 @@
 """Join the processes that were started together, and give each its share."""
 
+import atexit
 import os
 
 import torch
@@ -23,8 +24,14 @@ def join(shards: int = 1) -> Share:
     """
     import torch.distributed as dist
 
+    if not dist.is_available():
+        raise SondeError(
+            f"torch {torch.__version__} was built without torch.distributed.",
+            fix="Install one of PyTorch's own builds.",
+        )
     if not dist.is_initialized():
         dist.init_process_group(backend=_take_device())
+        atexit.register(_leave)
     world = dist.get_world_size()
     if shards < 1 or world % shards:
         raise SondeError(
@@ -36,6 +43,14 @@ def join(shards: int = 1) -> Share:
     rows = _own(mesh.T.tolist())
     everyone = Ranks(world, dist.get_rank(), dist.group.WORLD)
     return Share(latents, rows, everyone)
+
+
+def _leave() -> None:
+    """Part from the others once all are done: threads that still talk would abort the process."""
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _own(groups: list[list[int]]) -> Ranks:
