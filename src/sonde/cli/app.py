@@ -124,8 +124,32 @@ def doctor(
         str | None,
         typer.Option("--model", help="Check this model's hook points too.", show_default=False),
     ] = None,
+    dictionary: Annotated[
+        str | None,
+        typer.Option(
+            "--dictionary",
+            help="Check this dictionary alone, a file, folder or hub id: its weights and, with "
+            "--model, whether it is fed the right thing.",
+            show_default=False,
+        ),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            "--texts",
+            help="A folder of texts to feed the dictionary; some of Python's own documentation "
+            "if not given.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Check the installation, the hardware and, on request, a model. Exit code 1 on a failure."""
+    if dictionary is not None:
+        from sonde.cli.doctor_dictionary import check_dictionary
+
+        if not check_dictionary(dictionary, model, texts):
+            raise typer.Exit(1)
+        return
     from sonde.cli.doctor import check_health
 
     check_health(model)

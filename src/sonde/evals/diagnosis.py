@@ -19,7 +19,7 @@ from sonde.evals.texts import EvalTexts, given_texts
 from sonde.models.model import Model
 
 LOW = 0.5  # variance explained below which a dictionary needs a look
-ENOUGH = 0.8  # and from which on no other way is tried
+ENOUGH = 0.9  # and from which on no other way is tried
 MUCH_BETTER = 0.8  # times the unexplained variance: what a likely cause brings it to, at most
 TIMES = 2.0  # that L0 may differ from what is known of it
 DENSER = 1.25  # times L0, by which more variance is explained whatever the units
