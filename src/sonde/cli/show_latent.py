@@ -30,7 +30,7 @@ def show_latent(samples: DictionarySamples, latent: int) -> None:
             ("  mean where it fires", number(facts.mean)),
             ("  largest", number(facts.largest)),
             ("  context diversity", number(facts.diversity)),
-            ("  specialisation", number(facts.specialisation)),
+            ("  specialisation", _specialisation(facts)),
         ],
     )
     if not facts.fired:
@@ -57,6 +57,12 @@ def share(rate: float) -> str:
 def word(text: str) -> str:
     """Write a token so that its white space is seen."""
     return text.replace("\n", "⏎").replace("\t", "⇥").replace("\r", "␍").replace(" ", "·")
+
+
+def _specialisation(facts: LatentFacts) -> str:
+    if facts.specialisation is None:
+        return MISSING
+    return f"{number(facts.specialisation)}: about {number(facts.effective_tokens)} tokens"
 
 
 def _histogram(facts: LatentFacts, edges: Sequence[float]) -> None:

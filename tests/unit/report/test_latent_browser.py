@@ -32,6 +32,7 @@ def samples(n: int = 40, texts: int = 12) -> DictionarySamples:
             "fired": fired, "rate": fired / 1000, "mean": [None, *[1.0] * (n - 1)],
             "largest": [None, *[float(texts)] * (n - 1)], "samples": (fired > 0) * texts,
             "diversity": [None, *[1.0] * (n - 1)], "specialisation": [None, *[0.5] * (n - 1)],
+            "effective_tokens": [None, *[3.0] * (n - 1)],
             "histogram": [[0, 0, int(one), 0] + [0] * 45 for one in fired],
             "tokens": said, "raised": said, "lowered": said,
         }

@@ -75,8 +75,10 @@ class LatentFacts:
     """What is known of a latent; a number is None where it is not defined or was not measured.
 
     ``rate`` is the share of rows in which it fires, ``mean`` its mean activation where it does,
-    ``largest`` its largest above the threshold. ``histogram`` counts activations up to the
-    threshold first, then by half octaves above it.
+    ``largest`` its largest above the threshold. ``diversity`` is the share of different contexts
+    among its top samples, ``effective_tokens`` and ``specialisation`` say on how many tokens its
+    random samples are (``TokenSpread``). ``histogram`` counts activations up to the threshold
+    first, then by half octaves above it.
     """
 
     latent: int
@@ -87,6 +89,7 @@ class LatentFacts:
     largest: float | None
     samples: int
     diversity: float | None
+    effective_tokens: float | None
     specialisation: float | None
     histogram: tuple[int, ...]
     tokens: tuple[Word, ...]

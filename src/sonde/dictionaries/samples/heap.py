@@ -1,29 +1,17 @@
 """Samples and counts of every latent, kept on the device while rows pass by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from sonde.core.errors import SondeError
 from sonde.dictionaries.latents import Latents
+from sonde.dictionaries.samples.active import Active, active_of
 from sonde.dictionaries.samples.best import Best, Entries
 from sonde.dictionaries.samples.draws import draws
 from sonde.dictionaries.samples.settings import HALVES, SampleSettings
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Active:
-    """Active latents of rows: which, how much, in which row."""
-
-    latent: Int[Tensor, " active"]
-    value: Float[Tensor, " active"]
-    row: Int[Tensor, " active"]
-
-    def __getitem__(self, at: Tensor) -> "_Active":
-        return _Active(self.latent[at], self.value[at], self.row[at])
 
 
 class SampleHeap:
@@ -63,7 +51,7 @@ class SampleHeap:
         Raises:
             SondeError: the latents are not as many as the samples were set up for.
         """
-        found = _active(latents, self.n_latents)
+        found = active_of(latents, self.n_latents)
         token = token.to(self.fired.device)
         self.rows += len(token)
         bins = torch.bucketize(found.value, self.edges)
@@ -110,14 +98,14 @@ class SampleHeap:
     def _kinds(self) -> dict[str, Best]:
         return {"top": self.top, "strata": self.strata, "uniform": self.uniform}
 
-    def _count(self, found: _Active, bins: Int[Tensor, " active"]) -> None:
+    def _count(self, found: Active, bins: Int[Tensor, " active"]) -> None:
         self.fired += torch.bincount(found.latent, minlength=self.n_latents)
         self.total.index_add_(0, found.latent, found.value.double())
         width = self.histogram.shape[1]
         flat = torch.bincount(found.latent * width + bins, minlength=self.n_latents * width)
         self.histogram += flat.view(self.n_latents, width)
 
-    def _keep(self, found: _Active, tokens: Tensor, bins: Tensor, step: int) -> None:
+    def _keep(self, found: Active, tokens: Tensor, bins: Tensor, step: int) -> None:
         value, token, latent = found.value, tokens[found.row], found.latent
         at = torch.full_like(token, step, dtype=torch.int32)
         # Read as whole numbers, positive floats are in the same order.
@@ -129,28 +117,6 @@ class SampleHeap:
             octave = (bins - 1).div(2, rounding_mode="floor")
             stratum = octave.clamp(max=self.settings.strata - 1)
             self.strata.offer(latent * self.settings.strata + stratum, drawn)
-
-
-def _active(latents: Sequence[Latents], n_latents: int) -> _Active:
-    """Return what is not 0 in any block, the latents of later blocks counted on."""
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
-    before = 0
-    for block in latents:
-        if block.places is None:
-            row, latent = block.value.nonzero(as_tuple=True)
-            value, width = block.value[row, latent], block.value.shape[1]
-        else:
-            there = block.value != 0
-            row, latent = block.places.row[there], block.places.latent[there]
-            value, width = block.value[there], block.places.n_latents
-        parts.append((latent + before, value.float(), row))
-        before += width
-    if before != n_latents:
-        raise SondeError(
-            f"{before:,} latents are offered to samples of {n_latents:,}.",
-            fix="Give the latents of all blocks of the dictionary that the samples are of.",
-        )
-    return _Active(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 def _turns(token: Int[Tensor, " row"]) -> Int[Tensor, " row"]:

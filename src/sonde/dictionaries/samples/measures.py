@@ -42,10 +42,10 @@ class TokenSpread:
     """On which tokens each latent fires, by its samples.
 
     ``effective`` is how many tokens it fires on, the exponential of their entropy: n for n tokens
-    that are equally frequent. ``specialisation`` is ``1 - (effective - 1) / (samples - 1)``: 1 for
-    a latent that fires on one token alone, 0 for one whose samples are all of different tokens;
-    NaN for fewer than two samples. ``token`` lists the most frequent ids, ``share`` their shares,
-    the most frequent first.
+    that are equally frequent. ``specialisation`` is ``1 - ln(effective) / ln(samples)``, one minus
+    the entropy as a share of the highest possible: 1 for a latent that fires on one token alone, 0
+    for one whose samples are all of different tokens; NaN for fewer than two samples. ``token``
+    lists the most frequent ids, ``share`` their shares, the most frequent first.
     """
 
     effective: Float[np.ndarray, " latent"]
@@ -66,9 +66,8 @@ def token_spread(
     share = counts / samples[pairs[0]]
     entropy = np.bincount(pairs[0], weights=-share * np.log(share), minlength=n_latents)
     effective = np.where(samples > 0, np.exp(entropy), np.nan)
-    spread = np.divide(
-        effective - 1, samples - 1, out=np.full(n_latents, np.nan), where=samples > 1
-    )
+    highest = np.log(np.maximum(samples, 1))
+    spread = np.divide(entropy, highest, out=np.full(n_latents, np.nan), where=samples > 1)
     order = np.lexsort((pairs[1], -counts, pairs[0]))
     ends = np.searchsorted(pairs[0][order], np.arange(n_latents + 1))
     first = [order[start:end][:most] for start, end in pairwise(ends)]

@@ -100,6 +100,7 @@ def _not_known(n: int) -> dict[str, Any]:
     """Return the columns of latents that take a corpus or a model, empty."""
     return {
         "diversity": np.full(n, np.nan),
+        "effective_tokens": np.full(n, np.nan),
         "specialisation": np.full(n, np.nan),
         "tokens": [None] * n,
         "raised": [None] * n,
@@ -114,6 +115,7 @@ def _spread(heap: SampleHeap, flat: FlatSamples, seen: _Seen, pieces: Pieces) ->
     spread = token_spread(flat.latent[random], seen.token_id[random], heap.n_latents)
     return {
         "diversity": context_diversity(flat.latent[top], seen.context[top], heap.n_latents),
+        "effective_tokens": spread.effective,
         "specialisation": spread.specialisation,
         "tokens": [
             [
@@ -173,6 +175,7 @@ def _latents(heap: SampleHeap, n_blocks: int, told: dict[str, Any]) -> "pa.Table
             "largest": _known(np.where(largest > 0, largest, np.nan)),
             "samples": np.broadcast_to(np.asarray(counts, np.int32), (n,)),
             "diversity": _known(told["diversity"]),
+            "effective_tokens": _known(told["effective_tokens"]),
             "specialisation": _known(told["specialisation"]),
             "histogram": pa.array(list(heap.histogram.cpu().numpy()), pa.list_(pa.int64())),
             **{name: pa.array(told[name], words) for name in ("tokens", "raised", "lowered")},
@@ -224,7 +227,7 @@ def _known(values: np.ndarray) -> Any:
     """Return a column in which NaN is null."""
     import pyarrow as pa
 
-    return pa.array(values, from_pandas=True)
+    return pa.array(values, mask=np.isnan(values))
 
 
 def _nulls(values: Sequence[float] | np.ndarray) -> list[float | None]:

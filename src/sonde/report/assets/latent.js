@@ -54,7 +54,7 @@ sonde.latentParts = (latent, whole, { made, seen, plain }) => {
     box.setAttribute("aria-label", `How active it is where it is, in ${bars.length} sizes from ${latent.bounds[0]} `
       + `to ${latent.bounds[last + 1] || "above"}. Arrow keys move through them.`);
     walk(box, bars, (at, where) => sonde.tip.show(span(at), [["tokens", latent.counts[at].toLocaleString("en")]], where));
-    const ends = made("p", "ends", made("span", "", latent.bounds[0]), made("span", "", "activation, by half octaves"),
+    const ends = made("p", "ends", made("span", "", latent.bounds[0]), made("span", "", "by half octaves"),
       made("span", "", latent.bounds[last + 1] || "∞"));
     return [made("div", "spread", made("h4", "", "How active it is"), box, ends)];
   }

@@ -36,7 +36,7 @@ def test_spread_by_hand():
     token = np.array([5, 6, 5, 6, 9, 9, 9, 1, 2, 3, 4, 8])
     found = token_spread(latent, token, 5, most=2)
     assert found.effective[[0, 1, 2, 4]] == pytest.approx([2, 1, 4, 1])
-    assert found.specialisation[:3] == pytest.approx([1 - 1 / 3, 1, 0])
+    assert found.specialisation[:3] == pytest.approx([0.5, 1, 0])
     assert np.isnan(found.effective[3])
     assert np.isnan(found.specialisation[3:]).all()
     assert [one.tolist() for one in found.token] == [[5, 6], [9], [1, 2], [], [8]]

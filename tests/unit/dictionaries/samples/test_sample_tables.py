@@ -12,15 +12,18 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.latents import Latents
 from sonde.dictionaries.samples import (
     SampledFrom,
     SampleSettings,
     collect,
+    collecting,
     heap_for,
     load_samples,
     of_training,
     save_samples,
 )
+from sonde.dictionaries.samples.colours import activations_around, fired
 from sonde.dictionaries.samples.pieces import Pieces
 from sonde.dictionaries.samples.windows import windows
 from sonde.dictionaries.sparsity import ReLU
@@ -74,6 +77,30 @@ def test_texts_and_activations_by_hand():
         ("the", "cat", "sat"), ("cat",),
     }  # fmt: skip
     assert next(one for one in cut if len(one.pieces) == 3).values == (None, 1.0, 0.0)
+
+
+def test_rows_are_read_again_where_too_much_fired_to_remember(monkeypatch):
+    dictionary, rows = planted()
+    once = collect(dictionary, batches(rows), SETTINGS, HELD_OUT, corpus=CORPUS)
+    monkeypatch.setattr(collecting, "MOST", 5)
+    calls = []
+
+    def counted():
+        calls.append(1)
+        return batches(rows)()
+
+    again = collect(dictionary, counted, SETTINGS, HELD_OUT, corpus=CORPUS)
+    assert len(calls) == 2
+    assert again.samples.equals(once.samples)
+
+
+def test_latents_of_several_blocks_are_looked_up_by_their_number():
+    first, second = torch.tensor([[0.0, 2.0], [0.0, 0.0]]), torch.tensor([[3.0, 0.0], [0.0, 4.0]])
+    found = fired((Latents.sparse(first), Latents(second)), torch.tensor([7, 5]), 4)
+    values = activations_around([found], np.array([2, 3]), np.array([[5, 7], [-1, 5]]))
+    assert values[0].tolist() == [0.0, 3.0]
+    assert np.isnan(values[1, 0])
+    assert values[1, 1] == 4.0
 
 
 def test_latents_are_accounted_for():
