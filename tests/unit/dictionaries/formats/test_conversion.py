@@ -38,9 +38,7 @@ def source_of(made, seed=0):
     for block in dictionary.parts:
         if isinstance(made.sparsity, BatchTopK):
             block.threshold.fill_(0.7)
-    content = Content(
-        "it", {"architecture": made.model_dump(mode="json")}, dictionary.state_dict()
-    )
+    content = Content("it", {"architecture": made.model_dump(mode="json")}, dictionary.state_dict())
     return Source(format_called("sonde"), content, Loaded(dictionary, Origin(model="tiny")))
 
 
@@ -109,7 +107,7 @@ def test_a_writer_that_is_wrong_writes_nothing(tmp_path):
         content.tensors["b_enc"] = torch.zeros(16)
         return content
 
-    with pytest.raises(SondeError, match="so nothing was written.*Jaccard") as error:
+    with pytest.raises(SondeError, match=r"so nothing was written.*Jaccard") as error:
         write_checked(source, replace(target, make=forgetful), tmp_path / "out")
     assert "largest differences are" in str(error.value)
     assert list(tmp_path.iterdir()) == []
@@ -148,7 +146,7 @@ def test_rows_on_a_threshold_are_left_out_and_counted():
 
 def test_a_check_in_which_nothing_is_active_is_none():
     nothing = Forward(torch.zeros(2, 3), (torch.zeros(2, 1),))
-    with pytest.raises(SondeError, match="No latent is active.*--activations"):
+    with pytest.raises(SondeError, match=r"No latent is active.*--activations"):
         agreement(lambda _: nothing, lambda _: nothing, [torch.ones(2, 1)])
 
 
@@ -234,7 +232,8 @@ def test_given_activations_are_compared_too():
 
 
 def test_every_format_is_one_file_and_one_line():
-    from sonde.dictionaries.formats.table import FORMATS, WRITTEN as NAMES
+    from sonde.dictionaries.formats.table import FORMATS
+    from sonde.dictionaries.formats.table import WRITTEN as NAMES
 
     assert set(WRITTEN) | {"sonde"} == set(NAMES)
     folder = Path(converting.__file__).parent

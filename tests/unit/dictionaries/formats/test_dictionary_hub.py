@@ -8,6 +8,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -17,12 +18,13 @@ from sonde.dictionaries.formats.hub import Repository, named
 GOLDEN = Path(__file__).parents[3] / "peers" / "dictionary_golden"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 READ_ONLY = "lab/closed"
+RUN = "from sonde.cli.main import main; main()"
 
 
 class Hub(BaseHTTPRequestHandler):
     """Keeps files of repositories in memory, and takes commits as the hub does."""
 
-    files: dict[str, dict[str, bytes]] = {}
+    files: ClassVar[dict[str, dict[str, bytes]]] = {}
 
     def do_HEAD(self):
         self.do_GET()
@@ -41,8 +43,7 @@ class Hub(BaseHTTPRequestHandler):
         if repository not in self.files:
             return self.answer(b"", {"X-Error-Code": "RepoNotFound"}, 404)
         siblings = [
-            {"rfilename": name, "size": len(data)}
-            for name, data in self.files[repository].items()
+            {"rfilename": name, "size": len(data)} for name, data in self.files[repository].items()
         ]
         return self.json({"id": repository, "sha": COMMIT, "siblings": siblings, "private": False})
 
@@ -90,8 +91,7 @@ class Hub(BaseHTTPRequestHandler):
 def address():
     case = GOLDEN / "gemma-scope-res" / "gemma-scope-2b-pt-res"
     Hub.files["google/gemma-scope-2b-pt-res"] = {
-        str(one.relative_to(case)): one.read_bytes()
-        for one in case.rglob("*.npz")
+        str(one.relative_to(case)): one.read_bytes() for one in case.rglob("*.npz")
     }
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -99,31 +99,36 @@ def address():
     server.shutdown()
 
 
-def sonde(home, address, *words):
-    """Run a command in a process of its own: the client reads its settings when imported."""
+def processed(home, address, code, *words, given=None):
+    """Run code in a process of its own: the client reads its settings when it is imported."""
     inherited = {
         k: v for k, v in os.environ.items() if not k.startswith("HF_") and "_proxy" not in k.lower()
     }
     own = {"HF_HOME": str(home), "HF_ENDPOINT": address, "HF_TOKEN": "hf_test", "COLUMNS": "200"}
-    done = subprocess.run(
-        [sys.executable, "-m", "sonde.cli.main", *map(str, words)],
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
         env={**inherited, **own},
+        input=given,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.returncode, done.stdout, done.stderr
+
+
+def sonde(home, address, *words):
+    done = processed(home, address, RUN, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_dictionary_comes_from_the_hub_and_goes_back_with_its_card(tmp_path, address):
     repository = "hf:google/gemma-scope-2b-pt-res/layer_5/width_16k/average_l0_4"
     metrics = tmp_path / "metrics.json"
     metrics.write_text('{"FVU": 0.25}')
-    code, out, error = sonde(
+    out = sonde(
         tmp_path / "home", address, "convert", repository, tmp_path / "here", "--to", "saelens",
         "--push", "lab/mine/sae", "--metrics", metrics,
     )  # fmt: skip
-    assert code == 0, error
     assert "Gemma Scope: SAE, jumprelu, 16 latents" in out
     assert f"Published: {address}/lab/mine/commit/{COMMIT}" in " ".join(out.split())
     there = Hub.files["lab/mine"]
@@ -141,28 +146,42 @@ def test_a_dictionary_comes_from_the_hub_and_goes_back_with_its_card(tmp_path, a
         assert words in card
     # Back again, and once more from the cache, when the hub is gone.
     for home, where in ((tmp_path / "other", address), (tmp_path / "other", "http://127.0.0.1:9")):
-        code, out, error = sonde(
+        out = sonde(
             home, where, "convert", "lab/mine/sae", tmp_path / f"{where[-4:]}.safetensors",
             "--to", "sonde",
         )  # fmt: skip
-        assert code == 0, error
         assert "SAELens: SAE, jumprelu, 16 latents" in out
 
 
+ASK = """
+import json, sys
+from pathlib import Path
+from sonde.cli.convert import Wish, convert
+from sonde.core.errors import SondeError
+answers = []
+for number, (source, wish) in enumerate(json.load(sys.stdin)):
+    try:
+        convert(source, Path(sys.argv[1]) / str(number), Wish("saelens", **wish))
+        answers.append("")
+    except SondeError as error:
+        answers.append(str(error))
+sys.stderr.write("ANSWERS" + json.dumps(answers))
+"""
+
+
 def test_what_the_hub_refuses_is_said_in_words(tmp_path, address):
-    home, out = tmp_path / "home", tmp_path / "out"
-    here = GOLDEN / "saelens-topk"
-    for words, said in (
-        (("hf:lab/none", out, "--to", "saelens"), "There is no model 'lab/none'"),
-        (("hf:google/gemma-scope-2b-pt-res/other", out, "--to", "saelens"), "folders layer_5"),
-        (("hf:lab", out, "--to", "saelens"), "is not a repository of the hub"),
-        ((here, out, "--to", "saelens", "--push", READ_ONLY), "answered with status 403"),
-    ):
-        code, _, error = sonde(home, address, "convert", *words)
-        assert code == 1
-        assert said in " ".join(error.split())
-    code, _, error = sonde(home, "http://127.0.0.1:9", "convert", "hf:lab/x", out, "--to", "sonde")
-    assert code == 1
+    asked = {
+        "There is no model 'lab/none'": ("hf:lab/none", {}),
+        "the repository has the folders layer_5": ("hf:google/gemma-scope-2b-pt-res/other", {}),
+        "answered with status 403": (str(GOLDEN / "saelens-topk"), {"push": READ_ONLY}),
+    }
+    for where, questions in ((address, asked), ("http://127.0.0.1:9", {"not in the cache": asked})):
+        given = list(questions.values()) if where == address else [("hf:lab/none", {})]
+        done = processed(tmp_path / "home", where, ASK, tmp_path, given=json.dumps(given))
+        answers = json.loads(done.stderr.split("ANSWERS")[1])
+        assert len(answers) == len(given)
+        for said, answer in zip(questions, answers, strict=True):
+            assert said in answer
 
 
 def test_names_of_repositories():

@@ -144,7 +144,7 @@ def test_openai_normalises_rows_and_brings_them_back(tmp_path):
     torch.testing.assert_close(found.targets[0][0], expected)
     assert source.loaded.architecture.sources == ("blocks.8.resid_post",)
     assert source.loaded.architecture.normalise == "layer_norm"
-    first = {name: state[name] for name in list(state)[:4]}  # the first ones: ReLU, rows as they are
+    first = {name: state[name] for name in list(state)[:4]}  # ReLU of rows as they are
     torch.save(first, path)
     plain = read(path).loaded.architecture
     assert (plain.normalise, plain.sparsity) == ("none", ReLU())
