@@ -5,7 +5,7 @@ far, rows x k numbers.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -22,6 +22,7 @@ class Chosen:
     value: Float[Tensor, " active"]
 
 
+@runtime_checkable
 class Picker(Protocol):
     """Chooses latents of rows that come in chunks."""
 
