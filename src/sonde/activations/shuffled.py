@@ -89,7 +89,7 @@ class CorpusRows:
             )
         return self._rounds.n_batches
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """16 hex digits of all that the batches are made of."""
         info = self.model.info

@@ -1,8 +1,12 @@
 """A dictionary as one safetensors file; its header says what it is, of what and how made."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import torch
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -18,8 +22,22 @@ from sonde.dictionaries.dictionary import Dictionary
 FORMAT = 1
 
 
+class Figure(Config):
+    """A metric with the interval of its level, over ``n`` units; None is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    level: float
+
+
 class DictionaryHeader(Config):
-    """The header of a dictionary's file."""
+    """The header of a dictionary's file.
+
+    ``trained`` is the recipe with the texts, rows and steps, empty where another tool trained it;
+    ``metrics`` are figures by name on texts that training did not see.
+    """
 
     artifact: str
     format: int
@@ -29,9 +47,19 @@ class DictionaryHeader(Config):
     origin: Origin
     scaling: str
     note: str = ""
+    trained: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Figure] = Field(default_factory=dict)
 
 
-def save_dictionary(dictionary: Dictionary, path: Path, origin: Origin, note: str = "") -> Path:
+def save_dictionary(
+    dictionary: Dictionary,
+    path: Path,
+    origin: Origin,
+    note: str = "",
+    *,
+    trained: Mapping[str, Any] = MappingProxyType({}),
+    metrics: Mapping[str, Figure] = MappingProxyType({}),
+) -> Path:
     """Write a dictionary of raw activations atomically, in float32; return the path.
 
     Raises:
@@ -54,6 +82,8 @@ def save_dictionary(dictionary: Dictionary, path: Path, origin: Origin, note: st
         origin=origin,
         scaling="the weights take raw activations; scales of training are folded in",
         note=note,
+        trained=dict(trained),
+        metrics=dict(metrics),
     )
     text = canonical_json(header.model_dump(mode="json"))
     write_atomic(path, lambda aside: save_file(tensors, aside, metadata={KEY: text}))

@@ -35,6 +35,24 @@ class DictionarySettings(Config):
             raise ValueError("give `d_sae`, the number of latents, or `expansion`, or `groups`")
         return self
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The targets, the sources where none are named."""
+        return self.targets or self.sources
+
+    def check(self, where: str) -> None:
+        """Refuse choices that do not go together, as far as they are known without widths.
+
+        Raises:
+            SondeError: there are some.
+        """
+        width = 1 << 12  # any: what hangs on it alone is not asked
+        points = {parse_hook_point(hook): width for hook in (*self.sources, *self.targets)}
+        try:
+            self.architecture(points)
+        except SondeError as error:
+            raise SondeError(f"{where}: {error.what}", fix=error.fix) from None
+
     def architecture(self, widths: Mapping[HookPoint, int]) -> Architecture:
         """Return the architecture for hook points of these widths.
 

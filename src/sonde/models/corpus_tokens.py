@@ -24,7 +24,7 @@ from sonde.models.corpus_tokens_writer import CorpusWriter, Wanted
 from sonde.models.token_cache import tokenizer_fingerprint
 from sonde.models.tokenise import knowledge_of
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +212,7 @@ def token_corpus(
     separator = _separator(tokenizer, settings)
     wanted = Wanted(
         train=None if asked is None else asked // settings.context * body,
-        held_out=settings.held_out_tokens // settings.context * body,
+        held_out=settings.held_out_tokens // settings.context * body if settings.held_out else 0,
     )
     made_of = [
         *(_FORMAT, tokenizer_fingerprint(tokenizer), texts.fingerprint, separator),

@@ -30,12 +30,15 @@ from sonde.models.corpus_tokens_files import (
 CHARACTERS = 500_000  # of texts a call of the tokenizer: enough for its threads
 COMMIT_SECONDS = 2.0
 POLL_SECONDS = 0.1
-BEYOND = "held out beyond held_out_tokens"
+BEYOND = {"train": "beyond tokens", "held_out": "held out beyond held_out_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """When to stop: ids of the training part (None: all there are) and of the held-out part."""
+    """When a part is full: ids of the training part (None: never) and of the held-out part.
+
+    Texts are read until both are full.
+    """
 
     train: int | None
     held_out: int
@@ -148,9 +151,7 @@ class CorpusWriter:
 
     def _added(self, rows: Sequence[CorpusRow]) -> CorpusIndex:
         """Append the documents of rows, up to the row with which there are enough."""
-        texts = [text for row in rows for text in row.documents]
-        encoded = self._backend.encode_batch_fast(texts, add_special_tokens=False)
-        tokens = iter([one.ids for one in encoded])
+        tokens = self._encoded(rows)
         new = {name: _Growing(getattr(self._index, name)) for name in PARTS}
         left_out = Counter(self._index.left_out)
         n_rows, document, done = self._index.rows, self._index.documents, False
@@ -158,17 +159,17 @@ class CorpusWriter:
             if row.reason:
                 left_out[row.reason] += 1
             for held_out in row.held_out:
+                name = "held_out" if held_out else "train"
                 ids = next(tokens)
-                part = new["held_out" if held_out else "train"]
-                if not ids:
+                if self._is_full(name, new[name].ids):
+                    left_out[BEYOND[name]] += 1
+                elif not ids:
                     left_out["no token"] += 1
-                elif held_out and part.ids >= self._wanted.held_out:
-                    left_out[BEYOND] += 1
                 else:
-                    part.add(ids, self._separator, document)
+                    new[name].add(ids, self._separator, document)
                 document += 1
             n_rows += 1
-            done = self._wanted.train is not None and new["train"].ids >= self._wanted.train
+            done = all(self._is_full(name, one.ids) for name, one in new.items())
             if done:
                 break
         for name, part in new.items():
@@ -181,6 +182,25 @@ class CorpusWriter:
             left_out=dict(left_out),
             done=done,
         )
+
+
+    def _encoded(self, rows: Sequence[CorpusRow]) -> Iterator[Sequence[int]]:
+        """Yield the tokens of every document, none of those whose part is full already."""
+        needed = {name: not self._is_full(name, getattr(self._index, name).ids) for name in PARTS}
+        asked = [
+            (text, needed["held_out" if held_out else "train"])
+            for row in rows
+            for text, held_out in zip(row.documents, row.held_out, strict=True)
+        ]
+        texts = [text for text, wanted in asked if wanted]
+        encoded = iter(self._backend.encode_batch_fast(texts, add_special_tokens=False))
+        for _, wanted in asked:
+            yield next(encoded).ids if wanted else ()
+
+    def _is_full(self, part: str, ids: int) -> bool:
+        """Whether a part has all tokens that it is to have; one without a limit never has."""
+        limit = self._wanted.train if part == "train" else self._wanted.held_out
+        return limit is not None and ids >= limit
 
 
 class _Growing:

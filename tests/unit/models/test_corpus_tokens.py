@@ -1,6 +1,7 @@
 """A corpus of tokens: packed chunks whose tokens know their documents, whole after a kill."""
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_training_never_sees_a_text_that_is_held_out(tmp_path):
 def test_the_held_out_part_has_a_limit_and_what_is_beyond_is_counted(path, tmp_path):
     found = corpus(path, tmp_path, held_out=0.5, held_out_tokens=100)
     assert found.held_out.n_chunks == 3
-    assert found.left_out[corpus_tokens_writer.BEYOND] > 100
+    assert found.left_out[corpus_tokens_writer.BEYOND["held_out"]] > 100
     index = found.index
     kept = index.train.documents + index.held_out.documents
     assert kept + sum(found.left_out.values()) == index.documents == len(TEXTS)
@@ -162,21 +163,22 @@ def test_damaged_files_are_made_again(path, tmp_path):
 def test_chunks_are_there_before_the_texts_are_read_to_the_end(path, tmp_path, monkeypatch):
     whole = corpus(path, tmp_path / "whole", tokens=6400)
     monkeypatch.setattr(corpus_tokens_writer, "CHARACTERS", 100)
-    real, read = CorpusTexts.rows, []
+    real, more = CorpusTexts.rows, threading.Event()
 
-    def slow(self, start=0):
+    def halting(self, start=0):
         for row in real(self, start):
-            time.sleep(0.002)
-            read.append(row.number)
+            if row.number == 100:
+                assert more.wait(60)
             yield row
 
-    monkeypatch.setattr(CorpusTexts, "rows", slow)
+    monkeypatch.setattr(CorpusTexts, "rows", halting)
     found = corpus(path, tmp_path / "slow", tokens=6400)
     assert found.streamed
     assert found.n_chunks == 200
     first = found.chunk(np.array([1, 0]))
-    assert len(read) < 150
+    assert found.index.rows <= 100
     assert np.array_equal(first, whole.chunk(np.array([1, 0])))
+    more.set()
     assert np.array_equal(flat(found), flat(whole))
     assert np.array_equal(flat(found.held_out), flat(whole.held_out))
 
@@ -245,3 +247,14 @@ def test_documents_are_as_the_tokenizer_itself_makes_them(small):
         text = [text for text in TEXTS if not is_held_out(text, 0.05)][number]
         ids = small.tokenizer(text, add_special_tokens=False)["input_ids"]
         assert flat(small)[start : start + len(ids)].tolist() == ids
+
+
+def test_texts_are_read_on_until_the_held_out_part_is_full(path, tmp_path):
+    """Few training tokens do not mean that nothing is held out."""
+    whole = corpus(path, tmp_path, held_out=0.2, held_out_tokens=300)
+    few = corpus(path, tmp_path / "few", held_out=0.2, held_out_tokens=300, tokens=64)
+    assert few.n_chunks == 64 // few.context
+    numbers = np.arange(few.held_out.n_chunks)
+    assert (few.held_out.chunk(numbers) == whole.held_out.chunk(numbers)).all()
+    assert few.held_out.n_chunks == whole.held_out.n_chunks
+    assert few.left_out[corpus_tokens_writer.BEYOND["train"]] > 10

@@ -7,6 +7,7 @@ from pydantic import Field
 from sonde.experiments.stages.compare import CompareStage
 from sonde.experiments.stages.comparisons import ComparisonsStage
 from sonde.experiments.stages.data import DataStage
+from sonde.experiments.stages.dictionary import DictionaryStage
 from sonde.experiments.stages.elicit import ElicitStage
 from sonde.experiments.stages.erase import EraseStage
 from sonde.experiments.stages.export import ExportStage
@@ -29,6 +30,7 @@ AnyStage: TypeAlias = Annotated[
     CompareStage  # two probe stages side by side
     | ComparisonsStage  # which of two items was preferred
     | DataStage  # read examples from a file
+    | DictionaryStage  # train SAEs, transcoders and crosscoders
     | ElicitStage  # which of two tasks the model would rather do
     | EraseStage  # take a concept out, and look for it again
     | ExportStage  # a file of vectors for another tool
