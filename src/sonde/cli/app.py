@@ -256,8 +256,9 @@ def convert(  # noqa: PLR0913 - a parameter is an option
         ),
     ],
     from_: Annotated[
-        str, typer.Option("--from", help="IN's format.  [default: recognised]", show_default=False)
-    ] = "",
+        str | None,
+        typer.Option("--from", help="IN's format.  [default: recognised]", show_default=False),
+    ] = None,
     sources: Annotated[
         list[str] | None,
         typer.Option(
@@ -284,14 +285,14 @@ def convert(  # noqa: PLR0913 - a parameter is an option
         bool, typer.Option("--drop-groups", help="Write the whole without Matryoshka prefixes.")
     ] = False,
     push: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--push",
             metavar="OWNER/NAME",
             help="Publish it on the hub, with a card.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     metrics: Annotated[
         Path | None,
         typer.Option(
@@ -305,7 +306,7 @@ def convert(  # noqa: PLR0913 - a parameter is an option
     from sonde.dictionaries.formats.content import HookPoints
 
     hooks = HookPoints(tuple(sources or ()), tuple(targets or ()))
-    wish = Wish(to, from_, hooks, activations, drop_groups, push, metrics)
+    wish = Wish(to, from_ or "", hooks, activations, drop_groups, push or "", metrics)
     convert_dictionary(source, out, wish)
 
 
