@@ -23,6 +23,8 @@ from sonde.dictionaries.training.start import Start, start_of
 from sonde.dictionaries.training.trainee import Trainee
 from sonde.dictionaries.training.trainer import Rhythm, Track, Trainer
 
+LONGEST = 10_000_000  # rows: the window of Gao et al. (2024)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
@@ -79,6 +81,9 @@ def train(
     architectures = {name: one.architecture(source.widths) for name, one in dictionaries.items()}
     steps = source.n_batches
     check_schedules(training, steps)
+    if training.dead_after is None:
+        window = max(1, min(LONGEST, source.batch * steps // 10))
+        training = training.model_copy(update={"dead_after": window})
     checkpoints = None
     if how.folder is not None:
         known = _identity(source, architectures, training, samples)

@@ -41,9 +41,8 @@ Optimiser: TypeAlias = Annotated[Adam | Muon, Field(discriminator="kind")]
 class AuxK(Config):
     """Dead latents learn what the others leave over (Gao et al. 2024).
 
-    Of the latents that have not fired for ``dead_after`` rows the ``k`` highest of each row
-    (None: half the width of what is read) reconstruct the error of the rest; that error's FVU,
-    times ``weight``, is added to the loss.
+    Of the dead latents the ``k`` highest of each row (None: half the width of what is read)
+    reconstruct the error of the rest; that error's FVU, times ``weight``, is added to the loss.
     """
 
     k: Count | None = None
@@ -53,9 +52,9 @@ class AuxK(Config):
 class Resampling(Config):
     """Dead latents begin again at inputs that are reconstructed badly (Bricken et al. 2023).
 
-    Every ``every`` steps, up to ``until``: each latent that has not fired for ``dead_after`` rows
-    takes the direction of a row drawn with a probability that grows with its squared error, as its
-    decoder row and, times ``share`` of the mean norm of living encoder rows, as its encoder row.
+    Every ``every`` steps, up to ``until``: each dead latent takes a row drawn with a probability
+    that grows with its squared error: the direction of the error there as its decoder row and that
+    of the row, times ``share`` of the mean norm of living encoder rows, as its encoder row.
     """
 
     every: Count = 2_500
@@ -76,7 +75,8 @@ class Training(Config):
     along them out; ``free`` does not; ``auto`` is ``unit`` where the penalty does not count the
     norms. ``bias`` is where decoder biases start. ``clip`` bounds the norm of all gradients
     together. ``precision``: ``bfloat16`` computes products in bfloat16; weights, thresholds, losses
-    and statistics stay in float32.
+    and statistics stay in float32. A latent is dead that was active in none of the last
+    ``dead_after`` rows (None: a tenth of all rows, 10 million at most).
     """
 
     lr: Positive = 3e-4
@@ -93,9 +93,8 @@ class Training(Config):
     bias: Literal["geometric_median", "mean", "zero"] = "geometric_median"
     aux: AuxK | None = AuxK()
     resampling: Resampling | None = None
-    dead_after: Count = 1_000_000
+    dead_after: Count | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    compile: bool = False
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

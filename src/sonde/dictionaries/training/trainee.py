@@ -35,6 +35,8 @@ from sonde.dictionaries.training.settings import Training
 from sonde.dictionaries.training.sharing import check_sharing
 from sonde.dictionaries.training.start import Start
 
+NEVER = 1 << 62  # rows
+
 
 @dataclass(slots=True, eq=False)
 class Trainee:
@@ -51,7 +53,7 @@ class Trainee:
     def __post_init__(self) -> None:
         check_sharing(self.training, self.dictionary.share)
         self.optimisers = optimisers_of(self.dictionary, self.training.optimiser)
-        self.living = Living.of(self.dictionary, self.training.dead_after)
+        self.living = Living.of(self.dictionary, self.training.dead_after or NEVER)
         self.loss = data_parallel(WithLoss(self.dictionary, loss_of))
 
     @classmethod
