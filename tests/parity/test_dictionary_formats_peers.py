@@ -118,7 +118,18 @@ def golden(tmp_path_factory):
     rows = torch.randn(64, D)
     naive = format_called("sparsify").naive(Content("", settings, tensors), [rows])
     save_file({"rows": rows, "latents": naive.latents}, square / "golden.safetensors")
+    long_rows(folder.parent / "llama-scope")
     return folder
+
+
+def long_rows(folder):
+    """Write Llama Scope's golden file with decoder rows of other lengths, and more rows."""
+    shutil.copytree(HERE / "dictionary_golden" / "llama-scope", folder)
+    path = next(folder.rglob("final.safetensors"))
+    tensors = load_file(path)
+    tensors["decoder.weight"] *= 0.2 + 3 * torch.rand(LATENTS)
+    save_file(tensors, path)
+    save_file({"rows": 0.5 * torch.randn(64, D)}, next(folder.rglob("golden.safetensors")))
 
 
 def findings(library, golden):
@@ -134,6 +145,14 @@ def test_traps_of_saelens(golden):
     square = found["the same with as many latents as the width"]
     assert not square["apply_b_dec_to_input"] and square["jaccard"] < 0.7
     assert found["and with normalize_decoder false"]["jaccard"] == 1
+    scope = format_called("llama-scope")
+    folder = next((golden.parent / "llama-scope").iterdir())
+    naive = scope.naive(
+        scope.load(folder, "it"), [load_file(folder / "golden.safetensors")["rows"]]
+    )
+    ours, theirs = naive.latents != 0, torch.tensor(found["llama scope"]) > 0
+    shared = (ours & theirs).sum(1) / (ours | theirs).sum(1).clamp(min=1)
+    assert float(shared.mean()) < 0.95
     values = found["explained variance"].values()
     assert max(values) - min(values) < 1e-4
 

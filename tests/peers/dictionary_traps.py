@@ -41,6 +41,26 @@ def sparsify_file_in_saelens(golden, scratch, **settings):
     }
 
 
+def llama_scope_in_saelens(root, inside):
+    """Which latents SAELens' loader of Llama Scope makes active, as 0 and 1."""
+    from sae_lens.loading import pretrained_sae_loaders as loaders
+    from sae_lens.registry import get_sae_class
+
+    loaders.hf_hub_download = lambda repo_id, filename, subfolder="", **_: str(
+        root / subfolder / filename
+    )
+    changes = {"dtype": "float32"}
+    config, state, _ = loaders.llama_scope_sae_huggingface_loader("", inside, "cpu", False, changes)
+    sae_class, config_class = get_sae_class(config["architecture"])
+    sae = sae_class(config_class.from_dict(loaders.handle_config_defaulting(config)))
+    sae.load_state_dict(state)
+    means = json.loads((root / inside / "hyperparams.json").read_text())
+    scale = sae.cfg.d_in**0.5 / means["dataset_average_activation_norm"]["in"]
+    sae.fold_activation_norm_scaling_factor(scale)
+    rows = load_file(root / inside / "golden.safetensors")["rows"]
+    return (sae.encode(rows) != 0).int().tolist()
+
+
 @torch.no_grad()
 def saelens(golden):
     scratch = golden.parent / "scratch" / "layers.3"
@@ -56,6 +76,9 @@ def saelens(golden):
             square, scratch, normalize_decoder=False
         ),
         "explained variance": explained_variance(),
+        "llama scope": llama_scope_in_saelens(
+            golden.parent / "llama-scope", "Llama3_1-8B-Base-L5R-8x"
+        ),
     }
 
 
