@@ -33,7 +33,9 @@ def made_of(
         setting: _content(path, name, setting)
         for setting, path in stage.files(planned.base).items()
     }
-    settings = stage.model_dump(mode="json", exclude={"when", "model", *files})
+    settings = stage.model_dump(mode="json", exclude={"when", "model"})
+    for setting in files:
+        _taken_out(settings, setting)
     spec = planned.model_of(name)
     inputs = [reference.stage for reference in stage.inputs() if not reference.optional]
     perhaps = stage.optional_inputs(planned.experiment.stages)
@@ -83,6 +85,22 @@ def known_contents(planned: Planned) -> dict[str, dict[str, Any]]:
                 contents[name] = made_of(stage, planned, name, keys)
                 keys[name] = key_of(contents[name])
     return contents
+
+
+def with_files(settings: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """Return settings with a value for each file, ``corpus.texts`` within ``corpus``."""
+    found = dict(settings)
+    for setting, value in files.items():
+        first, _, rest = setting.partition(".")
+        found[first] = with_files(found.get(first) or {}, {rest: value}) if rest else value
+    return found
+
+
+def _taken_out(settings: dict[str, Any], setting: str) -> None:
+    *outer, last = setting.split(".")
+    for name in outer:
+        settings = settings[name]
+    settings.pop(last, None)
 
 
 def _content(path: Path, name: str, setting: str) -> str:

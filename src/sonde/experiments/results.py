@@ -13,6 +13,7 @@ from sonde.core.files import read_json
 from sonde.core.wrong_values import wrong_value
 from sonde.experiments.artifacts import GGUF, LOADERS, Artifact, artifact_at, problems_of
 from sonde.experiments.folder import Done, ResultFolder
+from sonde.experiments.keys import with_files
 from sonde.experiments.reports import VARIANTS
 from sonde.experiments.stage import DONE, Stage
 from sonde.experiments.stages import AnyStage
@@ -175,7 +176,7 @@ def stage_of(done: Done) -> Stage:
     }
     adapter: TypeAdapter[Stage] = TypeAdapter(AnyStage)
     try:
-        return adapter.validate_python({**done.made_of["settings"], **files})
+        return adapter.validate_python(with_files(done.made_of["settings"], files))
     except ValidationError as error:
         item = error.errors()[0]
         unknown = item["type"] == "union_tag_invalid"

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from sonde.core.errors import SondeError
-from sonde.experiments.keys import all_keys
+from sonde.experiments.keys import all_keys, with_files
 from sonde.experiments.spec import read_specification
 from sonde.experiments.stages.probe import ProbeStage
 
@@ -51,6 +51,14 @@ def test_a_file_counts_by_content_and_not_by_place(experiment, tmp_path):
     with (elsewhere / "sentences.csv").open("a") as file:
         file.write("i99,One more,a,p99\n")
     assert not set(keys(elsewhere / "experiment.yaml").values()) & set(before.values())
+
+
+def test_files_within_settings_are_put_where_they_were():
+    settings = {"kind": "dictionary", "corpus": {"context": 64}, "log": 3}
+    files = {"corpus.texts": "sha256:0a", "path": "sha256:1b"}
+    whole = {**settings, "path": "sha256:1b", "corpus": {"context": 64, "texts": "sha256:0a"}}
+    assert with_files(settings, files) == whole
+    assert settings["corpus"] == {"context": 64}
 
 
 def test_a_missing_file_is_named_with_its_stage(experiment):

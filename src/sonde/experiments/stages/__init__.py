@@ -18,6 +18,7 @@ from sonde.experiments.stages.massive_dimensions import MassiveStage
 from sonde.experiments.stages.moments import MomentsStage
 from sonde.experiments.stages.monitor import MonitorStage
 from sonde.experiments.stages.probe import ProbeStage
+from sonde.experiments.stages.reconstruction import ReconstructionStage
 from sonde.experiments.stages.report import ReportStage
 from sonde.experiments.stages.responses import ResponsesStage
 from sonde.experiments.stages.steer import SteerStage
@@ -41,6 +42,7 @@ AnyStage: TypeAlias = Annotated[
     | MomentsStage  # mean and spread of each class, mean differences
     | MonitorStage  # project steered and unsteered tokens on vectors
     | ProbeStage  # fit a probe at every layer
+    | ReconstructionStage  # dictionaries with their model, on text that training never saw
     | ReportStage  # write an HTML page about the others
     | ResponsesStage  # answers to the scenarios of a trait, vetted
     | SteerStage  # search the coefficients of vectors, and score the texts
