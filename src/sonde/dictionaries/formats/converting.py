@@ -18,6 +18,8 @@ from sonde.dictionaries.formats.agreement import ROUNDING, Agreement, agreement,
 from sonde.dictionaries.formats.content import Content, Format, Forward, HookPoints, Loaded, Rows
 from sonde.dictionaries.formats.weights import made_like
 
+LARGE = 1 << 27  # weights: from here on float64 would need gigabytes, and float32 compares
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -58,7 +60,8 @@ def check_source(source: Source, activations: Sequence[Tensor] = ()) -> tuple[Ch
     Raises:
         SondeError: they are not one function.
     """
-    run = partial(run_dictionary, copy.deepcopy(source.loaded.dictionary).double())
+    exact = copy.deepcopy(source.loaded.dictionary).to(_precision(source))
+    run = partial(run_dictionary, exact)
     said = "as sonde read it"
     checks = tuple(
         Check(said, name, agreement(source.reference, run, rows))
@@ -131,18 +134,23 @@ def _check_written(
 
 
 def _rows(source: Source, activations: Sequence[Tensor]) -> list[tuple[str, Rows]]:
-    widths = source.loaded.architecture.d_in
-    given = [x.double() for x in activations]
+    widths, dtype = source.loaded.architecture.d_in, _precision(source)
+    given = [x.to(dtype) for x in activations]
     if given and tuple(x.shape[1] for x in given) != widths:
         raise SondeError(
             f"The activations have widths {[x.shape[1] for x in given]}, and the dictionary reads "
             f"{list(widths)}.",
             fix="Give a store of the dictionary's own hook points.",
         )
-    found: list[tuple[str, Rows]] = [("random", random_rows(widths))]
+    found: list[tuple[str, Rows]] = [("random", [x.to(dtype) for x in random_rows(widths)])]
     if given:
         found.append(("activations", given))
     return found
+
+
+def _precision(source: Source) -> torch.dtype:
+    weights = sum(one.numel() for one in source.loaded.dictionary.parameters())
+    return torch.float32 if weights >= LARGE else torch.float64
 
 
 def _refuse_failed(checks: Sequence[Check], what: str) -> None:

@@ -231,6 +231,16 @@ def test_given_activations_are_compared_too():
         check_source(source, [torch.randn(10, 5)])
 
 
+@pytest.mark.parametrize("case", ["saelens-gated", "dictionary-learning-batchtopk"])
+def test_large_dictionaries_are_compared_in_float32(tmp_path, monkeypatch, case):
+    monkeypatch.setattr(converting, "LARGE", 1)
+    name = case.removesuffix("-gated").removesuffix("-batchtopk")
+    source = again(GOLDEN / case, name)
+    (check,) = check_source(source)
+    assert check.found.holds and check.found.activations < 1e-5
+    write_checked(source, format_called("saelens"), tmp_path / "out")
+
+
 def test_every_format_is_one_file_and_one_line():
     from sonde.dictionaries.formats.table import FORMATS
     from sonde.dictionaries.formats.table import WRITTEN as NAMES
