@@ -112,6 +112,7 @@ def _jaccard(one: Bool[Tensor, "row latent"], two: Bool[Tensor, "row latent"]) -
 
 
 def _cosine(one: Float[Tensor, "row latent"], two: Float[Tensor, "row latent"]) -> float:
+    one, two = one.double(), two.double()
     norms = one.norm(dim=1) * two.norm(dim=1)
     nothing = (one.norm(dim=1) == 0) & (two.norm(dim=1) == 0)
     cosine = (one * two).sum(dim=1) / norms.clamp(min=torch.finfo(one.dtype).tiny)
