@@ -9,16 +9,19 @@ if TYPE_CHECKING:
     from sonde.dictionaries.parallel.joining import join
     from sonde.dictionaries.parallel.share import WHOLE, Share
     from sonde.dictionaries.parallel.storing import load_shared, shared, whole
+    from sonde.dictionaries.parallel.training import TrainedTogether, train_together
 
 __all__ = [
     "WHOLE",
     "Share",
+    "TrainedTogether",
     "WithLoss",
     "data_parallel",
     "join",
     "load_shared",
     "norm_of_gradients",
     "shared",
+    "train_together",
     "whole",
 ]
 
@@ -28,12 +31,14 @@ __getattr__, __dir__ = lazily(
     {
         "WHOLE": "share",
         "Share": "share",
+        "TrainedTogether": "training",
         "WithLoss": "gradients",
         "data_parallel": "gradients",
         "join": "joining",
         "load_shared": "storing",
         "norm_of_gradients": "gradients",
         "shared": "storing",
+        "train_together": "training",
         "whole": "storing",
     },
 )

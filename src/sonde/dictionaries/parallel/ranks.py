@@ -34,12 +34,16 @@ class Ranks:
 
     def count(self, own: int) -> int:
         """Return the sum over processes of a number."""
+        return own if self.world == 1 else int(self.sum(torch.tensor(own, device=self.device)))
+
+    @property
+    def device(self) -> str:
+        """Where a tensor has to lie to be told to the others."""
         if self.world == 1:
-            return own
+            return "cpu"
         from torch.distributed import get_backend
 
-        device = "cuda" if get_backend(self.group) == "nccl" else "cpu"
-        return int(self.sum(torch.tensor(own, device=device)))
+        return "cuda" if get_backend(self.group) == "nccl" else "cpu"
 
     def least(self, own: Shaped[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
         """Return the least over processes, number by number."""

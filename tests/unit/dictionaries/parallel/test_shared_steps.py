@@ -3,9 +3,12 @@
 At equal scores the lowest latent goes first, and of a batch the first row, as in a stable sort.
 """
 
+import re
+from functools import partial
+
 import pytest
 import torch
-from shared_steps import CASES, COURSES, ROWS, all_steps, course, step, tied_scores
+from shared_steps import CASES, COURSES, ROWS, all_steps, course, step, tied_scores, trained
 from together import together
 
 from sonde.dictionaries.parallel import WHOLE
@@ -18,7 +21,7 @@ OF_ROWS = ("latents", "spare", "mask")
 def found(request, tmp_path_factory):
     world, shards = WAYS[request.param]
     folder = tmp_path_factory.mktemp(request.param.replace(" ", "-"))
-    return together(all_steps, world, shards, folder), shards
+    return together(partial(all_steps, folder=folder), world, shards, folder), shards
 
 
 def put_together(name, parts, shards, whole):
@@ -80,6 +83,26 @@ def test_a_training_is_that_of_one_process(found, case):
             torch.testing.assert_close(own[name], expected, msg=name)
     assert all(one.keys() == {"losses", "dead"} for one in others)
     assert own["dead"] > 0 or case[1] == "jumprelu"
+
+
+def test_a_training_that_was_stopped_goes_on_from_what_all_have_stored(found, tmp_path):
+    results, _ = found
+    own, *others = [result["gone on"] for result in results]
+    alone = trained(WHOLE, tmp_path / "alone")
+    for name, expected in alone.dictionary.state_dict().items():
+        assert torch.equal(own[f"first {name}"], own[f"again {name}"]), name
+        torch.testing.assert_close(own[f"first {name}"], expected, msg=name)
+    log = torch.tensor([number for row in alone.history for number in row.values()])
+    assert alone.history[-1]["dead"] > 0 and alone.history[-1]["loss/aux"] > 0
+    for one in (own, *others):
+        torch.testing.assert_close(one["log"], log)
+        assert one.keys() == (own.keys() if one is own else {"log"})
+
+
+def test_a_loss_that_is_not_finite_stops_all_processes(found):
+    said = {bytes(result["diverged"]["said"].numpy()).decode() for result in found[0]}
+    assert len(said) == 1
+    assert re.search(r"became NaN or infinite at step \d, by batch \d", said.pop())
 
 
 def stable_choice(score, k):

@@ -1,0 +1,186 @@
+"""Train one dictionary by several processes: begin, or go on from the last step that all stored."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sonde import __version__
+from sonde.activations.row_batches import RowBatch, RowSource
+from sonde.core.errors import SondeError
+from sonde.core.progress import progress as show_progress
+from sonde.dictionaries.architecture import Architecture
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.parallel.share import Share
+from sonde.dictionaries.training.checkpoints import Checkpoint, Checkpoints
+from sonde.dictionaries.training.course import Running
+from sonde.dictionaries.training.losses import Loss
+from sonde.dictionaries.training.schedules import check_schedules, learning_rate
+from sonde.dictionaries.training.settings import Training
+from sonde.dictionaries.training.start import start_of
+from sonde.dictionaries.training.trainee import Trainee
+
+OWNER = "dictionary"  # of the tensors of a checkpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedTogether:
+    """The dictionary of raw rows, at the first process alone, and what was logged, at all.
+
+    ``history`` has a row every so many steps: the loss of the whole batch and its parts, L0, the
+    share of dead latents, the learning rate.
+    """
+
+    dictionary: Dictionary | None
+    history: tuple[Mapping[str, float], ...]
+    steps: int
+
+
+def train_together(
+    source: RowSource,
+    architecture: Architecture,
+    training: Training,
+    share: Share,
+    running: Running | None = None,
+) -> TrainedTogether:
+    """Train a dictionary on all batches of ``source``; every process calls it with the same.
+
+    With a folder, which all processes reach, every shard stores its own part there, and training
+    goes on from the last step that all shards have stored.
+
+    Raises:
+        SondeError: latents or rows cannot be shared evenly, the recipe or its schedules do not fit,
+            a checkpoint is of another configuration, a loss is not finite, or the disk is full.
+    """
+    how, steps = running or Running(), source.n_batches
+    check_schedules(training, steps)
+    start = start_of(source, training.bias)
+    trainee = Trainee.fresh(architecture, training, start, steps, how.device, share)
+    course = _Course(source, trainee, share, how)
+    if how.folder is not None:
+        here = how.folder / f"shard-{share.latents.rank}-of-{share.latents.world}"
+        course.checkpoints = Checkpoints(here, _identity(source, architecture, trainee), how.keep)
+        course.go_on(_agreed(course.checkpoints, share, how.device))
+    course.run()
+    return TrainedTogether(trainee.gathered(), tuple(course.history), course.done)
+
+
+@dataclass(slots=True, eq=False)
+class _Course:
+    """The loop of one process."""
+
+    source: RowSource
+    trainee: Trainee
+    share: Share
+    how: Running
+    checkpoints: Checkpoints | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+    done: int = 0
+    _losses: list[Tensor] = field(default_factory=list)
+
+    def go_on(self, found: Checkpoint | None) -> None:
+        if found is not None:
+            self.trainee.load(dict(found.tensors[OWNER]))
+            self.history, self.done = list(found.facts["history"]), found.step
+
+    def run(self) -> None:
+        rows, steps = self.source.batch, self.trainee.steps
+        first = self.share.everyone.rank == 0
+        with show_progress(
+            "Training",
+            steps * rows,
+            unit="rows",
+            done=self.done * rows,
+            show=self.how.progress and first,
+        ) as advance:
+            for batch in self.source.batches(self.done):
+                self._step(batch)
+                advance(rows)
+                if self.done % self.how.store == 0 or self.done == steps:
+                    self._store()
+
+    def _step(self, batch: RowBatch) -> None:
+        number = self.done
+        moved = {hook: x.to(self.how.device) for hook, x in batch.tensors.items()}
+        loss = self.trainee.step(*self.trainee.rows_of(self.trainee.start.scaled(moved)), number)
+        self._losses.append(loss.total.detach())
+        self.done += 1
+        if number % self.how.log == 0 or self.done == self.trainee.steps:
+            self._look()
+            row = self._row(loss, number)
+            self.history.append(row)
+            if self.share.everyone.rank == 0:
+                self.how.track(row, number)
+
+    @torch.no_grad()
+    def _row(self, loss: Loss, number: int) -> dict[str, float]:
+        """Return what is logged of a step, of all rows and latents."""
+        share, trainee = self.share, self.trainee
+        own = {name: one.detach().double() for name, one in loss.parts.items()}
+        if "penalty" in own:  # of the latents that are here
+            own["penalty"] = share.latents.sum(own["penalty"])
+        l0 = sum(one.l0().double().mean() for one in loss.made.latents)
+        named = {f"loss/{name}": one for name, one in own.items()}
+        named |= {"loss": torch.stack(list(own.values())).sum()}
+        named |= {"l0": share.latents.sum(torch.as_tensor(l0))}
+        means = share.rows.sum(torch.stack(list(named.values()))) / share.rows.world
+        total = trainee.architecture.d_sae * len(trainee.architecture.reaches)
+        return {
+            "step": float(number),
+            **dict(zip(named, means.tolist(), strict=True)),
+            "dead": trainee.living.n_dead / total,
+            "lr": learning_rate(trainee.training, number, trainee.steps),
+        }
+
+    def _look(self) -> None:
+        """Stop, all processes together, where a loss since the last look is not finite."""
+        bad = self.share.everyone.sum((~torch.stack(self._losses).isfinite()).long())
+        if bool(bad.any()):
+            number = self.done - len(bad) + int(bad.nonzero()[0])
+            raise SondeError(
+                f"The loss became NaN or infinite at step {number:,}, by batch {number:,} of the "
+                "source. Checkpoints from before are kept.",
+                fix="Lower the learning rate, lengthen the warm-up, or clip gradients (clip: 1.0).",
+            )
+        self._losses.clear()
+
+    def _store(self) -> None:
+        if self._losses:
+            self._look()
+        if self.checkpoints is None:
+            return
+        if self.share.rows.rank == 0:
+            facts = {"history": self.history}
+            self.checkpoints.save(self.done, {OWNER: self.trainee.state()}, facts)
+        self.share.everyone.count(1)  # nobody goes on before all have stored
+
+
+def _agreed(
+    checkpoints: Checkpoints, share: Share, device: torch.device | str
+) -> Checkpoint | None:
+    """Return the last checkpoint that all shards have; later ones of some are removed."""
+    steps = checkpoints.steps()
+    newest = torch.tensor(steps[-1] if steps else 0, device=share.everyone.device)
+    common = int(share.everyone.least(newest))
+    if share.rows.rank == 0:
+        for step in steps:
+            if step > common:
+                shutil.rmtree(checkpoints.folder / f"step-{step:09d}")
+    share.everyone.count(1)  # nobody reads before all have removed
+    return checkpoints.latest(device)
+
+
+def _identity(source: RowSource, architecture: Architecture, trainee: Trainee) -> dict[str, Any]:
+    """Return all that the course of the training depends on."""
+    share = trainee.dictionary.share
+    return {
+        "sonde": __version__,
+        "source": source.fingerprint,
+        "batches": source.n_batches,
+        "dictionary": architecture.model_dump(mode="json"),
+        "training": trainee.training.model_dump(mode="json"),
+        "processes": {"shards": share.latents.world, "rows": share.rows.world},
+    }
