@@ -109,7 +109,7 @@ def test_a_latent_shows_its_texts_coloured_and_tells_of_tokens_and_bars(page):
     assert json.loads(seen.told("unknown"))[-1] == "not known"
     assert json.loads(seen.told("bar")) == ["1 and above", "tokens", "2"]
     assert json.loads(seen.told("images")) == 0
-    assert json.loads(seen.told("lists")) == [" cat100 %", " dog+2.5", " fish−1.0"]
+    assert json.loads(seen.told("lists")) == ["·cat100 %", "·dog+2.5", "·fish−1.0"]
     assert json.loads(seen.told("seen")) == []
 
 

@@ -13,7 +13,7 @@ from sonde.dictionaries.samples import SampledFrom, SampleSettings
 from sonde.dictionaries.samples.found import Accounting, DictionarySamples
 from sonde.report import LatentBrowser, Report, ShownLatent, ShownText, latents_section, render
 from sonde.report.sections.latent_browser import prepare, rate_text
-from sonde.report.sections.latent_browser_data import seen
+from sonde.report.sections.latent_browser_data import alone, seen
 
 TEXT = ShownText((" a", " b", "\n"), (0.0, 2.0, None), 1, 2.0, "largest")
 LATENT = ShownLatent(
@@ -120,6 +120,9 @@ def test_the_table_marks_the_sampled_token_and_escapes_all():
 def test_marks_are_parts_of_their_own():
     assert seen(" word") == " word"
     assert seen("a\tb") == ["a", ["⇥"], "b"]
+    assert alone(" word") == [["·"], "word"]
+    assert alone(" \t") == [["·"], ["⇥"]]
+    assert alone("word") == "word"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from markupsafe import Markup
 
 from sonde.core.errors import SondeError
 from sonde.report import svg
-from sonde.report.sections.latent_browser_data import script_data
-from sonde.report.visible import visible
+from sonde.report.sections.latent_browser_data import alone, script_data, seen
 from sonde.report.wording import MISSING
 
 AROUND = 8  # tokens on each side of a text in the table
@@ -144,12 +143,13 @@ def _row(one: ShownLatent) -> tuple[str | Markup, ...]:
 
 
 def _words(given: tuple[tuple[str, float], ...]) -> Markup | str:
-    words = [svg.node("span", *_seen(text), class_="piece") for text, _ in given[:FEW]]
+    words = [svg.node("span", *_parts(alone(text)), class_="piece") for text, _ in given[:FEW]]
     return Markup(" ").join(words) if words else MISSING
 
 
-def _seen(text: str) -> list[str | Markup]:
-    return [svg.node("i", one.text) if one.mark else one.text for one in visible(text)]
+def _parts(token: str | list[Any]) -> list[str | Markup]:
+    parts = [token] if isinstance(token, str) else token
+    return [part if isinstance(part, str) else svg.node("i", part[0]) for part in parts]
 
 
 def _snippet(text: ShownText) -> Markup:
@@ -158,5 +158,5 @@ def _snippet(text: ShownText) -> Markup:
     parts: list[Markup] = [Markup("… ")] if first else []
     for at, piece in enumerate(text.pieces[first : text.place + AROUND + 1], first):
         tag = "mark" if at == text.place else "span"
-        parts.append(svg.node(tag, *_seen(piece)))
+        parts.append(svg.node(tag, *_parts(seen(piece))))
     return Markup().join([*parts, " …"] if len(text.pieces) > text.place + AROUND + 1 else parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from sonde.report.island import island
-from sonde.report.visible import visible
+from sonde.report.visible import SPACE, visible
 from sonde.report.wording import MISSING, count, figure, magnitude
 
 if TYPE_CHECKING:
@@ -30,6 +30,14 @@ def seen(text: str) -> str | list[Any]:
     if any(part.mark for part in parts):
         return [[part.text] if part.mark else part.text for part in parts]
     return text
+
+
+def alone(text: str) -> str | list[Any]:
+    """Return a token that stands by itself: the space before a word is a mark as well."""
+    if len(text) > 1 and text[0] == " " and not text[1].isspace():
+        rest = seen(text[1:])
+        return [[SPACE], *(rest if isinstance(rest, list) else [rest])]
+    return seen(text)
 
 
 def _latent(one: "ShownLatent") -> dict[str, Any]:
@@ -57,9 +65,9 @@ def _latent(one: "ShownLatent") -> dict[str, Any]:
         },
         "counts": list(one.counts),
         "bounds": [_bound(value) for value in one.bounds],
-        "fires": [[seen(text), f"{100 * share:.0f} %"] for text, share in one.fires_on],
-        "raised": [[seen(text), _change(value)] for text, value in one.raised],
-        "lowered": [[seen(text), _change(value)] for text, value in one.lowered],
+        "fires": [[alone(text), f"{100 * share:.0f} %"] for text, share in one.fires_on],
+        "raised": [[alone(text), _change(value)] for text, value in one.raised],
+        "lowered": [[alone(text), _change(value)] for text, value in one.lowered],
         "largest": largest,
         "texts": [_text(text, largest) for text in one.texts],
     }
