@@ -23,8 +23,8 @@ class Reconstruction:
     """
 
     latents: tuple[Latents, ...]
-    targets: tuple[Float[Tensor, "row d_out"], ...]
-    prefixes: tuple[Float[Tensor, "prefix row d_out"], ...]
+    targets: tuple[Float[Tensor, "row _"], ...]
+    prefixes: tuple[Float[Tensor, "prefix row _"], ...]
 
 
 class Dictionary(nn.Module):
