@@ -9,7 +9,7 @@ from sonde.core.errors import SondeError
 from sonde.core.files import sha256_file
 from sonde.core.words import in_words
 from sonde.dictionaries.architecture import Architecture
-from sonde.dictionaries.artifact import load_dictionary
+from sonde.dictionaries.artifact import DictionaryHeader, Figure, load_dictionary
 from sonde.dictionaries.samples import DictionarySamples, load_samples
 from sonde.dictionaries.samples.files import ABOUT
 
@@ -47,9 +47,11 @@ def show_dictionary(path: Path, latent: int | None = None) -> None:
             ("dtype", origin.dtype),
             ("texts", origin.data_fingerprint),
             ("edits", origin.edits),
+            *((name.replace("_", " "), in_words(it, name)) for name, it in header.trained.items()),
             ("written by", f"sonde {header.sonde_version}"),
         )
     )
+    _scores(header)
     if samples is not None:
         if samples.source.sha256 not in ("", sha256_file(file)):
             say(f"\nCaution: the samples in {folder} are of another file than this one.")
@@ -57,6 +59,24 @@ def show_dictionary(path: Path, latent: int | None = None) -> None:
     heading("To use it")
     say("  from sonde.dictionaries.artifact import load_dictionary")
     say(f"  dictionary, header = load_dictionary(Path({str(file)!r}))")
+
+
+def _scores(header: DictionaryHeader) -> None:
+    """Print the figures in the header, with their intervals."""
+    if not header.metrics:
+        return
+    heading("On texts that training did not see")
+    levels = {one.level for one in header.metrics.values()}
+    percent = f"{100 * levels.pop():g} % interval" if len(levels) == 1 else "interval"
+    rows = [
+        (name.replace("_", " "), number(one.value), _between(one), f"{one.n:,}")
+        for name, one in header.metrics.items()
+    ]
+    table(("", "value", percent, "units"), rows, numbers=3)
+
+
+def _between(one: Figure) -> str:
+    return "" if one.low is None else f"{number(one.low)} to {number(one.high)}"
 
 
 def show_samples(path: Path, latent: int | None = None) -> None:

@@ -11,7 +11,7 @@ from sonde.core.errors import SondeError
 from sonde.core.files import sha256_file
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries.architecture import Architecture
-from sonde.dictionaries.artifact import save_dictionary
+from sonde.dictionaries.artifact import Figure, save_dictionary
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.samples import SampledFrom, SampleSettings, collect, save_samples
 from sonde.dictionaries.sparsity import ReLU
@@ -51,7 +51,12 @@ def folder(tmp_path):
     with torch.no_grad():
         dictionary.parts[0].encoder[:4] = torch.diag(torch.tensor([1.0, 2.0, 4.0, 0.05]))
     origin = Origin(model="tiny", revision="main", n_layers=6)
-    file = save_dictionary(dictionary, tmp_path / "dictionary.safetensors", origin, note="a try")
+    file = save_dictionary(
+        dictionary, tmp_path / "dictionary.safetensors", origin, note="a try",
+        trained={"steps": 7, "texts": "fables"},
+        metrics={"variance_explained": Figure(value=0.75, low=0.5, high=0.875, n=12, level=0.95),
+                 "l0": Figure(value=None, low=None, high=None, n=0, level=0.95)},
+    )  # fmt: skip
     rows = torch.eye(4)[torch.tensor(Letters.ids[0])]
     source = SampledFrom(part="held-out", sha256=sha256_file(file))
     found = collect(
@@ -75,6 +80,9 @@ def test_a_dictionary_tells_what_it_is_and_what_its_latents_fire_on(folder, show
             "an affine way around",
             "a try",
             "tiny",
+            "fables",
+            "95 % interval",
+            "0.5 to 0.875",
             "8 tokens of the held-out part",
             "The 4 latents that fire most often",
             "--latent 0",
