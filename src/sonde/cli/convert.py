@@ -57,7 +57,7 @@ def convert(source: str, out: Path, wish: Wish) -> None:
     if wish.drop_groups:
         read = ungrouped(read)
     written, notes = write_checked(read, target, out, rows)
-    heading(f"Held against {read.format.library}'s own formula")
+    heading(f"Held against the formula of {read.format.library}")
     _print_checks((*checks, *written))
     for note in notes:
         say(f"  {note}")

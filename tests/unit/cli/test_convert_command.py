@@ -26,7 +26,7 @@ def test_from_one_library_to_another_and_home(tmp_path):
     learning, home = tmp_path / "learning", tmp_path / "it.safetensors"
     said = convert(GOLDEN / "sparsify-sae" / "layers.3", learning, "--to", "dictionary-learning")
     assert "sparsify: SAE, topk, 16 latents" in said
-    assert "Held against sparsify's own formula" in said
+    assert "Held against the formula of sparsify" in said
     assert "as written for dictionary_learning" in said
     assert json.loads((learning / "config.json").read_text())["trainer"]["k"] == 4
     convert(learning, home, "--to", "sonde")

@@ -19,7 +19,7 @@ def refuse(library: str, what: str, fix: str = "") -> NoReturn:
         SondeError: always.
     """
     raise SondeError(
-        f"{library}'s format cannot hold {what}.", fix=fix or "Keep it as sonde's own file."
+        f"The format of {library} cannot hold {what}.", fix=fix or "Keep it as sonde's own file."
     )
 
 
@@ -107,6 +107,6 @@ def without_groups(dictionary: Dictionary, library: str) -> None:
         refuse(
             library,
             f"Matryoshka groups ({sizes}): which latents each prefix has would be lost",
-            "To write the whole without its prefixes, add --drop-groups; --to saelens keeps them "
-            "as a remark in its settings.",
+            "To write the whole without its prefixes, add --drop-groups. Of what SAELens has "
+            "(--to saelens), its settings keep them as a remark.",
         )
