@@ -40,18 +40,23 @@ class DictionarySettings(Config):
         """The targets, the sources where none are named."""
         return self.targets or self.sources
 
-    def check(self, where: str) -> None:
-        """Refuse choices that do not go together, as far as they are known without widths.
+    def foreseen(self, width: int) -> Architecture:
+        """Return the architecture with every hook point ``width`` wide, whatever it is called.
+
+        Names that only a model can tell stand for places of their own.
 
         Raises:
-            SondeError: there are some.
+            SondeError: choices do not go together.
         """
-        width = 1 << 12  # any: what hangs on it alone is not asked
-        points = {parse_hook_point(hook): width for hook in (*self.sources, *self.targets)}
-        try:
-            self.architecture(points)
-        except SondeError as error:
-            raise SondeError(f"{where}: {error.what}", fix=error.fix) from None
+        names = dict.fromkeys((*self.sources, *self.targets))
+        places = {name: f"blocks.{number}.resid_pre" for number, name in enumerate(names)}
+        stand_in = self.model_copy(
+            update={
+                "sources": tuple(places[name] for name in self.sources),
+                "targets": tuple(places[name] for name in self.targets),
+            }
+        )
+        return stand_in.architecture({parse_hook_point(one): width for one in places.values()})
 
     def architecture(self, widths: Mapping[HookPoint, int]) -> Architecture:
         """Return the architecture for hook points of these widths.

@@ -3,10 +3,8 @@
 from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
-from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.data.corpus import corpus_texts
 from sonde.dictionaries.architecture import Architecture
-from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.sparsity import BatchTopK, TopK
 from sonde.experiments.facts import BATCH_TOKENS, Facts, reach
 from sonde.experiments.identity import with_path
@@ -36,7 +34,7 @@ def dictionary_estimate(facts: Facts, stage: "DictionaryStage") -> Estimate:
     spec = with_path(spec, facts.planned.base)
     sizes = sizes_of(spec, facts.dtype)
     depth, n_hooks = reach(stage.reads(), sizes.n_layers)
-    made = [_architecture(one, sizes.d_model) for one in stage.dictionaries.values()]
+    made = [one.foreseen(sizes.d_model) for one in stage.dictionaries.values()]
     weights = sum(_weights(one) for one in made)
     kept = stage.samples.slots * SAMPLE_BYTES if stage.samples is not None else 0
     samples = kept * sum(one.d_sae * len(one.reaches) for one in made)
@@ -63,14 +61,6 @@ def dictionary_estimate(facts: Facts, stage: "DictionaryStage") -> Estimate:
         + f"; {tokens * stage.corpus.epochs // stage.shuffle.batch:,} steps of "
         f"{_dictionaries(made)}",
     )
-
-
-def _architecture(one: DictionarySettings, d_model: int) -> Architecture:
-    """Return the architecture, all hook points taken for as wide as the residual stream."""
-    points: dict[HookPoint, int] = {
-        parse_hook_point(hook): d_model for hook in (*one.sources, *one.targets)
-    }
-    return one.architecture(points)
 
 
 def _weights(one: Architecture) -> int:

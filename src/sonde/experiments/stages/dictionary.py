@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sonde.experiments.stages.dictionary_files import TrainedDictionaries
 
 HUB = "hf:"
+WIDE = 1 << 12  # a width, where none is known yet
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 
 
@@ -115,9 +116,9 @@ class DictionaryStage(ModelStage):
         found = list(super().problems(base))
         for name, one in self.dictionaries.items():
             try:
-                one.check(f"dictionaries.{name}")
+                one.foreseen(WIDE)
             except SondeError as error:
-                found.append(str(error))
+                found.append(f"dictionaries.{name}: {error}")
         return tuple(found)
 
     def estimate(self, facts: "Facts") -> Estimate:
