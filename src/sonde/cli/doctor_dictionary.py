@@ -51,7 +51,7 @@ def check_dictionary(name: str, model_name: str | None, texts: Path | None) -> b
 def _verdict(good: bool, with_model: bool) -> str:
     if not good:
         return "something needs a look; no single change of what it is fed does much better"
-    return "all is well" if with_model else "its weights are well; name its --model to feed it"
+    return "nothing seems wrong" if with_model else "its weights are well; name its --model too"
 
 
 def _texts(folder: Path | None) -> list[str]:

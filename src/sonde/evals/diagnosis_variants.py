@@ -14,7 +14,7 @@ from sonde.dictionaries.dictionary import Dictionary
 from sonde.evals.arms import hooks_of
 from sonde.models.model import Model
 
-LAYERS = (-2, -1, 1, 2)
+LAYERS = tuple(sorted((by for by in range(-6, 7) if by), key=abs))  # nearest first
 POWERS = range(-8, 9)
 Rows = Mapping[HookPoint, Float[Tensor, "row _"]]
 Change = Callable[[Float[Tensor, "row d"]], Float[Tensor, "row d"]]

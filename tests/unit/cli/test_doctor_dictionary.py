@@ -43,7 +43,7 @@ def test_with_a_model_and_texts(saved, tmp_path):
     done = CliRunner().invoke(app, [*run, saved()])
     assert done.exit_code == 0, done.output
     assert "variance explained 1.00" in done.output
-    assert "all is well" in done.output
+    assert "nothing seems wrong" in done.output
     wrong = CliRunner().invoke(app, [*run, saved(stretch=10.0)])
     assert wrong.exit_code == 1
     assert "LOOK" in wrong.output
