@@ -9,7 +9,10 @@ from pathlib import Path
 from sonde.core.errors import SondeError
 from sonde.models.hub import look_up
 
-KEPT = (".safetensors", ".json", ".yaml", ".npz", ".pt")
+WEIGHTS = (".safetensors", ".npz", ".pt")
+KEPT = (*WEIGHTS, ".json", ".yaml")
+SHOWN = 5
+_OF_SET = re.compile(r"layer_\d+\.safetensors")  # circuit-tracer's transcoders, one a file
 _NAME = re.compile(r"(hf:)?([\w][\w.-]*/[\w][\w.-]*)((?:/[^/@]+)*)/?(?:@([\w./-]+))?")
 
 
@@ -87,10 +90,26 @@ def _wanted(repository: Repository, names: list[str]) -> list[str]:
             f"{str(repository)!r} holds no files of a dictionary{there}.",
             fix="Give the folder of one dictionary: hf:owner/name/folder.",
         )
+    _only_one(repository, kept)
     if inside in names:
         folder = inside.rpartition("/")[0]
         kept += [one for one in names if one.rpartition("/")[0] == folder and _is_settings(one)]
     return list(dict.fromkeys(kept))
+
+
+def _only_one(repository: Repository, names: list[str]) -> None:
+    """Refuse to fetch many dictionaries where one is meant: a repository may have hundreds."""
+    weights = [one for one in names if one.endswith(WEIGHTS)]
+    several = sorted({one.rpartition("/")[0] for one in weights})
+    layers = [one for one in weights if _OF_SET.fullmatch(one.rpartition("/")[2])]
+    found = several if len(several) > 1 else layers
+    if len(found) > 1:
+        more = ", …" if len(found) > SHOWN else ""
+        raise SondeError(
+            f"{str(repository)!r} holds {len(found)} dictionaries: "
+            f"{', '.join(one or 'its root' for one in found[:SHOWN])}{more}.",
+            fix=f"Give one of them: hf:{repository.id}/{found[-1]}.",
+        )
 
 
 def _is_settings(name: str) -> bool:
