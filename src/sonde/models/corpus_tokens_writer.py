@@ -183,7 +183,6 @@ class CorpusWriter:
             done=done,
         )
 
-
     def _encoded(self, rows: Sequence[CorpusRow]) -> Iterator[Sequence[int]]:
         """Yield the tokens of every document, none of those whose part is full already."""
         needed = {name: not self._is_full(name, getattr(self._index, name).ids) for name in PARTS}
