@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sonde.evals.diagnosis import Diagnosis, diagnose
     from sonde.evals.reconstruction import Evaluated, comparisons, evaluate, rows_to_fit
     from sonde.evals.reconstruction_loss import Losses
-    from sonde.evals.texts import EvalTexts, corpus_part, given_texts
+    from sonde.evals.texts import EvalTexts, corpus_part, given_texts, held_out_part
 
 __all__ = [
     "Diagnosis",
@@ -20,6 +20,7 @@ __all__ = [
     "diagnose",
     "evaluate",
     "given_texts",
+    "held_out_part",
     "rows_to_fit",
 ]
 
@@ -36,5 +37,6 @@ __getattr__, __dir__ = lazily(
         "EvalTexts": "texts",
         "corpus_part": "texts",
         "given_texts": "texts",
+        "held_out_part": "texts",
     },
 )

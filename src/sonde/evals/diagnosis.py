@@ -70,7 +70,7 @@ def diagnose(
     if model is None or not all(one.good for one in findings if one.name.startswith("Weights")):
         return Diagnosis(findings)
     read = texts if isinstance(texts, EvalTexts) else given_texts(model, texts)
-    fed = Feeding(dictionary.eval(), model, read.first(2 * ROWS), sink_ratio)
+    fed = Feeding(dictionary.eval(), model, read.spread(2 * ROWS), sink_ratio)
     named = named_variant(dictionary.architecture)
     rows = fed.capture([*named.sources, *named.targets])
     found = fed.tried(named, rows)

@@ -59,7 +59,7 @@ def measured_limits(
     Raises:
         SondeError: no row is finite, or the model lacks a hook point.
     """
-    first = texts.first(MEASURED)
+    first = texts.spread(MEASURED)
     passes = captures(model, first, hooks, RowLimits({}, 0.0))
     return row_limits(
         ((found.rows.tensors, torch.ones(len(found.rows), dtype=torch.bool, device=model.device))

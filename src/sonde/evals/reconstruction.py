@@ -97,8 +97,8 @@ def evaluate(
         dictionary: the dictionary, on the model's device.
         texts: what is read.
         others: what else is measured on the same rows; see ``comparisons``.
-        loss_tokens: how many tokens are read again with reconstructions in place, from the first
-            on; None: all, 0: none.
+        loss_tokens: how many tokens are read again with reconstructions in place, evenly from
+            all texts; None: all, 0: none.
         sink_ratio: times the median norm from which a row is a sink; None keeps all.
 
     Raises:
@@ -113,7 +113,7 @@ def evaluate(
     quality = {name: quality_of(one, named, texts.unit) for name, one in sums.items()}
     means, lost = sums[DICTIONARY].means(), None
     if loss_tokens != 0:
-        read = texts if loss_tokens is None else texts.first(loss_tokens)
+        read = texts if loss_tokens is None else texts.spread(loss_tokens)
         lost = losses(model, read, hooks, arms, means, limits)
     n_rows = quality[DICTIONARY].n_rows
     n_sinks = int(texts.counts.sum()) - n_rows

@@ -1,8 +1,8 @@
 """Texts to evaluate on: token ids, the document of each, and which give rows."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,13 +24,15 @@ class EvalTexts:
     """Rows of token ids, padded on the right.
 
     ``document`` is the number of the document of each token, ``counts`` marks the tokens that give
-    rows: no padding, no separator, none of the first.
+    rows: no padding, no separator, none of the first. ``named`` keeps the documents' names where
+    some of their tokens were left away.
     """
 
     ids: Int[np.ndarray, "text pos"]
     lengths: Int[np.ndarray, " text"]
     document: Int[np.ndarray, "text pos"]
     counts: Bool[np.ndarray, "text pos"]
+    named: Mapping[int, str] = field(default_factory=dict[int, str])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,6 +57,8 @@ class EvalTexts:
 
         So scores on the same documents are paired, whatever else was read with them.
         """
+        if self.named:
+            return np.array([self.named[number] for number in numbers.tolist()], dtype=str)
         there = np.arange(self.context) < self.lengths[:, None]
         order = np.argsort(self.document[there], kind="stable")
         document, ids = self.document[there][order], self.ids[there][order]
@@ -64,10 +68,17 @@ class EvalTexts:
             [_name(ids[start:stop]) for start, stop in zip(starts, stops, strict=True)], dtype=str
         )
 
-    def first(self, tokens: int) -> "EvalTexts":
-        """Return the first texts, with at most that many tokens, but one at least."""
-        many = max(1, int((np.cumsum(self.lengths) <= tokens).sum()))
-        return self if many >= len(self) else self.some(np.arange(many))
+    def spread(self, tokens: int) -> "EvalTexts":
+        """Return texts with at most that many tokens, but one at least, evenly from the first on.
+
+        So they are of as many documents as there can be, and their names stay.
+        """
+        many = max(1, min(len(self), tokens // max(1, self.n_tokens // len(self))))
+        if many == len(self):
+            return self
+        numbers = np.unique(self.document)
+        named = dict(zip(numbers.tolist(), self.unit(numbers).tolist(), strict=True))
+        return replace(self, named=named).some(np.arange(many) * len(self) // many)
 
     def some(self, which: Int[np.ndarray, " some"]) -> "EvalTexts":
         """Return some of the texts."""
@@ -80,21 +91,30 @@ class EvalTexts:
         )
 
 
-def corpus_part(corpus: "TokenCorpus", tokens: int | None = None, start: int = 0) -> EvalTexts:
-    """Return chunks of a corpus from the ``start``-th on, in the order of the texts.
+def held_out_part(corpus: "TokenCorpus", tokens: int) -> EvalTexts:
+    """Return chunks of the part that training never sees, evenly from all of it.
+
+    Raises:
+        SondeError: nothing is held out.
+    """
+    return corpus_part(corpus.held_out).spread(tokens)
+
+
+def corpus_part(corpus: "TokenCorpus", tokens: int | None = None) -> EvalTexts:
+    """Return the first chunks of a corpus, in the order of the texts; all of them if not said.
 
     Raises:
         SondeError: there are none.
     """
-    room = corpus.n_chunks - start
-    many = room if tokens is None else min(room, max(1, tokens // corpus.context))
+    many = corpus.n_chunks
+    if tokens is not None:
+        many = min(many, max(1, tokens // corpus.context))
     if many < 1:
         raise SondeError(
-            f"{corpus.settings.texts} has {corpus.n_chunks:,} chunks of {corpus.context:,} tokens "
-            f"to read, and they were asked for from number {start:,} on.",
+            f"{corpus.settings.texts} has no chunk of {corpus.context:,} tokens to read.",
             fix="Give more texts, or a shorter context.",
         )
-    numbers = np.arange(start, start + many)
+    numbers = np.arange(many)
     token = numbers[:, None] * corpus.context + np.arange(corpus.context)
     flat = token.ravel()
     counts = ~corpus.separators(flat).reshape(token.shape)

@@ -87,8 +87,11 @@ def test_texts_are_cut_and_named_by_their_first_tokens(model):
     assert names[0] == names[2] != names[1]
     alone = given_texts(model, ["ghij"])
     assert alone.unit(np.array([0]))[0] == names[1]
-    assert len(one.first(10)) == 2
-    assert len(one.first(1)) == 1
+    some = one.spread(11)
+    assert some.ids.tolist() == one.ids[:2].tolist()
+    assert some.unit(np.array([0, 2])).tolist() == names[:2].tolist()
+    assert len(one.spread(1)) == 1
+    assert one.spread(100) is one
     assert isinstance(one.some(np.array([1])), EvalTexts)
     with pytest.raises(SondeError, match="None of 2 texts"):
         given_texts(model, ["", "a"])

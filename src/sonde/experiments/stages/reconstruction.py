@@ -205,11 +205,11 @@ class ReconstructionStage(ModelStage):
         """Return what a dictionary does, and what seems wrong with it in words."""
         from sonde.evals.diagnosis import diagnose
         from sonde.evals.reconstruction import comparisons, evaluate, rows_to_fit
-        from sonde.evals.texts import corpus_part
+        from sonde.evals.texts import corpus_part, held_out_part
         from sonde.models.corpus_tokens import token_corpus
 
         corpus = token_corpus(model.tokenizer, one.corpus)
-        held = corpus_part(corpus.held_out, self.tokens)
+        held = held_out_part(corpus, self.tokens)
         fitted = corpus_part(corpus, 2 * self.fit_rows)
         rows = rows_to_fit(model, fitted, one.dictionary, self.fit_rows, self.sink_ratio)
         found = evaluate(
