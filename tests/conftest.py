@@ -19,6 +19,8 @@ install_import_hook(
         "sonde.judges.following",
         "sonde.judges.number_tree",
         "sonde.vectors",
+        "sonde.dictionaries",
+        "sonde.evals",
         "sonde.steering",
     ],
     "beartype.beartype",

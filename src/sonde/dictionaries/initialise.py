@@ -15,7 +15,7 @@ APART = 0.1  # length of the encoder rows of a transcoder, beside the 1 of an au
 
 @torch.no_grad()
 def initialise(
-    dictionary: Dictionary, seed: int, centres: Sequence[Float[Tensor, " d_out"]] = ()
+    dictionary: Dictionary, seed: int, centres: Sequence[Float[Tensor, " _"]] = ()
 ) -> Dictionary:
     """Start the weights of a dictionary, in place, as a function of the seed alone.
 

@@ -45,9 +45,9 @@ class Recovery:
 
 def recovery(
     directions: Float[Tensor, "cause d"],
-    decoder: Float[Tensor, "latent d"],
+    decoder: Float[Tensor, "latent d_latent"],
     fires: Bool[Tensor, "row cause"],
-    active: Bool[Tensor, "row latent"],
+    active: Bool[Tensor, "row_too latent"],
 ) -> Recovery:
     """Match causes and latents by their directions, and compare when they fire.
 

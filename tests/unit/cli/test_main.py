@@ -91,7 +91,7 @@ def test_the_version_is_printed(capsys):
 def test_every_command_says_what_it_does():
     commands = typer.main.get_command(app).commands
     assert list(commands) == [
-        "demo", "run", "plan", "doctor", "models", "show", "export", "verify", "agreement", "log",
+        "demo", "run", "plan", "doctor", "models", "show", "export", "convert", "verify", "agreement", "log",
         "ledger",
     ]  # fmt: skip
     for command in [*commands.values(), *commands["ledger"].commands.values()]:

@@ -72,11 +72,14 @@ class Training(Config):
     weight rises from 0 over ``penalty_warmup``.
 
     ``decoder_norm``: ``unit`` keeps decoder rows at length 1 and takes the part of their gradient
-    along them out; ``free`` does not; ``auto`` is ``unit`` where the penalty does not count the
-    norms. ``bias`` is where decoder biases start. ``clip`` bounds the norm of all gradients
-    together. ``precision``: ``bfloat16`` computes products in bfloat16; weights, thresholds, losses
-    and statistics stay in float32. A latent is dead that was active in none of the last
-    ``dead_after`` rows (None: a tenth of all rows, 10 million at most).
+    along them out; ``free`` does not; ``auto`` is ``unit`` unless norms are counted, by a penalty
+    or in choosing latents (``by_norm``). ``bias`` is where decoder biases start.
+
+    ``clip`` bounds the norm of all gradients together, of the summed squared error of scaled rows,
+    as other libraries count it: 1 then acts at nearly every step, all steps count alike, and the
+    FVU ends some per cent lower. ``precision``: ``bfloat16`` computes products in bfloat16;
+    weights, thresholds, losses and statistics stay in float32. A latent is dead that was active in
+    none of the last ``dead_after`` rows (None: a tenth of all rows, 10 million at most).
     """
 
     lr: Positive = 3e-4

@@ -85,8 +85,10 @@ class Trainee:
     @property
     def keeps_unit(self) -> bool:
         """Whether decoder rows are kept at length 1."""
-        asked = self.training.decoder_norm
-        return asked == "unit" or (asked == "auto" and not penalty_weight(self.architecture))
+        asked, sparsity = self.training.decoder_norm, self.architecture.sparsity
+        counted = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
+        counted = counted or penalty_weight(self.architecture) > 0
+        return asked == "unit" or (asked == "auto" and not counted)
 
     def rows_of(
         self, scaled: dict[HookPoint, Float[Tensor, "row _"]]
@@ -112,7 +114,7 @@ class Trainee:
             take_out_lengthening(self.dictionary)
         if training.clip is not None:
             norm = norm_of_gradients(self.dictionary)
-            clip_gradients(self.dictionary.parameters(), training.clip, norm)
+            clip_gradients(self.dictionary.parameters(), self._most(training.clip), norm)
         set_learning_rate(self.optimisers, learning_rate(training, number, self.steps))
         for optimiser in self.optimisers:
             optimiser.step()
@@ -178,6 +180,14 @@ class Trainee:
             aux=aux.weight if aux is not None else 0.0,
             k=k_at(training, sparsity.k, architecture.d_sae, number) if by_count else None,
         )
+
+    def _most(self, clip: float) -> float:
+        """Return the limit of the slopes' norm for one that is given for squared errors.
+
+        The loss is squared error over variance, and so are its slopes.
+        """
+        variances = [self.start.variance[parse_hook_point(h)] for h in self.architecture.outputs]
+        return clip * len(variances) / sum(variances)
 
     def _precision(self, device: torch.device) -> AbstractContextManager[object]:
         if self.training.precision == "float32":
