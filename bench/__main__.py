@@ -12,11 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.bradley_terry import bradley_terry
+from bench.dictionary_end_to_end import dictionary_end_to_end
 from bench.dictionary_gpu import dictionary_gpu
+from bench.dictionary_memory import dictionary_memory
+from bench.dictionary_step import dictionary_step
 from bench.extraction import against_bare, against_peers
 from bench.film_reviews import film_reviews
 from bench.logistic import logistic
 from bench.memory import memory
+from bench.recovery import recovery
 from bench.ridge import long as ridge_long
 from bench.ridge import wide as ridge_wide
 from bench.startup import startup
@@ -42,6 +46,10 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "bradley-terry": bradley_terry,
     "vectors": vectors,
     "film-reviews": film_reviews,
+    "dictionary-step": dictionary_step,
+    "dictionary-end-to-end": dictionary_end_to_end,
+    "dictionary-memory": dictionary_memory,
+    "recovery": recovery,
 }
 
 

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -16,11 +17,15 @@ ROOT = HERE.parent
 
 @dataclass(frozen=True)
 class Contestant:
-    """A worker script and the environment it runs in (None is sonde's own)."""
+    """A worker script and the environment it runs in (None is sonde's own).
+
+    ``given`` is told to this one alone, beside the task.
+    """
 
     name: str
     script: str
     environment: str | None = None
+    given: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def python(self) -> Path:
@@ -55,7 +60,7 @@ def contest(contestants: list[Contestant], task: dict, *, rounds: int) -> dict[s
             seconds: dict[str, list[float]] = {item.name: [] for item in contestants}
             for _ in range(rounds):
                 for item, worker in zip(contestants, workers, strict=True):
-                    took = _ask(worker, item.name)
+                    took = _ask(worker, item.name, Path(folder))
                     seconds[item.name].append(took)
                     print(f"  {item.name}: {took:.1f} s", flush=True)
             return {
@@ -69,7 +74,7 @@ def contest(contestants: list[Contestant], task: dict, *, rounds: int) -> dict[s
 
 def _start(item: Contestant, task: dict, folder: Path) -> subprocess.Popen:
     path = folder / f"{item.name}.json"
-    path.write_text(json.dumps({**task, "answer": str(folder / f"{item.name}.npy")}))
+    path.write_text(json.dumps({**task, **item.given, "answer": str(folder / f"{item.name}.npy")}))
     worker = subprocess.Popen(
         [str(item.python), str(HERE / "workers" / item.script), str(path)],
         stdin=subprocess.PIPE,
@@ -81,20 +86,20 @@ def _start(item: Contestant, task: dict, folder: Path) -> subprocess.Popen:
     return worker
 
 
-def _ask(worker: subprocess.Popen, name: str) -> float:
+def _ask(worker: subprocess.Popen, name: str, folder: Path) -> float:
     assert worker.stdin is not None
     worker.stdin.write("go\n")
     worker.stdin.flush()
-    return _answer(worker, name)["seconds"]
+    return _answer(worker, name, folder)["seconds"]
 
 
-def _answer(worker: subprocess.Popen, name: str, folder: Path | None = None) -> dict:
+def _answer(worker: subprocess.Popen, name: str, folder: Path) -> dict:
     """Read the next answer; libraries print to standard output too, so other lines are passed."""
     assert worker.stdout is not None
     for line in worker.stdout:
         if line.startswith("{"):
             return json.loads(line)
-    log = (folder / f"{name}.log").read_text()[-2000:] if folder else ""
+    log = (folder / f"{name}.log").read_text()[-2000:]
     raise RuntimeError(f"{name} stopped without an answer.\n{log}")
 
 

@@ -1,0 +1,81 @@
+"""Peak memory of training steps: it grows with rows x k, not with rows x latents.
+
+A step's pre-activations are made some rows at a time and let go, and neither latents nor gradients
+are ever dense. So what more rows add is the same for any number of latents.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+
+from bench.table import Line
+
+D, FEW, MANY = 256, 2_048, 16_384
+LATENTS = (9_216, 36_864)
+K, MORE_K = 32, 128
+APART = 60  # MB: chunks, and what the allocator keeps
+
+
+def dictionary_memory(rounds: int) -> list[Line]:
+    """Measure two steps of TopK and BatchTopK, each in a process of its own."""
+    return [line for kind in ("TopK", "BatchTopK") for line in _lines(kind)]
+
+
+def _lines(kind: str) -> list[Line]:
+    more = MANY - FEW
+    grown = {one: _peak(kind, MANY, one, K) - _peak(kind, FEW, one, K) for one in LATENTS}
+    with_k = _peak(kind, MANY, LATENTS[0], MORE_K) - _peak(kind, FEW, LATENTS[0], MORE_K)
+    lines = [
+        Line(
+            f"{kind}, k {K}, {more:,} more rows of width {D}, {latents:,} latents",
+            f"{grew:,.0f} MB ({more * latents * 4 / 2**20:,.0f} MB were one dense tensor of them)",
+        )
+        for latents, grew in grown.items()
+    ]
+    apart = grown[LATENTS[1]] - grown[LATENTS[0]]
+    return [
+        *lines,
+        Line(
+            f"{kind}, what four times the latents add to that",
+            f"{apart:,.0f} MB",
+            f"within {APART} MB",
+            apart <= APART,
+        ),
+        Line(
+            f"{kind}, what four times the k adds to that",
+            f"{with_k - grown[LATENTS[0]]:,.0f} MB",
+        ),
+    ]
+
+
+def _peak(kind: str, rows: int, latents: int, k: int) -> float:
+    command = [sys.executable, "-m", "bench.dictionary_memory", kind, *map(str, (rows, latents, k))]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def _step(kind: str, rows: int, latents: int, k: int) -> None:
+    """Take two steps on random rows, and print the peak in MB."""
+    import torch
+
+    from sonde.core.hooks import parse_hook_point
+    from sonde.dictionaries.architecture import Architecture
+    from sonde.dictionaries.sparsity import BatchTopK, TopK
+    from sonde.dictionaries.training import Training
+    from sonde.dictionaries.training.start import Start
+    from sonde.dictionaries.training.trainee import Trainee
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    hook = parse_hook_point("blocks.0.resid_post")
+    sparsity = TopK(k=k) if kind == "TopK" else BatchTopK(k=k)
+    architecture = Architecture(sources=(str(hook),), d_in=(D,), d_sae=latents, sparsity=sparsity)
+    start = Start({hook: 1.0}, {hook: float(D)}, {hook: torch.zeros(D)})
+    trainee = Trainee.fresh(architecture, Training(decay="none"), start, 2)
+    x = torch.randn(rows, D, generator=torch.Generator().manual_seed(0))
+    for number in range(2):
+        trainee.step([x], [x], number)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    _step(sys.argv[1], *map(int, sys.argv[2:]))
