@@ -91,8 +91,8 @@ def test_the_version_is_printed(capsys):
 def test_every_command_says_what_it_does():
     commands = typer.main.get_command(app).commands
     assert list(commands) == [
-        "demo", "run", "plan", "doctor", "models", "show", "export", "convert", "verify", "agreement", "log",
-        "ledger",
+        "demo", "run", "plan", "doctor", "models", "show", "export", "convert", "verify",
+        "agreement", "log", "ledger",
     ]  # fmt: skip
     for command in [*commands.values(), *commands["ledger"].commands.values()]:
         assert command.help

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sonde.core.errors import SondeError
+from sonde.dictionaries.samples import load_samples
 from sonde.dictionaries.training.trainer import Trainer
 from sonde.experiments.hardware import named_hardware
 from sonde.experiments.planning import plan
@@ -86,6 +87,9 @@ def test_texts_become_dictionaries_with_held_out_figures(experiment):
     told = summary["dictionaries"]["nested"]["variance_explained"]
     assert figure.value == told and figure.low < figure.value < figure.high
     assert found.samples("sae").accounting.sampled > 5
+    collected = load_samples(finished.folder / "sae" / "samples_of_training")
+    assert collected.source.part == "training"
+    assert set(collected.samples["step"].to_pylist()) <= set(range(0, 200, 5))
     history = json.loads((finished.folder / "sae" / "history.json").read_text())
     assert [row["step"] for row in history][:3] == [0, 10, 20]
     assert summary["table"]["rows"][0][0] == "sae (SAE)"
