@@ -81,9 +81,8 @@ def train(
     architectures = {name: one.architecture(source.widths) for name, one in dictionaries.items()}
     steps = source.n_batches
     check_schedules(training, steps)
-    if training.dead_after is None:
-        window = max(1, min(LONGEST, source.batch * steps // 10))
-        training = training.model_copy(update={"dead_after": window})
+    window = dead_window(training, source.batch * steps)
+    training = training.model_copy(update={"dead_after": window})
     checkpoints = None
     if how.folder is not None:
         known = _identity(source, architectures, training, samples)
@@ -114,6 +113,13 @@ def train(
         )
         for name, trainee in trainer.trainees.items()
     }
+
+
+def dead_window(training: Training, rows: int) -> int:
+    """Return after how many rows a silent latent is dead, in a training of ``rows``."""
+    if training.dead_after is not None:
+        return training.dead_after
+    return max(1, min(LONGEST, rows // 10))
 
 
 def _heaps(

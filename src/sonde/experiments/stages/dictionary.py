@@ -1,28 +1,30 @@
-"""``dictionary``: train SAEs, transcoders and crosscoders on one corpus, by one forward pass."""
+"""``dictionary``: train SAEs, transcoders and crosscoders on one corpus, or stored activations."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sonde.activations.settings import ExtractSettings
 from sonde.activations.shuffled_settings import ShuffleSettings
 from sonde.core.base import Config
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
+from sonde.core.hooks import parse_hook_point
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.data.text_folders import STANDARD_LIBRARY
 from sonde.dictionaries.samples.settings import SampleSettings
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.training.settings import Training
 from sonde.experiments.result_names import ResultNames
-from sonde.experiments.stage import Context, Estimate, Outcome, resolved_path
+from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage, resolved_path
 from sonde.experiments.stages.with_model import ModelStage
 
 if TYPE_CHECKING:
     from sonde.experiments.facts import Facts
     from sonde.experiments.stages.dictionary_files import TrainedDictionaries
+    from sonde.models.spec import ModelSpec
 
 HUB = "hf:"
 WIDE = 1 << 12  # a width, where none is known yet
@@ -36,8 +38,22 @@ class KeptCheckpoints(Config):
     keep: int = Field(default=3, ge=1)
 
 
+class StoredRows(Config):
+    """The activations of an ``extract`` stage, with ``positions: all`` those of every token."""
+
+    stage: str = Field(description="The stage that keeps them.")
+    held_out: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="The share of the groups (examples, where there are none) that training "
+        "never sees.",
+    )
+    epochs: int = Field(default=1, ge=1, description="How often each row is given.")
+
+
 class DictionaryStage(ModelStage):
-    """Train dictionaries by name from the same forward passes, and score them on held-out text.
+    """Train dictionaries by name from the same rows, and score them on rows that were held out.
 
     A killed run goes on from its last checkpoint, and ends with the same weights.
     """
@@ -45,7 +61,13 @@ class DictionaryStage(ModelStage):
     kind: Literal["dictionary"] = Field(
         default="dictionary", description="Train SAEs, transcoders and crosscoders."
     )
-    corpus: CorpusSettings = Field(description="The texts, and what of them is held out.")
+    corpus: CorpusSettings | None = Field(
+        default=None, description="The texts, and what of them is held out."
+    )
+    activations: StoredRows | None = Field(
+        default=None,
+        description="Instead of a corpus: an extract stage, and what of its rows is held out.",
+    )
     dictionaries: dict[Name, DictionarySettings] = Field(
         min_length=1, description="The dictionaries to train, by name."
     )
@@ -61,7 +83,7 @@ class DictionaryStage(ModelStage):
     checkpoints: KeptCheckpoints = Field(default=KeptCheckpoints())
     log: int = Field(default=100, ge=1, description="Every how many steps numbers are logged.")
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gives: ClassVar[str] = "dictionaries"
     resumes: ClassVar[bool] = True
     uses_seed: ClassVar[bool] = True
@@ -72,18 +94,61 @@ class DictionaryStage(ModelStage):
     def _texts_are_enough(cls, given: Any) -> Any:
         return {"texts": given} if isinstance(given, str) else given
 
+    @field_validator("activations", mode="before")
+    @classmethod
+    def _a_stage_is_enough(cls, given: Any) -> Any:
+        return {"stage": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DictionaryStage":
+        if (self.corpus is None) == (self.activations is None):
+            raise ValueError(
+                "give `corpus`, texts that the model reads, or `activations`, an extract stage, "
+                "and not both"
+            )
+        return self
+
+    def inputs(self) -> tuple[Reference, ...]:
+        """Return the stage whose activations are trained on, if there is one."""
+        if self.activations is None:
+            return ()
+        return (Reference("activations", self.activations.stage, ("activations",)),)
+
+    def follows_model(self) -> str:
+        """Return the stage whose activations are trained on: its model made them."""
+        return self.activations.stage if self.activations is not None else ""
+
+    def model_spec(self, default: "ModelSpec | None") -> "ModelSpec | None":
+        """Return the model; imported activations may do without one."""
+        if self.activations is not None and self.model is None and default is None:
+            return None
+        return super().model_spec(default)
+
+    def asked_layers(self, stages: Mapping[str, Stage]) -> Mapping[str, tuple[int, ...]]:
+        """Return the blocks of all hook points, which the stage with the activations must read."""
+        if self.activations is None:
+            return {}
+        points = (parse_hook_point(hook) for hook in self._hooks)
+        return {self.activations.stage: tuple(sorted({point.layer for point in points}))}
+
     def files(self, base: Path) -> Mapping[str, Path]:
         """Return the texts, unless they are the standard library's or the hub's."""
-        texts = self.corpus.texts
+        texts = STANDARD_LIBRARY if self.corpus is None else self.corpus.texts
         elsewhere = texts.startswith((STANDARD_LIBRARY, HUB))
         return {} if elsewhere else {"corpus.texts": resolved_path(texts, base)}
 
-    def reads(self) -> ExtractSettings:
-        """Return where the stage reads the model."""
-        hooks = dict.fromkeys(
+    @property
+    def _hooks(self) -> tuple[str, ...]:
+        every = (
             hook for one in self.dictionaries.values() for hook in (*one.sources, *one.targets)
         )
-        return ExtractSettings(hooks=tuple(hooks), positions="all")
+        return tuple(dict.fromkeys(every))
+
+    def reads(self) -> ExtractSettings | None:
+        """Return where the stage reads the model; nowhere where activations are stored."""
+        if self.activations is not None:
+            return None
+        return ExtractSettings(hooks=self._hooks, positions="all")
 
     def result_names(self) -> ResultNames:
         """Return the held-out variance explained of each dictionary, by its name."""
@@ -106,6 +171,7 @@ class DictionaryStage(ModelStage):
 
     def located(self, base: Path) -> CorpusSettings:
         """Return the corpus with the place of its texts beside the experiment file."""
+        assert self.corpus is not None
         found = self.files(base)
         if not found:
             return self.corpus
@@ -119,6 +185,12 @@ class DictionaryStage(ModelStage):
                 one.foreseen(WIDE)
             except SondeError as error:
                 found.append(f"dictionaries.{name}: {error}")
+        if self.activations is not None:
+            for hook in self._hooks:
+                try:
+                    parse_hook_point(hook)
+                except SondeError as error:
+                    found.append(f"dictionaries: {error} Stored activations have sonde's names.")
         return tuple(found)
 
     def estimate(self, facts: "Facts") -> Estimate:
@@ -132,13 +204,14 @@ class DictionaryStage(ModelStage):
         from sonde.experiments.stages.dictionary_files import finish
         from sonde.experiments.stages.dictionary_run import train_all
 
-        rows, trained = train_all(self, context)
-        return finish(self, context, rows, trained)
+        source, trained = train_all(self, context)
+        return finish(self, context, source, trained)
 
     def open(self, folder: Path) -> "TrainedDictionaries":
         """Return the dictionaries."""
         from sonde.experiments.stages.dictionary_files import ABOUT, TrainedDictionaries
 
         about = read_json(folder / ABOUT)
-        corpus = CorpusSettings.model_validate(about["corpus"])
+        given = about["corpus"]
+        corpus = None if given is None else CorpusSettings.model_validate(given)
         return TrainedDictionaries(folder, tuple(about["names"]), corpus)

@@ -20,7 +20,6 @@ from sonde.dictionaries.samples.found import DictionarySamples, SampledFrom
 from sonde.dictionaries.training.course import Trained, dead_window
 from sonde.evals.arms import DICTIONARY, LINEAR, UNTRAINED, dictionary_arm, hooks_of
 from sonde.evals.reconstruction import comparisons
-from sonde.evals.texts import corpus_part
 from sonde.experiments.stage import Context, Outcome
 from sonde.experiments.stages.dictionary_source import Source
 from sonde.experiments.stages.dictionary_told import SHOWN, figure_of, table_of, told_of
@@ -113,6 +112,7 @@ def finish(
                 one.dictionary, held, stage.samples, where, corpus=source.texts, model=source.model
             )
             save_samples(found, folder / SAMPLES)
+            _save_samples_of_training(source, one, where, folder / WHILE_TRAINING)
         told[name] = told_of(one, own)
     write_scores(units, context.folder / UNITS)
     corpus = None
@@ -132,13 +132,27 @@ def finish(
     return Outcome(summary, tuple(results))
 
 
+def _save_samples_of_training(
+    source: Source, one: Trained, where: SampledFrom, folder: Path
+) -> None:
+    """Keep what was collected while training, with its texts where there are any."""
+    if one.samples is None:
+        return
+    corpus = source.training_texts
+    where = where.model_copy(
+        update={"part": "training", "corpus": corpus.fingerprint if corpus is not None else ""}
+    )
+    found = of_training(one.samples, one.dictionary, where, corpus=corpus, model=source.model)
+    save_samples(found, folder)
+
+
 def _scored(
     source: Source, held: HeldOut, dictionaries: Mapping[str, Dictionary]
 ) -> dict[str, dict[str, Quality]]:
     """Measure every dictionary and what it is held against, in one pass over held-out rows."""
-    rows, fitted = source.rows, _first_rows(source)
+    fitted = _first_rows(source)
     arms = {
-        name: (dictionary_arm(one), *comparisons(one, fitted, rows.settings.seed))
+        name: (dictionary_arm(one), *comparisons(one, fitted, source.rows.settings.seed))
         for name, one in dictionaries.items()
     }
     sums = {name: {arm.name: arm.sums() for arm in several} for name, several in arms.items()}
@@ -150,10 +164,9 @@ def _scored(
             for arm in several:
                 for here, made in arm.pieces([batch.tensors[hook] for hook in sources]):
                     sums[name][arm.name].add(made, [y[here] for y in there], unit[here])
-    texts = corpus_part(rows.corpus.held_out)  # names documents as other stages do
     return {
         name: {
-            arm: quality_of(one, dictionaries[name].architecture.outputs, texts.unit)
+            arm: quality_of(one, dictionaries[name].architecture.outputs, source.named)
             for arm, one in several.items()
         }
         for name, several in sums.items()

@@ -12,7 +12,14 @@ from sonde.core.files import read_json, write_json
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.data.text_folders import STANDARD_LIBRARY
 from sonde.experiments.result_names import ResultNames
-from sonde.experiments.stage import Context, Estimate, Outcome, Reference, resolved_path
+from sonde.experiments.stage import (
+    Context,
+    Estimate,
+    Outcome,
+    Reference,
+    Stage,
+    resolved_path,
+)
 from sonde.experiments.stages.dictionary import DictionaryStage
 from sonde.experiments.stages.with_model import ModelStage
 
@@ -91,6 +98,16 @@ class ReconstructionStage(ModelStage):
         if self.dictionary is None:
             return ()
         return (Reference("dictionary", self.dictionary, ("dictionaries",)),)
+
+    def check_inputs(self, stages: Mapping[str, Stage]) -> None:
+        """Refuse to read the texts of a stage that has none."""
+        trained = stages.get(self.dictionary or "")
+        if isinstance(trained, DictionaryStage) and trained.corpus is None and self.corpus is None:
+            raise SondeError(
+                f"The dictionaries of {self.dictionary!r} were trained on stored activations, so "
+                "there is no text to evaluate them on.",
+                fix="Give `corpus`, the texts to read.",
+            )
 
     def follows_model(self) -> str:
         """Return the stage of the dictionaries, whose model is read."""
@@ -199,7 +216,9 @@ class ReconstructionStage(ModelStage):
                     fix=f"It trained {', '.join(trained.names)}.",
                 )
             dictionary, _ = trained.dictionary(name)
-            yield _One(name, dictionary.to(model.device), own or trained.corpus)
+            corpus = own or trained.corpus
+            assert corpus is not None, "checked before anything runs"
+            yield _One(name, dictionary.to(model.device), corpus)
 
     def _evaluated(self, context: Context, model: "Model", one: "_One") -> "tuple[Evaluated, str]":
         """Return what a dictionary does, and what seems wrong with it in words."""
