@@ -10,6 +10,7 @@ from sonde.report.from_projections import projections_from
 from sonde.report.from_results import accounting_from, curves_by_metric, curves_from
 from sonde.report.from_steering import samples_from, steering_from
 from sonde.report.from_tokens import TokenTruth, token_view_from, token_view_of
+from sonde.report.from_training import training_from
 from sonde.report.from_transfer import transfer_from
 from sonde.report.from_vectors import (
     cosines_from,
@@ -35,6 +36,7 @@ from sonde.report.sections.samples import Sample, Samples
 from sonde.report.sections.steering_curves import SteeredPoint, SteeringCurve, SteeringCurves
 from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenText, TokenView
+from sonde.report.sections.training_curves import TrainingCurve, TrainingCurves
 from sonde.report.sections.transfer import TransferCell, TransferMatrix
 
 __all__ = [
@@ -73,6 +75,8 @@ __all__ = [
     "TokenText",
     "TokenTruth",
     "TokenView",
+    "TrainingCurve",
+    "TrainingCurves",
     "TransferCell",
     "TransferMatrix",
     "accounting_from",
@@ -96,6 +100,7 @@ __all__ = [
     "steering_from",
     "token_view_from",
     "token_view_of",
+    "training_from",
     "transfer_from",
     "write_report",
 ]

@@ -19,6 +19,7 @@ from sonde.report.sections import (
     steering_curves,
     text,
     token_view,
+    training_curves,
     transfer,
 )
 from sonde.report.sections.accounting import Accounting
@@ -36,6 +37,7 @@ from sonde.report.sections.samples import Samples
 from sonde.report.sections.steering_curves import SteeringCurves
 from sonde.report.sections.text import Table, Text
 from sonde.report.sections.token_view import TokenView
+from sonde.report.sections.training_curves import TrainingCurves
 from sonde.report.sections.transfer import TransferMatrix
 
 Section: TypeAlias = (
@@ -52,6 +54,7 @@ Section: TypeAlias = (
     | CosineMatrix
     | Samples
     | TokenView
+    | TrainingCurves
     | LatentBrowser
     | Provenance
     | Text
@@ -73,6 +76,7 @@ SECTIONS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     CosineMatrix.kind: cosine_matrix.prepare,
     Samples.kind: samples.prepare,
     TokenView.kind: token_view.prepare,
+    TrainingCurves.kind: training_curves.prepare,
     LatentBrowser.kind: latent_browser.prepare,
     Provenance.kind: provenance.prepare,
     Text.kind: text.prepare,
