@@ -11,6 +11,9 @@ from sonde.dictionaries.block import Block
 from sonde.dictionaries.dictionary import Dictionary
 
 APART = 0.1  # length of the encoder rows of a transcoder, beside the 1 of an autoencoder's
+# Tells these draws from others of the same seed: numpy takes (0, 0, 0) and (0, 0) for one stream,
+# and a dictionary would start at the causes of activations that were made with its seed.
+STREAM = 0xD1C7
 
 
 @torch.no_grad()
@@ -38,7 +41,7 @@ def initialise(
 
 
 def _directions(like: Tensor, seed: tuple[int, ...]) -> Float[Tensor, "latent d"]:
-    drawn = torch.from_numpy(np.random.default_rng(seed).standard_normal(like.shape))
+    drawn = torch.from_numpy(np.random.default_rng([STREAM, *seed]).standard_normal(like.shape))
     return (drawn / drawn.norm(dim=1, keepdim=True)).to(like)
 
 
