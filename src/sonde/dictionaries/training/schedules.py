@@ -7,7 +7,9 @@ from sonde.dictionaries.training.settings import Training
 
 
 def check_schedules(training: Training, steps: int) -> None:
-    """Refuse a warm-up and a decay that do not fit into the steps.
+    """Refuse schedules that do not fit into the steps.
+
+    A k that still moves at the end would leave a dictionary that was never trained with its own.
 
     Raises:
         SondeError: they do not.
@@ -19,6 +21,15 @@ def check_schedules(training: Training, steps: int) -> None:
             f"{decay:,}.",
             fix="Train on more tokens, or shorten warmup and decay_steps.",
         )
+    moving = {"penalty_warmup": training.penalty_warmup}
+    if training.k_start is not None:
+        moving["k_steps"] = training.k_steps
+    for name, length in moving.items():
+        if length > steps:
+            raise SondeError(
+                f"{name} is {length:,}, and training ends after {steps:,} steps.",
+                fix=f"Set {name}: {max(1, steps // 10)}, or train on more tokens.",
+            )
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:

@@ -63,3 +63,13 @@ def test_schedules_longer_than_the_training_are_refused():
     check_schedules(Training(warmup=50, decay_steps=50), 100)
     with pytest.raises(ValidationError, match="without a decay"):
         Training(decay="none", decay_steps=3)
+
+
+def test_a_k_or_a_penalty_that_still_moves_at_the_end_is_refused():
+    """Else a dictionary would be used with a k, or be held to a penalty, that it never had."""
+    with pytest.raises(SondeError, match=r"k_steps is 1,000, and training ends after 100 steps"):
+        check_schedules(Training(k_start=64), 100)
+    check_schedules(Training(k_start=64, k_steps=100), 100)
+    check_schedules(Training(), 100)  # k does not move
+    with pytest.raises(SondeError, match=r"penalty_warmup is 101.*Set penalty_warmup: 10"):
+        check_schedules(Training(penalty_warmup=101), 100)
