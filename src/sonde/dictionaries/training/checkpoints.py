@@ -67,9 +67,18 @@ class Checkpoints:
                 _sync(self.folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+        self.tidy()
+        return path
+
+    def tidy(self) -> None:
+        """Remove checkpoints that are too many, and what killed processes left half written.
+
+        Only the process that stores here may call it.
+        """
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self.folder / f"step-{old:09d}", ignore_errors=True)
-        return path
+        for aside in self.folder.glob(".step-*.tmp"):
+            shutil.rmtree(aside, ignore_errors=True)
 
     def steps(self) -> list[int]:
         """Return the steps that have a checkpoint, ascending."""

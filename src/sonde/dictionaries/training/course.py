@@ -88,6 +88,8 @@ def train(
         known = _identity(source, architectures, training, samples)
         checkpoints = Checkpoints(how.folder, known, how.keep)
     found = checkpoints.latest(how.device) if checkpoints is not None else None
+    if checkpoints is not None:
+        checkpoints.tidy()  # once they are known to be this training's
     start = start_of(source, training.bias) if found is None else _start_again(found)
     trainer = Trainer(
         source,

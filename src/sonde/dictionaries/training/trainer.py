@@ -80,9 +80,10 @@ class Trainer:
         """Write a checkpoint.
 
         Raises:
-            SondeError: a loss was not finite, or the disk is full.
+            SondeError: a loss or a weight is not finite, or the disk is full.
         """
         self._look()
+        self._look_at_weights()
         assert self.checkpoints is not None
         tensors: dict[str, Mapping[str, Tensor]] = {
             name: trainee.state() for name, trainee in self.trainees.items()
@@ -125,6 +126,21 @@ class Trainer:
                 fix="Lower the learning rate, lengthen the warm-up, or clip gradients (clip: 1.0).",
             )
         self._losses.clear()
+
+    def _look_at_weights(self) -> None:
+        """Stop where a weight is NaN or infinite, which a finite loss need not show.
+
+        NaN is never among the highest pre-activations, so such a latent would only fall silent.
+        """
+        for name, trainee in self.trainees.items():
+            sums = torch.stack([one.detach().sum() for one in trainee.dictionary.parameters()])
+            if not bool(sums.isfinite().all()):
+                raise SondeError(
+                    f"Weights of {name} are NaN or infinite after step {self.done - 1:,}. "
+                    f"{self._kept()}",
+                    fix="Lower the learning rate, lengthen the warm-up, or clip gradients "
+                    "(clip: 1.0).",
+                )
 
     def _kept(self) -> str:
         steps = self.checkpoints.steps() if self.checkpoints is not None else []

@@ -18,6 +18,7 @@ from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import TopK
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.training import Running, Training, train
+from sonde.dictionaries.training.trainee import Trainee
 
 sys.path.insert(0, str(Path(__file__).parent))
 import resumed_training as small
@@ -132,6 +133,31 @@ def test_a_loss_that_turns_nan_stops_and_says_where(tmp_path):
             running=Running(tmp_path, store=15, progress=False),
         )
     assert [one.name for one in sorted(tmp_path.iterdir())] == ["step-000000015", "step-000000030"]
+
+
+def test_weights_that_turn_nan_behind_a_finite_loss_are_not_stored(tmp_path, monkeypatch):
+    """TopK never takes a NaN, so the loss of a dictionary with a broken latent stays finite."""
+    step = Trainee.step
+
+    def breaking(self, sources, targets, number):
+        loss = step(self, sources, targets, number)
+        if number == 20 and len(self.dictionary.parts[0].bias) == 64:
+            self.dictionary.parts[0].encoder.data[3] = torch.nan
+        return loss
+
+    monkeypatch.setattr(Trainee, "step", breaking)
+    with pytest.raises(
+        SondeError,
+        match=r"Weights of \w+ are NaN or infinite after step 29\. The last good checkpoint, of "
+        r"step 15, is kept",
+    ):
+        train(
+            small.source(),
+            {"sae": small.DICTIONARIES["sae"]},
+            Training(lr=0.003),
+            running=Running(tmp_path, store=15, progress=False),
+        )
+    assert [one.name for one in tmp_path.iterdir()] == ["step-000000015"]
 
 
 def test_mistakes_are_named_before_training():

@@ -53,6 +53,19 @@ def test_what_a_kill_left_half_written_is_not_a_checkpoint(tmp_path):
     assert found.steps() == [5]
 
 
+def test_what_killed_processes_left_is_removed_with_what_is_too_many(tmp_path):
+    for step in (5, 10):
+        Checkpoints(tmp_path, {}, keep=9).save(step, TENSORS, {})
+    for left in (".step-000000010.99.tmp", ".step-000000015.98.tmp"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "one.safetensors").write_bytes(b"half")
+    Checkpoints(tmp_path, {}, keep=1).tidy()
+    assert [one.name for one in tmp_path.iterdir()] == ["step-000000010"]
+    (tmp_path / left).mkdir()
+    Checkpoints(tmp_path, {}, keep=1).save(20, TENSORS, {})
+    assert [one.name for one in tmp_path.iterdir()] == ["step-000000020"]
+
+
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path):
     found = Checkpoints(tmp_path, {})
     path = found.save(5, TENSORS, {})
