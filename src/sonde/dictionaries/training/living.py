@@ -12,6 +12,7 @@ from sonde.dictionaries.block import Spare
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.latents import Latents
 from sonde.dictionaries.parallel.share import WHOLE, Share
+from sonde.dictionaries.sparsity import JumpReLU
 from sonde.dictionaries.training.settings import AuxK, Resampling
 
 
@@ -102,5 +103,7 @@ def resample(
         if hasattr(block, "gate_bias"):
             block.gate_bias[among] = 0.0
             block.log_scale[among] = 0.0
+        if isinstance(block.sparsity, JumpReLU):
+            block.threshold[among] = block.sparsity.threshold
         living.since[number][among] = 0
     return dead

@@ -2,16 +2,14 @@
 
 import torch
 
-from sonde.dictionaries import Architecture, Dictionary, Latents, TopK
+from sonde.dictionaries import Architecture, Dictionary, JumpReLU, Latents, TopK
 from sonde.dictionaries.initialise import initialise
 from sonde.dictionaries.training.living import Living, resample
 from sonde.dictionaries.training.settings import AuxK, Resampling
 
 
-def dictionary(d_sae=6):
-    made = Architecture(
-        sources=("blocks.0.resid_post",), d_in=(4,), d_sae=d_sae, sparsity=TopK(k=2)
-    )
+def dictionary(d_sae=6, sparsity=TopK(k=2)):  # noqa: B008
+    made = Architecture(sources=("blocks.0.resid_post",), d_in=(4,), d_sae=d_sae, sparsity=sparsity)
     return initialise(Dictionary(made), 0)
 
 
@@ -53,3 +51,13 @@ def test_a_dead_latent_takes_the_row_that_is_missed_most():
         assert torch.allclose(block.decoder[latent], torch.tensor([0.0, 0, 0.6, 0.8]))
         assert torch.allclose(block.encoder[latent], 0.5 * x[2])
     assert torch.equal(block.decoder[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
+
+
+def test_a_threshold_begins_again_too():
+    """One that grew until its latent was silent would keep it so."""
+    one = dictionary(sparsity=JumpReLU(threshold=0.2))
+    one.parts[0].threshold.data.fill_(7.0)
+    living = Living.of(one, dead_after=5)
+    living.since[0][3] = 9
+    resample(one, living, [torch.eye(4)], [torch.eye(4)], Resampling(), (0, 1))
+    assert one.parts[0].threshold.tolist() == [7.0, 7.0, 7.0, torch.tensor(0.2).item(), 7.0, 7.0]
