@@ -16,7 +16,7 @@ from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.parallel.share import Share
 from sonde.dictionaries.training.checkpoints import Checkpoint, Checkpoints
-from sonde.dictionaries.training.course import Running
+from sonde.dictionaries.training.course import Running, dead_window
 from sonde.dictionaries.training.losses import Loss
 from sonde.dictionaries.training.schedules import check_schedules, learning_rate
 from sonde.dictionaries.training.settings import Training
@@ -57,6 +57,8 @@ def train_together(
     """
     how, steps = running or Running(), source.n_batches
     check_schedules(training, steps)
+    window = dead_window(training, source.batch * steps)
+    training = training.model_copy(update={"dead_after": window})
     start = start_of(source, training.bias)
     trainee = Trainee.fresh(architecture, training, start, steps, how.device, share)
     course = _Course(source, trainee, share, how)
