@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sonde.core.base import Config
 from sonde.data.text_folders import STANDARD_LIBRARY, named_library
@@ -62,3 +62,12 @@ class CorpusSettings(Config):
     def _library_with_its_version(cls, given: str) -> str:
         """Another version has other texts, so the result of one is not the other's."""
         return named_library(given) if given == STANDARD_LIBRARY else given
+
+    @model_validator(mode="after")
+    def _held_out_is_a_chunk(self) -> "CorpusSettings":
+        if self.held_out and self.held_out_tokens < self.context:
+            raise ValueError(
+                f"`held_out_tokens`, {self.held_out_tokens:,}, is less than one chunk, `context`, "
+                f"of {self.context:,}"
+            )
+        return self

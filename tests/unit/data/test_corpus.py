@@ -143,3 +143,9 @@ def test_without_the_extra_its_name_is_said():
             rows_of(texts="hf:some/texts")
     else:
         pytest.skip("the extra 'datasets' is installed")
+
+
+def test_a_held_out_part_below_one_chunk_is_refused_for_what_it_is():
+    with pytest.raises(ValueError, match="`held_out_tokens`, 100, is less than one chunk"):
+        CorpusSettings(texts="t", context=256, held_out_tokens=100)
+    CorpusSettings(texts="t", context=256, held_out_tokens=100, held_out=0)
