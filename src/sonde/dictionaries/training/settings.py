@@ -72,8 +72,8 @@ class Training(Config):
     weight rises from 0 over ``penalty_warmup``.
 
     ``decoder_norm``: ``unit`` keeps decoder rows at length 1 and takes the part of their gradient
-    along them out; ``free`` does not; ``auto`` is ``unit`` unless norms are counted, by a penalty
-    or in choosing latents (``by_norm``). ``bias`` is where decoder biases start.
+    along them out; ``free`` does not; ``auto`` is ``unit`` unless norms are counted, by the L1
+    penalty of ReLU or in choosing latents (``by_norm``). ``bias`` is where decoder biases start.
 
     ``clip`` bounds the norm of all gradients together, of the summed squared error of scaled rows,
     as other libraries count it: 1 then acts at nearly every step, all steps count alike, and the

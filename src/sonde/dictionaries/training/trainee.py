@@ -17,7 +17,7 @@ from sonde.dictionaries.initialise import initialise
 from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_of_gradients
 from sonde.dictionaries.parallel.share import WHOLE, Share
 from sonde.dictionaries.parallel.storing import shared, whole
-from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, TopK
+from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, ReLU, TopK
 from sonde.dictionaries.training.living import Living, resample
 from sonde.dictionaries.training.losses import Loss, Wanted, loss_of, penalty_weight
 from sonde.dictionaries.training.optimisers import (
@@ -86,8 +86,8 @@ class Trainee:
     def keeps_unit(self) -> bool:
         """Whether decoder rows are kept at length 1."""
         asked, sparsity = self.training.decoder_norm, self.architecture.sparsity
-        counted = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
-        counted = counted or penalty_weight(self.architecture) > 0
+        by_norm = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
+        counted = by_norm or isinstance(sparsity, ReLU)
         return asked == "unit" or (asked == "auto" and not counted)
 
     def rows_of(
