@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sonde.core.errors import SondeError
 from sonde.data.corpus import corpus_texts
+from sonde.data.corpus_settings import CorpusSettings
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.sparsity import BatchTopK, TopK
 from sonde.experiments.facts import BATCH_TOKENS, Facts, reach
@@ -28,39 +29,78 @@ def dictionary_estimate(facts: Facts, stage: "DictionaryStage") -> Estimate:
     Raises:
         SondeError: the model or a hook point is not there, or choices do not go together.
     """
+    if stage.corpus is None:
+        return _of_store(facts, stage)
     spec = stage.model or facts.planned.experiment.model
-    if spec is None:
+    reads = stage.reads()
+    if spec is None or reads is None:
         return Estimate(unknown="the experiment names no model")
     spec = with_path(spec, facts.planned.base)
     sizes = sizes_of(spec, facts.dtype)
-    depth, n_hooks = reach(stage.reads(), sizes.n_layers)
+    depth, n_hooks = reach(reads, sizes.n_layers)
     made = [one.foreseen(sizes.d_model) for one in stage.dictionaries.values()]
-    weights = sum(_weights(one) for one in made)
-    kept = stage.samples.slots * SAMPLE_BYTES if stage.samples is not None else 0
-    samples = kept * sum(one.d_sae * len(one.reaches) for one in made)
     width = n_hooks * sizes.d_model * BYTES[stage.shuffle.dtype or sizes.dtype]
-    buffer = (stage.shuffle.delay + 1) * stage.shuffle.round_rows * width
-    memory = STATES * 4 * weights + buffer + samples + sizes.pass_bytes(BATCH_TOKENS, n_hooks)
-    disk = stage.checkpoints.keep * (STORED * 4 * weights + samples) + 4 * weights
-    tokens = _tokens(stage, facts)
+    memory, disk = _kept(stage, made, width)
+    memory += sizes.pass_bytes(BATCH_TOKENS, n_hooks)
+    tokens = _tokens(stage, stage.corpus, facts)
     if tokens is None:
         return Estimate(memory=memory, disk=disk, unknown=UNKNOWN_TOKENS)
     held = stage.corpus.held_out_tokens if stage.corpus.held_out else 0
-    looks = 1 + (2 if stage.samples is not None else 0)  # at held-out rows: scores, samples
-    read = tokens * stage.corpus.epochs + held
-    context = stage.corpus.context
-    steps = sum(_step_flops(one) for one in made) * tokens * stage.corpus.epochs
+    context, epochs = stage.corpus.context, stage.corpus.epochs
+    read = tokens * epochs + held
     return Estimate(
-        flops=read / context * sizes.flops(context, depth) + steps + looks * held * steps / tokens,
+        flops=read / context * sizes.flops(context, depth)
+        + _flops(stage, made, tokens * epochs, held),
         traffic=float(-(-read // BATCH_TOKENS) * sizes.block_bytes * depth),
         memory=memory,
         disk=disk + 4 * (tokens + held),
         tokens=read,
         basis=f"{tokens:,} tokens through {depth} blocks"
-        + (f", {stage.corpus.epochs} times" if stage.corpus.epochs > 1 else "")
-        + f"; {tokens * stage.corpus.epochs // stage.shuffle.batch:,} steps of "
-        f"{_dictionaries(made)}",
+        + _taken(stage, made, tokens * epochs, epochs),
     )
+
+
+def _of_store(facts: Facts, stage: "DictionaryStage") -> Estimate:
+    """Count the steps alone: no model is run."""
+    given = stage.activations
+    assert given is not None
+    found = facts.stored_rows(given.stage)
+    if found is None:
+        return Estimate(unknown=f"{given.stage} is imported, and its rows are not counted yet")
+    rows, sizes, dtype = found
+    made = [one.foreseen(sizes.d_model) for one in stage.dictionaries.values()]
+    hooks = {hook for one in stage.dictionaries.values() for hook in (*one.sources, *one.targets)}
+    width = len(hooks) * sizes.d_model * BYTES[stage.shuffle.dtype or dtype]
+    memory, disk = _kept(stage, made, width)
+    held = round(rows * given.held_out)
+    return Estimate(
+        flops=_flops(stage, made, (rows - held) * given.epochs, held),
+        memory=memory,
+        disk=disk,
+        basis=f"{rows - held:,} stored rows"
+        + _taken(stage, made, (rows - held) * given.epochs, given.epochs),
+    )
+
+
+def _kept(stage: "DictionaryStage", made: list[Architecture], width: int) -> tuple[int, int]:
+    """Return the bytes in memory and on disk, of a training on rows of ``width`` bytes."""
+    weights = sum(_weights(one) for one in made)
+    kept = stage.samples.slots * SAMPLE_BYTES if stage.samples is not None else 0
+    samples = kept * sum(one.d_sae * len(one.reaches) for one in made)
+    buffer = (stage.shuffle.delay + 1) * stage.shuffle.round_rows * width
+    disk = stage.checkpoints.keep * (STORED * 4 * weights + samples) + 4 * weights
+    return STATES * 4 * weights + buffer + samples, disk
+
+
+def _flops(stage: "DictionaryStage", made: list[Architecture], rows: int, held: int) -> float:
+    """Return the operations of all steps, and of the looks at held-out rows."""
+    looks = 1 + (2 if stage.samples is not None else 0)  # scores, samples
+    return sum(_step_flops(one) for one in made) * (rows + looks * held)
+
+
+def _taken(stage: "DictionaryStage", made: list[Architecture], rows: int, epochs: int) -> str:
+    often = f", {epochs} times" if epochs > 1 else ""
+    return f"{often}; {rows // stage.shuffle.batch:,} steps of {_dictionaries(made)}"
 
 
 def _weights(one: Architecture) -> int:
@@ -80,10 +120,10 @@ def _step_flops(one: Architecture) -> float:
     return one.d_sae * (read + written) * float(DENSE_PRODUCTS)
 
 
-def _tokens(stage: "DictionaryStage", facts: Facts) -> int | None:
+def _tokens(stage: "DictionaryStage", corpus: CorpusSettings, facts: Facts) -> int | None:
     """Return the tokens that are trained on, guessed by the length of the texts where not given."""
-    if stage.corpus.tokens is not None:
-        return stage.corpus.tokens
+    if corpus.tokens is not None:
+        return corpus.tokens
     try:
         texts = corpus_texts(stage.located(facts.planned.base))
         if texts.streamed:
@@ -91,7 +131,7 @@ def _tokens(stage: "DictionaryStage", facts: Facts) -> int | None:
         characters = sum(len(text) for row in texts.rows() for text in row.documents)
     except SondeError:
         return None
-    return round(characters / CHARACTERS_A_TOKEN * (1 - stage.corpus.held_out))
+    return round(characters / CHARACTERS_A_TOKEN * (1 - corpus.held_out))
 
 
 def _dictionaries(made: list[Architecture]) -> str:

@@ -16,7 +16,7 @@ from sonde.core.quantities import bytes_in_words
 from sonde.data.examples import Example
 from sonde.experiments.identity import with_path
 from sonde.experiments.probe_cost import files_bytes, fit_memory, host_flops, sweep_flops
-from sonde.experiments.sizes import BYTES, TokenCount, count_tokens, sizes_of
+from sonde.experiments.sizes import BYTES, Sizes, TokenCount, count_tokens, sizes_of
 from sonde.experiments.spec import Planned
 from sonde.experiments.stage import Estimate
 from sonde.experiments.stages.data import DataStage
@@ -91,6 +91,23 @@ class Facts:
             tokens=passes * count.total,
             basis=f"{basis}; {rows:,} rows at {n_hooks} hook points" if kept else basis,
         )
+
+    def stored_rows(self, activations: str) -> tuple[int, Sizes, str] | None:
+        """Return how many rows an extraction will keep, its model's sizes and its dtype.
+
+        None where activations are imported: their file is not counted.
+
+        Raises:
+            SondeError: the data or the model is not there.
+        """
+        stage = self.planned.experiment.stages[activations]
+        if not isinstance(stage, ExtractStage):
+            return None
+        spec = self._model(stage.model)
+        sizes = sizes_of(spec, self.dtype)
+        lengths = self._count(stage.data, spec, stage.template).lengths
+        rows = sum(rows_of(position, lengths) for position in stage.wanted)
+        return rows, sizes, stage.dtype or sizes.dtype
 
     def probing(self, activations: str, method: ProbeSettings) -> Estimate:
         """Return the cost of a sweep of probes over activations that were or will be extracted.

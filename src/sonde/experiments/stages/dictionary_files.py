@@ -51,6 +51,10 @@ class TrainedDictionaries:
         """Return the file of a dictionary."""
         return self.folder / name / FILE
 
+    def history(self, name: str) -> Path:
+        """Return the file of what was logged while a dictionary trained."""
+        return self.folder / name / HISTORY
+
     def dictionary(self, name: str) -> tuple[Dictionary, DictionaryHeader]:
         """Read a dictionary and what its file says of it.
 

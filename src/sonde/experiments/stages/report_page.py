@@ -8,10 +8,11 @@ from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.claims_section import claims_section
 from sonde.experiments.stages.probe_ranking import PAIRS, TAU
 from sonde.experiments.stages.report_accounting import accounting_of
+from sonde.experiments.stages.report_dictionaries import dictionary_facts
+from sonde.experiments.stages.report_drawn import DRAWN
 from sonde.experiments.stages.report_provenance import provenance_of
 from sonde.experiments.stages.report_responses import responses_tables
 from sonde.experiments.stages.report_steering import (
-    DRAWN,
     between_models,
     steering_facts,
     steering_notices,
@@ -99,7 +100,7 @@ def report_of(shown: Shown, title: str) -> Report:
 
 def _facts(shown: Shown, first: "ProbeResults | None") -> tuple[tuple[str, str], ...]:
     if first is None:
-        return steering_facts(shown.there)
+        return steering_facts(shown.there) or dictionary_facts(shown.there)
     origin = first.best.origin
     variant = str(shown.context.experiment["variant"])
     return (

@@ -7,6 +7,7 @@ from sonde.core.quantities import bytes_in_words
 from sonde.experiments.hardware import describe_machine, package_versions
 from sonde.experiments.stage import Context, Finished
 from sonde.experiments.stages.probe import ProbeStage
+from sonde.experiments.stages.report_dictionaries import dictionary_origin
 from sonde.report import Provenance, Section
 
 if TYPE_CHECKING:
@@ -52,11 +53,13 @@ def provenance_of(
 
 
 def _models(there: Mapping[str, Finished]) -> dict[str, dict[str, Any]]:
-    """Return the model behind each search, then behind vectors and calibrations, by stage."""
+    """Return the model behind each search, then behind vectors and so on, by stage."""
     found: dict[str, dict[str, Any]] = {}
-    for gives in ("steering", "vectors", "massive"):
+    for gives in ("steering", "vectors", "massive", "dictionaries"):
         for name, finished in there.items():
-            if finished.stage.gives == gives:
+            if finished.stage.gives == gives == "dictionaries":
+                found[name] = _of_origin(dictionary_origin(finished))
+            elif finished.stage.gives == gives:
                 opened = finished.open()
                 if gives == "steering":
                     found[name] = _of_search(opened)

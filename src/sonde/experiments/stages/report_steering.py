@@ -1,6 +1,6 @@
 """What a report shows of vectors and of steering with them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sonde.experiments.stage import Finished
@@ -116,14 +116,6 @@ def _is_along(steered: str, vector: str) -> bool:
     kind, position, place = steered.split("@", 2)
     several = "," in place or "-" in place  # blocks 3,5 or 0-29
     return vector == steered or (several and vector.startswith(f"{kind}@{position}@"))
-
-
-# By what a stage gives: the sections that follow its table.
-DRAWN: Mapping[str, Callable[[Finished], list[Section]]] = {
-    "vectors": of_vectors,
-    "steering": of_steering,
-    "projections": of_projections,
-}
 
 
 def steering_facts(there: Mapping[str, Finished]) -> tuple[tuple[str, str], ...]:
