@@ -18,7 +18,7 @@ HALF = charts.Size("wide", 506, 230, left=46, right=8, labels=8)
 HALF_NARROW = replace(charts.NARROW, height=200)
 START = 0.05  # share of the steps whose values may leave the chart: they are far above all others
 LEAST = 0.1  # the range of values, as a share of the highest
-ROOM = 30.0  # pixels behind the last step, for the held-out figures
+ROOM, APART = 22.0, 8.0  # pixels behind the last step for a held-out figure, and for each more
 HELD_OUT = "held-out rows"
 
 
@@ -78,11 +78,11 @@ def _chart(
     low_high = _range(curves)
 
     def draw(each: charts.Frame) -> Markup:
-        lines = [_line(one, number, each, marked) for number, one in enumerate(curves)]
+        lines = [_line(section, one, number, each) for number, one in enumerate(curves)]
         order = reversed(lines)  # the whole dictionary above its parts
         names = _names(curves) if len(curves) > 1 else []
         return Markup().join(
-            [_axes(section, each, said[0], marked), *order, charts.named_at_end(each, names)]
+            [_axes(section, each, said[0]), *order, charts.named_at_end(each, names)]
         )
 
     frames = [_frame(section, size, low_high, marked) for size in sizes]
@@ -107,26 +107,34 @@ def _frame(
     section: "TrainingCurves", size: charts.Size, low_high: tuple[float, float], marked: bool
 ) -> charts.Frame:
     """Place the steps along the width; held-out figures have a column behind the last."""
-    x = _across(section, size, marked)
+    x = _across(section, size)
     xs = [x(step) for step in section.steps]
     y = svg.Scale(*low_high, size.height - size.bottom, size.top)
-    return charts.Frame(size, (*xs, *([size.width - size.right - 8] if marked else [])), y)
+    behind = [_mark_at(section, size, 0)] if marked else []
+    return charts.Frame(size, (*xs, *behind), y)
 
 
-def _across(section: "TrainingCurves", size: charts.Size, marked: bool) -> svg.Scale:
-    end = size.width - size.right - (ROOM if marked else 8)
+def _across(section: "TrainingCurves", size: charts.Size) -> svg.Scale:
+    """Map steps to pixels, alike in the charts that stand side by side."""
+    several = size.height > HALF.height
+    held = [one.held_out for one in (section.fvu if several else (section.l0,))]
+    room = ROOM + APART * (len(held) - 1) if any(held) else 0
+    end = size.width - size.right - 8 - room
     return svg.Scale(section.steps[0], section.steps[-1], size.left + 8, end)
 
 
-def _axes(
-    section: "TrainingCurves", each: charts.Frame, say: Callable[[float], str], marked: bool
-) -> Markup:
+def _mark_at(section: "TrainingCurves", size: charts.Size, number: int) -> float:
+    """Return where a curve's held-out figure stands: beside the others, not upon them."""
+    return _across(section, size).end + ROOM + APART * number
+
+
+def _axes(section: "TrainingCurves", each: charts.Frame, say: Callable[[float], str]) -> Markup:
     parts: list[Markup] = []
     for value in each.y.ticks(6 if each.size.height > HALF.height else 4):
         height = each.y(value)
         parts.append(svg.rule(each.left, each.right, height, "grid"))
         parts.append(svg.text(each.left - 8, height + 4, say(value), "tick", "end"))
-    x = _across(section, each.size, marked)
+    x = _across(section, each.size)
     for value in x.ticks(each.size.labels // 2):
         if value == int(value):
             parts.append(svg.text(x(value), each.floor + 18, count(int(value)), "tick", "middle"))
@@ -135,13 +143,15 @@ def _axes(
     return svg.node("g", *parts, class_="axes")
 
 
-def _line(curve: "TrainingCurve", number: int, each: charts.Frame, marked: bool) -> Markup:
+def _line(
+    section: "TrainingCurves", curve: "TrainingCurve", number: int, each: charts.Frame
+) -> Markup:
     """Draw a curve and its held-out figure, with the interval as a line through it."""
     at = each.xs[: len(curve.values)]
     parts = [svg.path(svg.line(at, curve.values, each.y), "line")]
     held = curve.held_out
-    if marked and held is not None and math.isfinite(held.value):
-        x = each.xs[-1]
+    if held is not None and math.isfinite(held.value):
+        x = _mark_at(section, each.size, number)
         if math.isfinite(held.low) and math.isfinite(held.high):
             ends = each.y(held.low), each.y(held.high)
             parts.append(svg.node("line", x1=x, x2=x, y1=ends[0], y2=ends[1], class_="line"))
