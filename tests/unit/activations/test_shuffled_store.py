@@ -1,13 +1,19 @@
 """Shuffled rows of a store: each once an epoch, and the same from any batch on."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from sonde.activations import ShuffleSettings, StoreRows
+from sonde.activations.activations import RowTable
 from sonde.activations.extraction import extract
+from sonde.activations.row_parts import parts_of
 from sonde.activations.store import ActivationStore
 from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
@@ -96,3 +102,89 @@ def test_too_few_rows_and_absent_hook_points_are_refused(store):
         _ = StoreRows(store, HOOKS, settings(batch=100_000)).n_batches
     with pytest.raises(SondeError, match=r"blocks\.2\.resid_post was asked for.*Extracted are"):
         StoreRows(store, (parse_hook_point("blocks.2.resid_post"),))
+
+
+def grouped(rows, groups):
+    """Rows of examples whose groups are named by number, and none where it is -1."""
+    names = [f"t{groups[number % len(groups)]}" for number in range(rows)]
+    place = np.arange(rows) % 3
+    return replace(
+        EMPTY,
+        example=np.array([f"e{number // 3}" for number in range(rows)]),
+        group=np.array(["" if name == "t-1" else name for name in names]),
+        token=place.astype(np.int32),
+    )
+
+
+EMPTY = RowTable(*([np.zeros(0)] * len(RowTable.__slots__)))
+
+
+@settings_of_hypothesis(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 60),
+    st.lists(st.integers(-1, 9), min_size=1, max_size=12),
+    st.floats(0, 0.99),
+    st.integers(0, 3),
+)
+def test_no_group_is_on_both_sides(rows, groups, share, first):
+    table = grouped(rows, groups)
+    parts = parts_of(table, share, first)
+    assert not (parts.trained & parts.held_out).any()
+    assert ((parts.trained | parts.held_out) == (table.token >= first)).all()
+    held = {*parts.unit[parts.held_out].tolist()}
+    assert not held & {*parts.unit[parts.trained].tolist()}
+    # More rows move none of those that are there.
+    more = parts_of(grouped(rows + 7, groups), share, first)
+    assert (more.held_out[:rows] == parts.held_out).all()
+    for row in range(rows):
+        name = str(table.group[row]) or f"example {table.example[row]}"
+        assert parts.names[parts.unit[row]] == name
+    if not share:
+        assert not parts.held_out.any()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_held_out_groups_are_in_no_batch_and_each_of_their_rows_once_beside(store, share):
+    source = StoreRows(store, HOOKS, settings(first=1), epochs=2, held_out_share=share)
+    batches = list(source.batches())
+    assert len(batches) == source.n_batches == 2 * source.n_trained // 16
+    trained = torch.cat([batch.token for batch in batches]).numpy()
+    held = list(source.held_out())
+    token = torch.cat([batch.token for batch in held]).numpy()
+    assert token.tolist() == np.flatnonzero(source.held_out_rows).tolist()
+    assert len(token) == source.n_held_out > 0
+    assert not {*source.units_of(trained).tolist()} & {*source.units_of(token).tolist()}
+    for hook in HOOKS:
+        found = torch.cat([batch.tensors[hook] for batch in held])
+        assert torch.equal(found, store.tensor(hook)[token])
+    assert max(map(len, held)) <= 16
+    assert source.n_trained + source.n_held_out == (store.rows.token >= 1).sum()
+    names = source.unit_names[source.units_of(token)]
+    rows = store.rows
+    assert all(
+        name == (group or f"example {example}")
+        for name, group, example in zip(names, rows.group[token], rows.example[token], strict=True)
+    )
+
+
+def test_resuming_with_a_held_out_part_gives_the_same_batches(store):
+    source = StoreRows(store, HOOKS, settings(delay=2), held_out_share=0.5)
+    whole = list(source.batches())
+    again = list(source.batches(len(whole) // 2))
+    for one, other in zip(whole[len(whole) // 2 :], again, strict=True):
+        assert torch.equal(one.token, other.token)
+    assert source.fingerprint != StoreRows(store, HOOKS, settings(delay=2)).fingerprint
+
+
+def test_rows_of_unknown_places_are_no_first_tokens(store):
+    rows = replace(store.rows, token=np.full(len(store), -1, np.int32))
+    assert parts_of(rows, 0.0, first=1).trained.all()
+
+
+def test_shares_that_leave_nothing_are_refused(store):
+    with pytest.raises(SondeError, match="The share 1 of the rows"):
+        _ = StoreRows(store, HOOKS, settings(), held_out_share=1.0).n_batches
+    with pytest.raises(SondeError, match=r"No row of the store .* groups"):
+        next(StoreRows(store, HOOKS, settings()).held_out())
+    with pytest.raises(SondeError, match="none to train on"):
+        _ = StoreRows(store, HOOKS, settings(first=10_000)).n_batches
