@@ -54,6 +54,8 @@ def _readable(item: Any, kind: type[BaseModel], place: Place) -> str:
         given, tags = item["ctx"]["tag"], item["ctx"]["expected_tags"].replace("'", "")
         hint = nearest(given, tags.split(", ")) or f" Kinds are {tags}."
         return f"{path}: there is no kind {given!r}.{hint}"
+    if not item["loc"] and item["type"] == "value_error":  # said of all settings together
+        return f"{item['msg'].removeprefix('Value error, ').removesuffix('.')}."
     return f"{path}{wrong_value(item)}"
 
 

@@ -24,6 +24,8 @@ def wrong_value(item: Mapping[str, Any]) -> str:
         words = f" is {_shown(given)}, {said(given, context)}"
         return words if words.endswith("?") else f"{words}."
     message = item["msg"].removeprefix("Value error, ").removesuffix(".")
+    if isinstance(given, Mapping):  # of several settings together: too long to be repeated
+        return f": {message}."
     return f": {message} (given: {_shown(given)})."
 
 

@@ -1,15 +1,17 @@
 """A dictionary as it is asked for: an architecture whose widths the model knows."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from sonde.core.base import Config, validated
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.architecture import Architecture, Width
 from sonde.dictionaries.sparsity import Sparsity, TopK
+
+WIDE = 1 << 12  # a width, where none is known yet
 
 
 class DictionarySettings(Config):
@@ -35,6 +37,20 @@ class DictionarySettings(Config):
             raise ValueError("give `d_sae`, the number of latents, or `expansion`, or `groups`")
         return self
 
+    @model_validator(mode="after")
+    def _goes_together(self) -> "DictionarySettings":
+        """Refuse at once what no widths can mend; ``expansion`` waits for them."""
+        for names in (self.sources, self.targets):
+            if len(set(names)) < len(names):
+                raise ValueError(f"a hook point is named twice: {', '.join(names)}")
+        if self.expansion is None:
+            stand_in, widths = self._anywhere(WIDE)
+            try:
+                Architecture.model_validate(stand_in._choices(widths))
+            except ValidationError as error:
+                raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        return self
+
     @property
     def written(self) -> tuple[str, ...]:
         """The targets, the sources where none are named."""
@@ -43,11 +59,14 @@ class DictionarySettings(Config):
     def foreseen(self, width: int) -> Architecture:
         """Return the architecture with every hook point ``width`` wide, whatever it is called.
 
-        Names that only a model can tell stand for places of their own.
-
         Raises:
             SondeError: choices do not go together.
         """
+        stand_in, widths = self._anywhere(width)
+        return stand_in.architecture(widths)
+
+    def _anywhere(self, width: int) -> "tuple[DictionarySettings, dict[HookPoint, int]]":
+        """Return the same at places made up, as names may be such that only a model can tell."""
         names = dict.fromkeys((*self.sources, *self.targets))
         places = {name: f"blocks.{number}.resid_pre" for number, name in enumerate(names)}
         stand_in = self.model_copy(
@@ -56,25 +75,29 @@ class DictionarySettings(Config):
                 "targets": tuple(places[name] for name in self.targets),
             }
         )
-        return stand_in.architecture({parse_hook_point(one): width for one in places.values()})
+        return stand_in, {parse_hook_point(one): width for one in places.values()}
 
-    def architecture(self, widths: Mapping[HookPoint, int]) -> Architecture:
-        """Return the architecture for hook points of these widths.
+    def architecture(
+        self, widths: Mapping[HookPoint, int], where: str = "The dictionary"
+    ) -> Architecture:
+        """Return the architecture for hook points of these widths; ``where`` is for errors.
 
         Raises:
             SondeError: there are no activations at a hook point, or choices do not go together.
         """
+        return validated(Architecture, self._choices(widths), where=where)
+
+    def _choices(self, widths: Mapping[HookPoint, int]) -> dict[str, Any]:
         d_in = [_width(hook, widths) for hook in self.sources]
         given = self.model_dump(exclude={"expansion", "d_sae"})
         d_sae = self.d_sae or sum(self.groups)
         if self.expansion is not None:
             d_sae = round(self.expansion * (d_in[0] if self.cross_layer else sum(d_in)))
-        given |= {
+        return given | {
             "d_in": d_in,
             "d_out": [_width(hook, widths) for hook in self.targets],
             "d_sae": d_sae,
         }
-        return validated(Architecture, given, where="The dictionary")
 
 
 def _width(hook: str, widths: Mapping[HookPoint, int]) -> int:

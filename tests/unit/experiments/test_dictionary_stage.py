@@ -145,6 +145,7 @@ def test_a_plan_counts_tokens_steps_and_bytes(experiment):
         ("stages.train.dictionaries.nested.d_sae=50", "the groups add up to 48"),
         ("stages.train.dictionaries.sae.skip=true", "`skip` would copy the input of an SAE"),
         ("stages.train.corpus.texts=nowhere", "does not exist"),
+        ("stages.train.corpus.held_out=0", "scores need text that training never saw"),
     ],
 )
 def test_mistakes_are_named_before_anything_runs(experiment, override, said):

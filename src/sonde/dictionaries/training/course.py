@@ -78,7 +78,10 @@ def train(
     how = running or Running()
     if not dictionaries:
         raise SondeError("No dictionary is named.", fix="Give at least one.")
-    architectures = {name: one.architecture(source.widths) for name, one in dictionaries.items()}
+    architectures = {
+        name: one.architecture(source.widths, f"The dictionary {name}")
+        for name, one in dictionaries.items()
+    }
     steps = source.n_batches
     check_schedules(training, steps)
     window = dead_window(training, source.batch * steps)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sonde.models.spec import ModelSpec
 
 HUB = "hf:"
-WIDE = 1 << 12  # a width, where none is known yet
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 
 
@@ -106,6 +105,8 @@ class DictionaryStage(ModelStage):
                 "give `corpus`, texts that the model reads, or `activations`, an extract stage, "
                 "and not both"
             )
+        if self.corpus is not None and not self.corpus.held_out:
+            raise ValueError("`corpus.held_out` is 0, and scores need text that training never saw")
         return self
 
     def inputs(self) -> tuple[Reference, ...]:
@@ -178,13 +179,8 @@ class DictionaryStage(ModelStage):
         return self.corpus.model_copy(update={"texts": str(found["corpus.texts"])})
 
     def problems(self, base: Path) -> tuple[str, ...]:
-        """Return what is wrong with the texts, and choices that do not go together."""
+        """Return what is wrong with the texts, and with the names of stored activations."""
         found = list(super().problems(base))
-        for name, one in self.dictionaries.items():
-            try:
-                one.foreseen(WIDE)
-            except SondeError as error:
-                found.append(f"dictionaries.{name}: {error}")
         if self.activations is not None:
             for hook in self._hooks:
                 try:

@@ -163,10 +163,10 @@ def test_weights_that_turn_nan_behind_a_finite_loss_are_not_stored(tmp_path, mon
 def test_mistakes_are_named_before_training():
     source = small.source()
     with pytest.raises(SondeError, match=r"no activations at blocks\.3\.resid_post\. There are"):
-        asked = DictionarySettings(sources=("blocks.3.resid_post",), d_sae=8)
+        asked = DictionarySettings(sources=("blocks.3.resid_post",), d_sae=64)
         train(source, {"one": asked}, Training())
-    with pytest.raises(SondeError, match="k is 32, and there are 8 latents"):
-        train(source, {"one": DictionarySettings(sources=(small.READ,), d_sae=8)}, Training())
+    with pytest.raises(SondeError, match="The dictionary one is not valid: k is 32, and there are"):
+        train(source, {"one": DictionarySettings(sources=(small.READ,), expansion=0.5)}, Training())
     with pytest.raises(SondeError, match="No dictionary is named"):
         train(source, {}, Training())
     constant = TensorRows({parse_hook_point(small.READ): torch.ones(300, 4)}, 100)
