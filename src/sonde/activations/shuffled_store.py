@@ -138,7 +138,7 @@ class StoreRows:
             raise SondeError(
                 f"No row of the store {self.store.path} is held out: the share is "
                 f"{self.held_out_share:g}, and there are {len(self._parts.names):,} groups.",
-                fix="Raise held_out, or extract more texts.",
+                fix="Raise held_out, or extract texts of more groups.",
             )
         for shard in range(len(self._starts) - 1):
             yield from self._cut(self._kept(self._shard(shard, self._held), Counter()))
