@@ -9,6 +9,7 @@ from sonde.dictionaries.sparsity import NotNegative, Positive
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Past: TypeAlias = Annotated[float, Field(ge=0, lt=1)]  # the weight of the past in a moving average
 
 
 class Adam(Config):
@@ -18,7 +19,7 @@ class Adam(Config):
     """
 
     kind: Literal["adam"] = "adam"
-    betas: tuple[Share, Share] = (0.9, 0.999)
+    betas: tuple[Past, Past] = (0.9, 0.999)
     eps: Positive = 1e-8
     eight_bit: bool = False
 
@@ -31,8 +32,8 @@ class Muon(Config):
     """
 
     kind: Literal["muon"] = "muon"
-    momentum: Share = 0.95
-    betas: tuple[Share, Share] = (0.9, 0.999)
+    momentum: Past = 0.95
+    betas: tuple[Past, Past] = (0.9, 0.999)
 
 
 Optimiser: TypeAlias = Annotated[Adam | Muon, Field(discriminator="kind")]
@@ -42,7 +43,8 @@ class AuxK(Config):
     """Dead latents learn what the others leave over (Gao et al. 2024).
 
     Of the dead latents the ``k`` highest of each row (None: half the width of what is read)
-    reconstruct the error of the rest; that error's FVU, times ``weight``, is added to the loss.
+    reconstruct the error of the rest; what they leave of it, beside the variance of the targets and
+    times ``weight``, is added to the loss.
     """
 
     k: Count | None = None
@@ -104,4 +106,9 @@ class Training(Config):
     def _fits(self) -> "Training":
         if self.decay_steps is not None and self.decay == "none":
             raise ValueError("`decay_steps` without a decay: write decay: linear, or cosine")
+        eight_bit = isinstance(self.optimiser, Adam) and self.optimiser.eight_bit
+        if eight_bit and self.resampling is not None:
+            raise ValueError(
+                "`resampling` forgets moments of single latents, which `eight_bit` cannot"
+            )
         return self

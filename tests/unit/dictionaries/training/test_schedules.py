@@ -14,7 +14,7 @@ from sonde.dictionaries.training.schedules import (
     learning_rate,
     penalty_at,
 )
-from sonde.dictionaries.training.settings import Training
+from sonde.dictionaries.training.settings import Adam, Muon, Resampling, Training
 
 
 def test_a_warmup_and_a_cosine_as_in_the_log():
@@ -73,3 +73,14 @@ def test_a_k_or_a_penalty_that_still_moves_at_the_end_is_refused():
     check_schedules(Training(), 100)  # k does not move
     with pytest.raises(SondeError, match=r"penalty_warmup is 101.*Set penalty_warmup: 10"):
         check_schedules(Training(penalty_warmup=101), 100)
+
+
+@pytest.mark.parametrize("optimiser", [Adam(), Muon()])
+def test_an_average_of_the_past_alone_is_refused(optimiser):
+    with pytest.raises(ValidationError, match="less than 1"):
+        Training(optimiser={**optimiser.model_dump(), "betas": (1.0, 0.999)})
+
+
+def test_moments_in_eight_bits_cannot_be_forgotten_one_by_one():
+    with pytest.raises(ValidationError, match="forgets moments of single latents"):
+        Training(optimiser=Adam(eight_bit=True), resampling=Resampling())
