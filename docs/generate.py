@@ -15,10 +15,17 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from sonde.activations.shuffled_settings import ShuffleSettings
 from sonde.cli.app import app
+from sonde.data.corpus_settings import CorpusSettings
+from sonde.dictionaries.samples.settings import SampleSettings
+from sonde.dictionaries.settings import DictionarySettings
+from sonde.dictionaries.sparsity import Sparsity
+from sonde.dictionaries.training.settings import AuxK, Optimiser, Resampling, Training
 from sonde.experiments.claims.specification import AnyClaim, Claim, ReferenceValue
 from sonde.experiments.spec import Experiment
 from sonde.experiments.stages import AnyStage
+from sonde.experiments.stages.dictionary import KeptCheckpoints, StoredRows
 from sonde.experiments.stages.steer_gate import GateSettings
 from sonde.experiments.trackers.settings import AnyTracker, TrackerSettings
 from sonde.judges.settings import JudgeSettings
@@ -51,6 +58,11 @@ SHAPES = {
     "GateSettings": "mapping",
     "int | tuple[int": "list of blocks and of lists of blocks, or `best`",
     "Settings": "a name or mapping",
+    "sparsity.": "mapping",
+    "training.settings.": "mapping",
+    "int, FieldInfo": "list of counts",
+    "float, FieldInfo": "list of two numbers from 0 to 1",
+    "StoredRows": "a stage or mapping",
     "Stage": "mapping of stages",
     "AllOf": "mapping of claims",
     "ReferenceValue": "mapping of values",
@@ -62,6 +74,19 @@ SHAPES = {
 
 # Mappings inside a stage that have keys of their own, by its kind.
 NESTED: dict[str, tuple[tuple[str, Any], ...]] = {
+    "dictionary": (
+        ("corpus", CorpusSettings),
+        ("activations", StoredRows),
+        ("dictionaries.<name>", DictionarySettings),
+        ("dictionaries.<name>.sparsity", Sparsity),
+        ("training", Training),
+        ("training.optimiser", Optimiser),
+        ("training.aux", AuxK),
+        ("training.resampling", Resampling),
+        ("shuffle", ShuffleSettings),
+        ("samples", SampleSettings),
+        ("checkpoints", KeptCheckpoints),
+    ),
     "vectors": (("gradient", GradientSettings),),
     "export": (("select", Selection),),
     "steer": (

@@ -26,7 +26,7 @@ class ShuffleSettings(Config):
         description="Chunks, one after another in the texts, whose order is drawn together: all "
         "of a corpus in files, and 4096 of one that is streamed, if not.",
     )
-    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
+    dtype: Literal["float32", "float16", "bfloat16"] | None = Field(
         default=None, description="What the buffer keeps; the model's dtype if not."
     )
     device: Literal["model", "cpu"] = Field(
