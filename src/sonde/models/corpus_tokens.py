@@ -21,6 +21,7 @@ from sonde.data.corpus import corpus_texts
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.models.corpus_tokens_files import CorpusIndex
 from sonde.models.corpus_tokens_writer import CorpusWriter, Wanted
+from sonde.models.pieces import pieces_of, text_of
 from sonde.models.token_cache import tokenizer_fingerprint
 from sonde.models.tokenise import knowledge_of
 
@@ -132,20 +133,14 @@ class TokenCorpus:
 
     def text_of(self, ids: Sequence[int] | np.ndarray) -> str:
         """Return the text of tokens that stand one after another."""
-        return self.tokenizer.decode(list(map(int, ids)), clean_up_tokenization_spaces=False)
+        return text_of(self.tokenizer, ids)
 
     def pieces(self, ids: Sequence[int] | np.ndarray) -> list[str]:
         """Return the text that each token adds; joined they are ``text_of``.
 
         A character of several tokens is added by the last of them.
         """
-        said, pieces = "", list[str]()
-        for end in range(1, len(ids) + 1):
-            text = self.text_of(ids[:end])
-            whole = end == len(ids) or not text.endswith("\N{REPLACEMENT CHARACTER}")
-            pieces.append(text[len(said) :] if whole else "")
-            said = text if whole else said
-        return pieces
+        return pieces_of(self.tokenizer, ids)
 
     @property
     def _body(self) -> int:

@@ -19,7 +19,7 @@ from sonde.dictionaries.metrics_quality import Named
 from sonde.dictionaries.samples.windows import Texts
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.evals.texts import corpus_part
-from sonde.experiments.stages.dictionary_texts import StoredTexts, stored_texts
+from sonde.experiments.stages.dictionary_texts import StoredTexts, has_texts, stored_texts
 from sonde.models.corpus_tokens import TokenCorpus, token_corpus
 from sonde.models.corpus_tokens_writer import BEYOND
 from sonde.models.devices import device_named
@@ -128,7 +128,8 @@ def _of_store(stage: "DictionaryStage", context: "Context") -> Source:
     rows = StoreRows(store, hooks, shuffle, asked.epochs, asked.held_out, device)
     if not rows.n_held_out:
         next(rows.held_out())  # says so
-    texts = stored_texts(finished.folder, rows)
+    model = context.load_model() if has_texts(finished.folder) else None
+    texts = None if model is None else stored_texts(finished.folder, rows, model.tokenizer)
     if texts is None:
         context.say(f"{context.name}: {asked.stage} keeps no texts for all of the held-out rows.")
     origin = store.origin.model_copy(
@@ -145,7 +146,7 @@ def _of_store(stage: "DictionaryStage", context: "Context") -> Source:
         trained_on={"stored": asked.stage, "first_tokens_left_out": shuffle.first},
         texts=texts,
         training_texts=None,
-        model=context.load_model() if texts is not None and origin.model else None,
+        model=model if texts is not None else None,
         in_words=f"{rows.n_trained:,} stored rows"
         + (f", {asked.epochs} times" if asked.epochs > 1 else ""),
     )

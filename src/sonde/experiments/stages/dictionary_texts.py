@@ -1,15 +1,17 @@
 """The texts behind stored rows, as samples read them: each example a chunk of its tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from sonde.activations.shuffled_store import StoreRows
 from sonde.core.files import fingerprint
-from sonde.experiments.stages.texts import read_texts
+from sonde.experiments.stages.texts import FILE, read_texts
+from sonde.models.pieces import pieces_of, text_of
 
 NONE = -1
 Numbers = Int[np.ndarray, " row"]
@@ -20,13 +22,13 @@ class StoredTexts:
     """Examples as chunks, filled up to the longest; a token is ``chunk * context + place``.
 
     ``numbers`` are the tokens of the store's rows, -1 where a row has no text. ``units`` are the
-    numbers of the chunks' groups. A token's text is the one it has where it first stands.
+    numbers of the chunks' groups.
     """
 
     ids: Int[np.ndarray, "chunk context"]
     numbers: Numbers
     units: Int[np.ndarray, " chunk"]
-    said: dict[int, str] = field(repr=False)
+    tokenizer: Any
 
     @property
     def context(self) -> int:
@@ -53,14 +55,19 @@ class StoredTexts:
 
     def text_of(self, ids: Sequence[int] | np.ndarray) -> str:
         """Return the text of tokens that stand one after another."""
-        return "".join(self.pieces(ids))
+        return text_of(self.tokenizer, [one for one in ids if one != NONE])
 
     def pieces(self, ids: Sequence[int] | np.ndarray) -> list[str]:
         """Return the text that each token adds."""
-        return [self.said.get(int(one), "") for one in ids]
+        return pieces_of(self.tokenizer, ids)
 
 
-def stored_texts(folder: Path, rows: StoreRows) -> StoredTexts | None:
+def has_texts(folder: Path) -> bool:
+    """Whether texts are kept beside a store."""
+    return (folder / FILE).is_file()
+
+
+def stored_texts(folder: Path, rows: StoreRows, tokenizer: Any) -> StoredTexts | None:
     """Read the texts kept beside a store; None where a held-out row has none."""
     _, rendered = read_texts(folder)
     table = rows.store.rows
@@ -70,14 +77,8 @@ def stored_texts(folder: Path, rows: StoreRows) -> StoredTexts | None:
         return None
     longest = max(len(rendered[name].ids) for name in wanted)
     ids = np.full((len(wanted), longest), NONE, np.int64)
-    said: dict[int, str] = {}
     for chunk, name in enumerate(wanted):
-        one = rendered[name]
-        ids[chunk, : len(one.ids)] = one.ids
-        # What no token holds, such as white space, belongs to the token behind it.
-        starts = [0, *np.maximum.accumulate(one.offsets[:, 1])[:-1].tolist()]
-        for number, start, (_, end) in zip(one.ids.tolist(), starts, one.offsets, strict=True):
-            said.setdefault(number, one.text[start:end])
+        ids[chunk, : len(rendered[name].ids)] = rendered[name].ids
     at = {name: chunk for chunk, name in enumerate(wanted)}
     chunk = np.array([at[name] for name in table.example[held].tolist()])
     place = table.token[held].astype(np.int64)
@@ -87,4 +88,4 @@ def stored_texts(folder: Path, rows: StoreRows) -> StoredTexts | None:
     numbers[held] = chunk * longest + place
     units = np.zeros(len(wanted), np.int64)
     units[chunk] = rows.units_of(np.flatnonzero(held))
-    return StoredTexts(ids, numbers, units, said)
+    return StoredTexts(ids, numbers, units, tokenizer)
