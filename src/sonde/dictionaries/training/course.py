@@ -84,6 +84,7 @@ def train(
     }
     steps = source.n_batches
     check_schedules(training, steps)
+    _check_k(architectures, training.k_start)
     window = dead_window(training, source.batch * steps)
     training = training.model_copy(update={"dead_after": window})
     checkpoints = None
@@ -163,3 +164,13 @@ def _identity(
         "training": training.model_dump(mode="json"),
         "samples": samples.model_dump(mode="json") if samples is not None else None,
     }
+
+
+def _check_k(architectures: Mapping[str, Architecture], k_start: int | None) -> None:
+    """Refuse to begin with more active latents than there are."""
+    for name, one in architectures.items():
+        if k_start is not None and k_start > one.d_sae:
+            raise SondeError(
+                f"k_start is {k_start:,}, and {name} has {one.d_sae:,} latents.",
+                fix=f"Set k_start: {one.d_sae} at most.",
+            )

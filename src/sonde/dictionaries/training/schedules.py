@@ -49,12 +49,12 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     return training.lr * (1 - (1 - training.lr_end) * u)
 
 
-def k_at(training: Training, k: int, d_sae: int, step: int) -> int:
+def k_at(training: Training, k: int, step: int) -> int:
     """Return the k of a step, which moves evenly from ``k_start`` to the sparsity's own."""
     if training.k_start is None or step >= training.k_steps:
         return k
     moved = training.k_start + (k - training.k_start) * step / training.k_steps
-    return min(d_sae, max(1, round(moved)))
+    return max(1, round(moved))
 
 
 def penalty_at(training: Training, weight: float, step: int) -> float:

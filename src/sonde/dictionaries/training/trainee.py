@@ -178,7 +178,7 @@ class Trainee:
             penalty=penalty_at(training, penalty_weight(architecture), number),
             spare=self.living.spares(aux, widths) if aux is not None else (),
             aux=aux.weight if aux is not None else 0.0,
-            k=k_at(training, sparsity.k, architecture.d_sae, number) if by_count else None,
+            k=k_at(training, sparsity.k, number) if by_count else None,
         )
 
     def _most(self, clip: float) -> float:

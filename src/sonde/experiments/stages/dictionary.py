@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sonde.models.spec import ModelSpec
 
 HUB = "hf:"
+CHECKPOINTS = "checkpoints"  # the folder beside those of the dictionaries
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 
 
@@ -97,6 +98,13 @@ class DictionaryStage(ModelStage):
     @classmethod
     def _a_stage_is_enough(cls, given: Any) -> Any:
         return {"stage": given} if isinstance(given, str) else given
+
+    @field_validator("dictionaries")
+    @classmethod
+    def _names_are_free(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if CHECKPOINTS in given:
+            raise ValueError(f"{CHECKPOINTS!r} is the folder of checkpoints: take another name")
+        return given
 
     @model_validator(mode="after")
     def _one_source(self) -> "DictionaryStage":

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from sonde.experiments.stage import Context
     from sonde.experiments.stages.dictionary import DictionaryStage
 
-CHECKPOINTS = "checkpoints"
-
 
 def train_all(stage: "DictionaryStage", context: "Context") -> tuple[Source, dict[str, Trained]]:
     """Train every dictionary; return what they were trained on, and the dictionaries.
@@ -18,6 +16,8 @@ def train_all(stage: "DictionaryStage", context: "Context") -> tuple[Source, dic
     Raises:
         SondeError: a hook point, the texts or the settings cannot serve, or training stopped.
     """
+    from sonde.experiments.stages.dictionary import CHECKPOINTS
+
     source = source_of(stage, context)
     rows = source.rows
     training, _ = stage.with_seed(context.seed)

@@ -48,8 +48,8 @@ def test_rates_rise_then_fall_within_their_bounds(warmup, decay, end, steps):
 
 def test_k_moves_evenly_to_its_own_value():
     recipe = Training(k_start=100, k_steps=10)
-    assert [k_at(recipe, 20, 64, step) for step in (0, 5, 10, 99)] == [64, 60, 20, 20]
-    assert k_at(Training(), 20, 64, 0) == 20
+    assert [k_at(recipe, 20, step) for step in (0, 5, 10, 99)] == [100, 60, 20, 20]
+    assert k_at(Training(), 20, 0) == 20
 
 
 def test_a_penalty_rises_from_nothing():

@@ -167,6 +167,9 @@ def test_mistakes_are_named_before_training():
         train(source, {"one": asked}, Training())
     with pytest.raises(SondeError, match="The dictionary one is not valid: k is 32, and there are"):
         train(source, {"one": DictionarySettings(sources=(small.READ,), expansion=0.5)}, Training())
+    with pytest.raises(SondeError, match="k_start is 65, and sae has 64 latents"):
+        recipe = Training(k_start=65, k_steps=10)
+        train(source, {"sae": small.DICTIONARIES["sae"]}, recipe)
     with pytest.raises(SondeError, match="No dictionary is named"):
         train(source, {}, Training())
     constant = TensorRows({parse_hook_point(small.READ): torch.ones(300, 4)}, 100)
