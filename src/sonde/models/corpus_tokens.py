@@ -148,8 +148,11 @@ class TokenCorpus:
 
     def _ids(self, count: int) -> np.ndarray:
         """Return at least ``count`` ids."""
-        there = getattr(self.writer.wait(self.part, count), self.part).ids
-        if there < count:
+        index = self.writer.wait(self.part, count)
+        there = getattr(index, self.part).ids
+        asked = self.settings.tokens if self.part == "train" else None
+        last = 0 if asked is None else asked // self.context * self._body
+        if there < (max(count, last) if index.done else count):  # said as soon as it is known
             raise self._too_few(there)
         held = self.__dict__.get("_mapped", np.empty(0))
         if len(held) < count:

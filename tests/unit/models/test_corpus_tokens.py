@@ -258,3 +258,11 @@ def test_texts_are_read_on_until_the_held_out_part_is_full(path, tmp_path):
     assert (few.held_out.chunk(numbers) == whole.held_out.chunk(numbers)).all()
     assert few.held_out.n_chunks == whole.held_out.n_chunks
     assert few.left_out[corpus_tokens_writer.BEYOND["train"]] > 10
+
+
+def test_texts_that_are_too_short_are_named_as_soon_as_they_end(path, tmp_path):
+    """Not at the chunk that is missing, which training may reach hours later."""
+    found = corpus(path, tmp_path, tokens=10_000_000)
+    found.writer.wait("train", None)
+    with pytest.raises(SondeError, match="were asked for"):
+        found.chunk(np.array([0]))

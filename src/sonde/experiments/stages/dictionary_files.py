@@ -98,6 +98,7 @@ def finish(
     context.say(f"{context.name}: scoring {', '.join(trained)} on held-out text.")
     scored = _scored(source, held, {name: one.dictionary for name, one in trained.items()})
     units: dict[str, Scores] = {}
+    texts = source.texts()
     results: list[Measured] = []
     told: dict[str, Any] = {}
     for name, one in trained.items():
@@ -110,10 +111,10 @@ def finish(
             where = SampledFrom(
                 part="held-out", dictionary=name, sha256=sha256_file(file),
                 model=source.origin.model,
-                corpus=source.texts.fingerprint if source.texts is not None else "",
+                corpus=texts.fingerprint if texts is not None else "",
             )  # fmt: skip
             found = collect(
-                one.dictionary, held, stage.samples, where, corpus=source.texts, model=source.model
+                one.dictionary, held, stage.samples, where, corpus=texts, model=source.model
             )
             save_samples(found, folder / SAMPLES)
             _save_samples_of_training(source, one, where, folder / WHILE_TRAINING)

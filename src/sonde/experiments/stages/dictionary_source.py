@@ -38,9 +38,10 @@ class Source:
     """Rows to train on with the part that is held out, and what is known of them.
 
     ``dictionaries`` have hook points by their own names. ``unit_of`` gives the number of the
-    document, group or example of held-out rows by their tokens, ``named`` its name. ``texts`` are
-    those of the held-out part, where there are any. ``trained_on`` goes into the headers of
-    dictionaries.
+    document, group or example of held-out rows by their tokens, ``named`` its name. ``texts`` gives
+    those of the held-out part, where there are any: only when asked, since of texts that are
+    streamed that part is whole long after training has begun. ``trained_on`` goes into the headers
+    of dictionaries.
     """
 
     rows: CorpusRows | StoreRows
@@ -51,7 +52,7 @@ class Source:
     origin: Origin
     device: torch.device
     trained_on: Mapping[str, Any]
-    texts: Texts | None
+    texts: Callable[[], Texts | None]
     training_texts: Texts | None
     model: Model | None
     in_words: str
@@ -92,12 +93,19 @@ def _of_corpus(stage: "DictionaryStage", context: "Context") -> Source:
     asked = {name: _resolved(model, one) for name, one in stage.dictionaries.items()}
     rows = CorpusRows(model, corpus, model.hook_points(_hooks(asked)), shuffle)
     info, often = model.info, f", {corpus.epochs} times" if corpus.epochs > 1 else ""
+
+    def document_of(token: Tokens) -> Tokens:
+        return corpus.held_out.documents_of(token)
+
+    def named(documents: Tokens) -> np.ndarray:
+        return corpus_part(corpus.held_out).unit(documents)
+
     return Source(
         rows=rows,
         dictionaries=asked,
         held_out=rows.held_out,
-        unit_of=corpus.held_out.documents_of,
-        named=corpus_part(corpus.held_out).unit,
+        unit_of=document_of,
+        named=named,
         origin=Origin(
             model=info.name, revision=info.revision, model_fingerprint=info.fingerprint,
             n_layers=info.n_layers, dtype=info.dtype, template="none",
@@ -110,7 +118,7 @@ def _of_corpus(stage: "DictionaryStage", context: "Context") -> Source:
             "context": corpus.context,
             "first_tokens_left_out": rows.first,
         },
-        texts=corpus.held_out,
+        texts=lambda: corpus.held_out,
         training_texts=corpus,
         model=model,
         in_words=f"{corpus.n_chunks:,} chunks of {corpus.context} tokens{often}",
@@ -144,7 +152,7 @@ def _of_store(stage: "DictionaryStage", context: "Context") -> Source:
         origin=origin,
         device=device,
         trained_on={"stored": asked.stage, "first_tokens_left_out": shuffle.first},
-        texts=texts,
+        texts=lambda: texts,
         training_texts=None,
         model=model if texts is not None else None,
         in_words=f"{rows.n_trained:,} stored rows"
