@@ -1,7 +1,8 @@
 """How well known causes are found, against SAELens: the same rows, steps and learning rate.
 
 Activations of width 128 are made of causes in known directions; dictionaries of 1,024 latents are
-trained on them from the same directions, each library's own length. Found are causes by the mean
+trained on them from the same directions, with the lengths that each library starts with. The
+penalty of JumpReLU and the auxiliary loss have the same weights beside the squared error. Found are causes by the mean
 cosine of each with the latent that the best one-to-one assignment gives it (MCC), by one function
 for both. Over seeds, each with causes, rows and starts of its own, differences are paired.
 """
@@ -23,8 +24,9 @@ SAE_LENS = Contestant("SAELens", "recover_sae_lens.py", "sae-lens")
 KINDS = ("TopK", "BatchTopK", "JumpReLU", "Matryoshka")
 SEEDS = 5
 MARGIN = 0.01
-D, D_SAE, CAUSES, ACTIVE = 128, 1_024, 1_024, 8
-ROWS, BATCH, STEPS = 131_072, 1_024, 1_000
+D, D_SAE, CAUSES, ACTIVE = 128, 1_024, 512, 8
+ROWS, BATCH, STEPS = 131_072, 1_024, 1_500
+APART = 1_000  # between the seeds of causes and of starts
 TASK = {
     "batch": BATCH,
     "steps": STEPS,
@@ -32,10 +34,10 @@ TASK = {
     "k": ACTIVE,
     "groups": [128, 384, 512],
     "kinds": KINDS,
-    "lr": 1e-3,
-    "threshold": 0.01,
-    "bandwidth": 0.05,
-    "l0": 0.1,
+    "lr": 3e-3,
+    "threshold": 0.1,
+    "bandwidth": 0.2,
+    "l0": 0.5,
     "penalty_warmup": 200,
     "dead_steps": 200,
 }
@@ -74,12 +76,16 @@ def _found(seeds: int) -> Found:
 
 
 def _rows(truth, seed: int) -> dict[str, np.ndarray]:
-    """Draw rows, scaled to a mean norm of sqrt(d), and directions to start from."""
+    """Draw rows, scaled to a mean norm of sqrt(d), and the directions that sonde starts from."""
+    from sonde.dictionaries.architecture import Architecture
+    from sonde.dictionaries.dictionary import Dictionary
+    from sonde.dictionaries.initialise import initialise
+
     x = np.concatenate([truth.draw(8_192, part).x.numpy() for part in range(ROWS // 8_192)])
-    directions = np.random.default_rng([seed, 99]).normal(size=(D_SAE, D))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    architecture = Architecture(sources=("blocks.0.resid_post",), d_in=(D,), d_sae=D_SAE)
+    start = initialise(Dictionary(architecture), APART + seed).parts[0].decoder.detach().numpy()
     scale = np.sqrt(D) / np.linalg.norm(x, axis=1).mean()
-    return {"x": scale * x, "directions": directions.astype(np.float32)}
+    return {"x": scale * x, "directions": start}
 
 
 def _trained(contestant: Contestant, folder: Path, seed: int) -> dict[str, np.ndarray]:
@@ -87,7 +93,7 @@ def _trained(contestant: Contestant, folder: Path, seed: int) -> dict[str, np.nd
     answer = folder / f"{contestant.name}.npz"
     job = folder / "job.json"
     told = {"rows": str(folder / "rows.npz"), "answer": str(answer), "threads": os.cpu_count()}
-    job.write_text(json.dumps({**TASK, **told, "seed": seed}))
+    job.write_text(json.dumps({**TASK, **told, "seed": APART + seed}))
     script = HERE / "workers" / contestant.script
     done = subprocess.run(
         [str(contestant.python), str(script), str(job)], check=False, capture_output=True, text=True

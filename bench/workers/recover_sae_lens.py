@@ -45,7 +45,7 @@ decoders = {}
 for kind in job["kinds"]:
     sae = untrained(kind)
     with torch.no_grad():
-        length = job.get("length") or sae.cfg.decoder_init_norm
+        length = sae.cfg.decoder_init_norm  # the library's own
         sae.W_dec.copy_(length * course.directions)
         sae.W_enc.copy_(length * course.directions.T)
         sae.b_dec.copy_(course.x.mean(dim=0))

@@ -58,8 +58,8 @@ training = Training(
     penalty_warmup=job["penalty_warmup"],
     dead_after=job["dead_steps"] * course.batch,
     bias="mean",
+    aux=AuxK(weight=1.0),  # as SAELens weighs it
     seed=job["seed"],
-    **job.get("training", {}),
 )
 decoders = {}
 for kind in job["kinds"]:
