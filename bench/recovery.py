@@ -2,9 +2,10 @@
 
 Activations of width 128 are made of causes in known directions; dictionaries of 1,024 latents are
 trained on them from the same directions, with the lengths that each library starts with. The
-penalty of JumpReLU and the auxiliary loss have the same weights beside the squared error. Found are causes by the mean
-cosine of each with the latent that the best one-to-one assignment gives it (MCC), by one function
-for both. Over seeds, each with causes, rows and starts of its own, differences are paired.
+penalty of JumpReLU and the auxiliary loss have the same weights beside the squared error. Causes
+are found by the mean cosine of each with the latent that the best one-to-one assignment gives it
+(MCC), by one function for both. Over seeds, each with causes, rows and starts of its own,
+differences are paired.
 """
 
 import json

@@ -10,7 +10,7 @@ from sonde.activations.row_batches import RowBatch
 from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, Sparsity, TopK
-from sonde.dictionaries.training import Training, train
+from sonde.dictionaries.training import AuxK, Training, train
 from sonde.dictionaries.training.course import Running
 
 HOOK = parse_hook_point("blocks.0.resid_post")
