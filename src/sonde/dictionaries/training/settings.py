@@ -48,7 +48,7 @@ class AuxK(Config):
     """
 
     k: Count | None = None
-    weight: NotNegative = 1 / 32
+    weight: NotNegative = 1.0
 
 
 class Resampling(Config):

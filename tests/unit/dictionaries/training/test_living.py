@@ -3,7 +3,7 @@
 import torch
 
 from sonde.dictionaries import Architecture, Dictionary, JumpReLU, Latents, TopK
-from sonde.dictionaries.initialise import initialise
+from sonde.dictionaries.initialise import SHORT, initialise
 from sonde.dictionaries.training.living import Living, resample
 from sonde.dictionaries.training.settings import AuxK, Resampling
 
@@ -49,7 +49,7 @@ def test_a_dead_latent_takes_the_row_that_is_missed_most():
     block = one.parts[0]
     for latent in (1, 4):
         assert torch.allclose(block.decoder[latent], torch.tensor([0.0, 0, 0.6, 0.8]))
-        assert torch.allclose(block.encoder[latent], 0.5 * x[2])
+        assert torch.allclose(block.encoder[latent], 0.5 * SHORT * x[2])
     assert torch.equal(block.decoder[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
 
 

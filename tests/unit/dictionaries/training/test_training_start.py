@@ -10,7 +10,7 @@ from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import Architecture, Dictionary, Gated, TopK
 from sonde.dictionaries.folding import folded, rescaled, without_norms
 from sonde.dictionaries.geometric_median import geometric_median
-from sonde.dictionaries.initialise import initialise
+from sonde.dictionaries.initialise import SHORT, initialise
 from sonde.dictionaries.training.start import start_of
 
 HOOK = parse_hook_point("blocks.0.resid_post")
@@ -40,7 +40,7 @@ def test_an_sae_begins_with_its_encoder_as_the_decoders_transpose():
     centre = torch.arange(5.0)
     one = initialise(Dictionary(architecture(TopK(k=2))), 7, [centre])
     block = one.parts[0]
-    assert torch.equal(block.encoder, block.decoder)
+    assert torch.allclose(block.encoder, SHORT * block.decoder)
     assert torch.allclose(block.decoder.norm(dim=1), torch.ones(12))
     assert torch.equal(one.bias[0], centre)
     again = initialise(Dictionary(architecture(TopK(k=2))), 7)
