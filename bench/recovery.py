@@ -9,8 +9,8 @@ differences are paired.
 """
 
 import json
-import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,8 +67,11 @@ def _found(seeds: int) -> Found:
         with TemporaryDirectory() as name:
             folder = Path(name)
             np.savez(folder / "rows.npz", **_rows(truth, seed))
-            for contestant, scores in ((SONDE, found.ours), (SAE_LENS, found.theirs)):
-                decoders = _trained(contestant, folder, seed)
+            with ThreadPoolExecutor() as pool:  # nothing is timed, and each needs one thread alone
+                both = list(pool.map(_trained, (SONDE, SAE_LENS), [folder] * 2, [seed] * 2))
+            for contestant, scores, decoders in zip(
+                (SONDE, SAE_LENS), (found.ours, found.theirs), both, strict=True
+            ):
                 for kind in KINDS:
                     scores[kind].append(mcc(truth.directions.numpy(), decoders[kind]))
                 told = ", ".join(f"{kind} {scores[kind][-1]:.4f}" for kind in KINDS)
@@ -92,8 +95,8 @@ def _rows(truth, seed: int) -> dict[str, np.ndarray]:
 def _trained(contestant: Contestant, folder: Path, seed: int) -> dict[str, np.ndarray]:
     """Train every kind in a process of the library's own, and return the decoders."""
     answer = folder / f"{contestant.name}.npz"
-    job = folder / "job.json"
-    told = {"rows": str(folder / "rows.npz"), "answer": str(answer), "threads": os.cpu_count()}
+    job = folder / f"{contestant.name}.json"
+    told = {"rows": str(folder / "rows.npz"), "answer": str(answer), "threads": 1}
     job.write_text(json.dumps({**TASK, **told, "seed": APART + seed}))
     script = HERE / "workers" / contestant.script
     done = subprocess.run(
