@@ -22,12 +22,14 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def test_the_readmes_experiment_is_valid(tmp_path):
-    (block,) = blocks("README.md", "yaml")
+    whole, stages = blocks("README.md", "yaml")
     path = tmp_path / "mine.yaml"
-    path.write_text(block)
+    path.write_text(whole)
     spec = read_specification(path)
     assert spec.variants[0].order == ("statements", "acts", "truth", "report")
     assert list(spec.claims) == ["beyond_words"]
+    path.write_text(f"name: mine\nmodel: gemma-2-2b\n{stages}")
+    assert read_specification(path).variants[0].order == ("train", "check")
 
 
 @pytest.mark.parametrize("page", PAGES)

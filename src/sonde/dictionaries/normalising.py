@@ -25,7 +25,7 @@ class RowScale:
         """Return ``(x - shift) / (scale + epsilon)``."""
         return (x - self.shift) / (self.scale + self.epsilon)
 
-    def back(self, x: Float[Tensor, "row d"]) -> Float[Tensor, "row d"]:
+    def back(self, x: Float[Tensor, "*prefix row d"]) -> Float[Tensor, "*prefix row d"]:
         """Return ``x * scale + shift``: epsilon is left out, as those who trained them do."""
         return x * self.scale + self.shift
 

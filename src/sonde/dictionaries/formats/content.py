@@ -61,10 +61,10 @@ class Forward:
     """What a dictionary makes of rows: every latent, those of several blocks side by side."""
 
     latents: Float[Tensor, "row latent"]
-    targets: tuple[Float[Tensor, "row d_out"], ...]
+    targets: tuple[Float[Tensor, "row _"], ...]
 
 
-Rows: TypeAlias = Sequence[Float[Tensor, "row d_in"]]
+Rows: TypeAlias = Sequence[Float[Tensor, "row _"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import torch
 
 from sonde.activations.row_batches import RowBatch, TensorRows
 from sonde.core.errors import SondeError
+from sonde.core.files import sha256_file
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import TopK
 from sonde.dictionaries.settings import DictionarySettings
@@ -38,7 +39,7 @@ def whole(tmp_path_factory):
 
 def contents(folder):
     last = sorted(folder.iterdir())[-1]
-    return {one.name: one.read_bytes() for one in last.iterdir()}
+    return {one.name: sha256_file(one) for one in last.iterdir()}
 
 
 def test_a_run_killed_at_any_moment_ends_with_the_same_weights(whole, tmp_path):
