@@ -183,7 +183,7 @@ def course(share, shape, sparsity, steps=4):
         dict.fromkeys(hooks, 4.0),
         {hook: x.mean(dim=0) for hook, x in rows.items()},
     )
-    training = Training(lr=0.01, aux=AuxK(k=3), dead_after=20, clip=0.1)
+    training = Training(lr=0.01, aux=AuxK(k=3, weight=1 / 32), dead_after=20, clip=0.1)
     trainee = Trainee.fresh(made, training, start, steps, share=share)
     losses = [
         trainee.step(*trainee.rows_of(start.scaled(rows)), number).total.detach()
