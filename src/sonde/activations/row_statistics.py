@@ -55,6 +55,13 @@ def statistics_of(source: RowSource, batches: int = 8) -> dict[HookPoint, RowSta
     return {hook: one.statistics() for hook, one in sums.items()}
 
 
+def statistics_of_rows(x: Float[Tensor, "row d_model"]) -> RowStatistics:
+    """Measure rows that are at hand, one at least, as ``statistics_of`` does those of batches."""
+    sums = _Sums(x[0].double())
+    sums.add(x)
+    return sums.statistics()
+
+
 class _Sums:
     def __init__(self, about: Float[Tensor, " d_model"]) -> None:
         self._about = about

@@ -1,10 +1,11 @@
 """Which texts a corpus is made of, and how they become rows of tokens."""
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
 from sonde.core.base import Config
+from sonde.data.read import HUB
 from sonde.data.text_folders import STANDARD_LIBRARY, named_library
 
 Separator: TypeAlias = Literal["auto", "none"] | str
@@ -57,6 +58,11 @@ class CorpusSettings(Config):
         "where it has none), `none`, or a text.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _texts_are_enough(cls, given: Any) -> Any:
+        return {"texts": given} if isinstance(given, str) else given
+
     @field_validator("texts")
     @classmethod
     def _library_with_its_version(cls, given: str) -> str:
@@ -71,3 +77,8 @@ class CorpusSettings(Config):
                 f"of {self.context:,}"
             )
         return self
+
+    @property
+    def local(self) -> bool:
+        """Whether the texts are a file or folder of one's own."""
+        return not self.texts.startswith((STANDARD_LIBRARY, HUB))

@@ -149,3 +149,9 @@ def test_a_held_out_part_below_one_chunk_is_refused_for_what_it_is():
     with pytest.raises(ValueError, match="`held_out_tokens`, 100, is less than one chunk"):
         CorpusSettings(texts="t", context=256, held_out_tokens=100)
     CorpusSettings(texts="t", context=256, held_out_tokens=100, held_out=0)
+
+
+def test_the_texts_alone_are_settings_and_say_whether_they_are_ones_own():
+    for texts, local in (("standard library", False), ("hf:owner/name", False), ("texts", True)):
+        found = CorpusSettings.model_validate(texts)
+        assert found.texts.startswith(texts) and found.local is local

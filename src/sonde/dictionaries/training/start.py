@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sonde.activations.row_batches import RowSource
+from sonde.activations.row_statistics import statistics_of_rows
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
 from sonde.dictionaries.geometric_median import geometric_median
@@ -63,20 +64,20 @@ def start_of(source: RowSource, bias: str) -> Start:
                 f"Of the {len(x):,} first rows at {hook} some hold NaN or Inf.",
                 fix="Look at what is read there with `sonde doctor`.",
             )
-        norm = float(x.norm(dim=1).double().mean())
-        spread = float(x.double().var(dim=0, correction=0).sum())
-        if not norm > 0 or not spread > 0:
+        found = statistics_of_rows(x)
+        norm, spread = found.mean_norm, found.total_variance
+        if bool((x == x[0]).all()):
             raise SondeError(
                 f"All {len(x):,} first rows at {hook} are the same, so there is nothing to learn.",
                 fix="Look at what is read there with `sonde doctor`.",
             )
         scale[hook] = math.sqrt(width) / norm
         variance[hook] = spread * scale[hook] ** 2
-        centre[hook] = _centre(x * scale[hook], bias)
+        centre[hook] = _centre(x * scale[hook], found.mean * scale[hook], bias)
     return Start(scale, variance, centre)
 
 
-def _centre(x: Float[Tensor, "row d"], bias: str) -> Float[Tensor, " d"]:
+def _centre(x: Float[Tensor, "row d"], mean: Float[Tensor, " d"], bias: str) -> Float[Tensor, " d"]:
     if bias == "geometric_median":
         return geometric_median(x)
-    return x.mean(dim=0) if bias == "mean" else torch.zeros_like(x[0])
+    return mean if bias == "mean" else torch.zeros_like(mean)

@@ -13,7 +13,6 @@ from sonde.core.errors import SondeError
 from sonde.core.files import read_json
 from sonde.core.hooks import parse_hook_point
 from sonde.data.corpus_settings import CorpusSettings
-from sonde.data.text_folders import STANDARD_LIBRARY
 from sonde.dictionaries.samples.settings import SampleSettings
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.training.settings import Training
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from sonde.experiments.stages.dictionary_files import TrainedDictionaries
     from sonde.models.spec import ModelSpec
 
-HUB = "hf:"
 CHECKPOINTS = "checkpoints"  # the folder beside those of the dictionaries
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 
@@ -89,11 +87,6 @@ class DictionaryStage(ModelStage):
     uses_seed: ClassVar[bool] = True
     has_table: ClassVar[bool] = True
 
-    @field_validator("corpus", mode="before")
-    @classmethod
-    def _texts_are_enough(cls, given: Any) -> Any:
-        return {"texts": given} if isinstance(given, str) else given
-
     @field_validator("activations", mode="before")
     @classmethod
     def _a_stage_is_enough(cls, given: Any) -> Any:
@@ -142,9 +135,9 @@ class DictionaryStage(ModelStage):
 
     def files(self, base: Path) -> Mapping[str, Path]:
         """Return the texts, unless they are the standard library's or the hub's."""
-        texts = STANDARD_LIBRARY if self.corpus is None else self.corpus.texts
-        elsewhere = texts.startswith((STANDARD_LIBRARY, HUB))
-        return {} if elsewhere else {"corpus.texts": resolved_path(texts, base)}
+        if self.corpus is None or not self.corpus.local:
+            return {}
+        return {"corpus.texts": resolved_path(self.corpus.texts, base)}
 
     @property
     def _hooks(self) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import read_json, write_json
 from sonde.data.corpus_settings import CorpusSettings
-from sonde.data.text_folders import STANDARD_LIBRARY
+from sonde.data.read import HUB
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import (
     Context,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sonde.models.model import Model
 
 FILE = "reconstruction.json"
-HUB = "hf:"
 METRICS = ("variance_explained", "ce_recovered", "ce_recovered_mean", "kl", "l0")
 ALONE = "dictionary"  # what the one of a file is called
 ARMS = 6  # passes with something in place: clean, two ablations, dictionary, untrained, linear
@@ -78,11 +77,6 @@ class ReconstructionStage(ModelStage):
     uses_seed: ClassVar[bool] = True
     has_table: ClassVar[bool] = True
 
-    @field_validator("corpus", mode="before")
-    @classmethod
-    def _texts_are_enough(cls, given: Any) -> Any:
-        return {"texts": given} if isinstance(given, str) else given
-
     @model_validator(mode="after")
     def _one_source(self) -> "ReconstructionStage":
         if (self.dictionary is None) == (self.file is None):
@@ -118,9 +112,8 @@ class ReconstructionStage(ModelStage):
         found: dict[str, Path] = {}
         if self.file is not None and not self.file.startswith(HUB):
             found["file"] = resolved_path(self.file, base)
-        texts = "" if self.corpus is None else self.corpus.texts
-        if texts and not texts.startswith((STANDARD_LIBRARY, HUB)):
-            found["corpus.texts"] = resolved_path(texts, base)
+        if self.corpus is not None and self.corpus.local:
+            found["corpus.texts"] = resolved_path(self.corpus.texts, base)
         return found
 
     @property
