@@ -15,7 +15,7 @@ from bench.bradley_terry import bradley_terry
 from bench.dictionary_end_to_end import dictionary_end_to_end
 from bench.dictionary_gpu import dictionary_gpu
 from bench.dictionary_memory import dictionary_memory
-from bench.dictionary_step import dictionary_step
+from bench.dictionary_step import dictionary_compile, dictionary_step
 from bench.extraction import against_bare, against_peers
 from bench.film_reviews import film_reviews
 from bench.logistic import logistic
@@ -47,6 +47,7 @@ PARTS: dict[str, Callable[[int], list[Line]]] = {
     "vectors": vectors,
     "film-reviews": film_reviews,
     "dictionary-step": dictionary_step,
+    "dictionary-compile": dictionary_compile,
     "dictionary-end-to-end": dictionary_end_to_end,
     "dictionary-memory": dictionary_memory,
     "recovery": recovery,

@@ -29,6 +29,7 @@ NO_WORSE = 1.005  # times the peer's FVU: what the order of sums alone may chang
 LIMIT = Contestant("encoder product", "run_encoder_product.py")
 SONDE = Contestant("sonde", "run_sonde_dictionary.py")
 FREE = Contestant("sonde, norms free", "run_sonde_dictionary.py", given={"free": True})
+FLAT = Contestant("sonde, not nested", "run_sonde_dictionary.py", given={"groups": []})
 SAE_LENS = Contestant("SAELens", "run_sae_lens.py", "sae-lens")
 SPARSIFY = Contestant("sparsify", "run_sparsify.py", "sparsify")
 DICTIONARY_LEARNING = Contestant(
@@ -48,13 +49,31 @@ def dictionary_step(rounds: int) -> list[Line]:
             *_race("TopK with AuxK", [SONDE, FREE, *PEERS], tasks["aux"], rounds, fvu=False),
             *_race(
                 "Matryoshka skip transcoder",
-                [LIMIT, SONDE, SPARSIFY, SAE_LENS],
+                [LIMIT, SONDE, FLAT, SPARSIFY, SAE_LENS],
                 tasks["transcoder"],
                 rounds,
                 fvu=False,
             ),
             *_race("Matryoshka BatchTopK SAE", [FREE, SAE_LENS], tasks["matryoshka"], rounds),
         ]
+
+
+def dictionary_compile(rounds: int) -> list[Line]:
+    """Let the loss of dense latents be compiled, and see what a step gains."""
+    lines = []
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        task = _tasks(real_rows((SOURCE, TARGET), TRAIN, HELD_OUT, folder), folder, rounds)["topk"]
+        for kind in ("relu", "jumprelu", "gated"):
+            plain, compiled = (
+                Contestant(said, SONDE.script, given={"dense": kind, "compile": said == "compiled"})
+                for said in ("as it is", "compiled")
+            )
+            found = contest([plain, compiled], task, rounds=rounds)
+            lines += [_line(f"{kind}, {D_SAE:,} latents", one, task) for one in found.values()]
+            times = ratio(found[plain.name], found[compiled.name])
+            lines.append(Line(f"{kind}, {D_SAE:,} latents: compiled against not", f"{times:.2f}×"))
+    return lines
 
 
 def _race(
@@ -140,6 +159,8 @@ def _tasks(rows: Rows, folder: Path, rounds: int) -> dict[str, dict]:
         "by_batch": False,
         "free": False,
         "clip": 1.0,
+        "dense": "",
+        "compile": False,
         "rows": str(folder / "sae.npz"),
     }
     nested = {"groups": GROUPS}

@@ -147,12 +147,12 @@ class Block(nn.Module):
         chunks = max(1, math.ceil(len(x) * len(self.bias) / CHUNK))
         size = math.ceil(len(x) / chunks)
         mixed = torch.is_autocast_enabled(x.device.type)
-        room = None if mixed else x.new_empty(size, len(self.bias))
+        rooms = () if mixed else x.new_empty(1 if norm is None else 2, size, len(self.bias))
         for part in x.split(size):
-            out = None if room is None else room[: len(part)]
-            pre = torch.addmm(self.bias, part, self.encoder.T, out=out)
+            out = [one[: len(part)] for one in rooms] or [None, None]
+            pre = torch.addmm(self.bias, part, self.encoder.T, out=out[0])
             pre = pre.float() if mixed else pre  # scores and thresholds in float32
-            score = pre if norm is None else pre * norm
+            score = pre if norm is None else torch.mul(pre, norm, out=out[1])
             for picker in pickers:
                 picker.add(pre, score)
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sonde.dictionaries.places import Places
-from sonde.dictionaries.products import decoded
+from sonde.dictionaries.products import cumulated, decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class Latents:
             parts = zip(
                 self.value.split(list(groups), dim=1), weight.split(list(groups)), strict=True
             )
-            return torch.stack([value @ rows for value, rows in parts]).cumsum(dim=0)
+            return cumulated(torch.stack([value @ rows for value, rows in parts]))
         places, order = self.places.grouped(groups)
         found = decoded(weight, places, self.value[order])
-        return found.view(len(groups), self.places.n_rows, -1).cumsum(dim=0)
+        return cumulated(found.view(len(groups), self.places.n_rows, -1))

@@ -12,6 +12,7 @@ of active latents, not with rows x latents.
 """
 
 import warnings
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
@@ -96,6 +97,32 @@ def sampled_in_chunks(
     return torch.cat([torch.linalg.vecdot(g[row], weight[latent]) for row, latent in pieces])
 
 
+class _Cumulated(torch.autograd.Function):
+    """Sums so far over the first dimension, one addition of everything behind it at a time.
+
+    ``cumsum`` goes through the first dimension number by number, which is slow where it is short.
+    """
+
+    @staticmethod
+    def forward(ctx, parts):
+        return _sums_so_far(parts, range(len(parts)))
+
+    @staticmethod
+    def backward(ctx, slope):
+        return _sums_so_far(slope, reversed(range(len(slope))))
+
+
+def _sums_so_far(parts: Tensor, order: Iterable[int]) -> Tensor:
+    found, before = torch.empty_like(parts), None
+    for number in order:
+        if before is None:
+            found[number] = parts[number]
+        else:
+            torch.add(parts[number], before, out=found[number])
+        before = found[number]
+    return found
+
+
 class _Picked(torch.autograd.Function):
     """Values of ``x @ weight.T + bias`` at places, with the gradient of these alone."""
 
@@ -146,6 +173,11 @@ def picked(
     those of latents that an auxiliary loss picked.
     """
     return _Picked.apply(x, weight, bias, value.detach(), places)  # pyright: ignore
+
+
+def cumulated(parts: Float[Tensor, "part row d"]) -> Float[Tensor, "part row d"]:
+    """Return the sum of the first parts, for each number of them."""
+    return _Cumulated.apply(parts)  # pyright: ignore
 
 
 def decoded(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sonde.dictionaries.places import Places
 from sonde.dictionaries.products import (
+    cumulated,
     decoded,
     gathered,
     picked,
@@ -78,6 +79,22 @@ def test_groups_part_the_places(groups):
     dense = places.dense(value).split(groups, dim=1)
     for bag, own, rows in zip(bags, dense, weight.split(groups), strict=True):
         torch.testing.assert_close(bag, own @ rows)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 5), st.integers(0, 3))
+def test_sums_so_far_and_their_gradients_are_those_of_cumsum(parts, rows):
+    x = torch.randn(parts, rows, 2, dtype=torch.float64, requires_grad=True)
+    slope = torch.randn(parts, rows, 2, dtype=torch.float64)
+    ours, theirs = cumulated(x), x.cumsum(dim=0)
+    assert torch.allclose(ours, theirs)
+    along = (torch.autograd.grad(one, x, slope)[0] for one in (ours, theirs))
+    assert torch.allclose(*along)
+
+
+def test_sums_so_far_by_hand():
+    found = cumulated(torch.tensor([[[1.0, 2.0]], [[10.0, 20.0]], [[100.0, 200.0]]]))
+    assert found.tolist() == [[[1, 2]], [[11, 22]], [[111, 222]]]
 
 
 def test_bfloat16_goes_by_chunks():

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.block import Encoded, Spare
@@ -28,12 +29,13 @@ class Wanted:
     """What the loss of one step is made of.
 
     ``variance`` is each target's, summed over coordinates: one number for the whole training.
-    ``penalty`` weighs what the sparsity penalises. ``spare`` are each block's dead latents, or none
+    ``penalty`` weighs what the sparsity penalises, None where that is nothing; it is a tensor, so
+    that a compiled loss need not be compiled again while it rises. ``spare`` are each block's dead latents, or none
     for any, and ``aux`` weighs what they leave over. ``k`` takes the place of the sparsity's own.
     """
 
     variance: tuple[float, ...]
-    penalty: float = 0.0
+    penalty: Float[Tensor, ""] | None = None
     spare: tuple[Spare, ...] = ()
     aux: float = 0.0
     k: int | None = None
@@ -65,7 +67,7 @@ def loss_of(
     parts = {"reconstruction": _unexplained(prefixes, targets, wanted.variance)}
     if wanted.spare:
         parts["aux"] = wanted.aux * _left_over(dictionary, encoded, prefixes, targets, wanted)
-    if wanted.penalty:
+    if wanted.penalty is not None:
         parts["penalty"] = wanted.penalty * _penalty(architecture, encoded, wanted.variance)
     if encoded[0].gate is not None:
         parts["gate"] = _by_gate(dictionary, encoded, sources, targets, wanted)
@@ -90,7 +92,8 @@ def _unexplained(
 ) -> Float[Tensor, ""]:
     """Return the mean over targets and prefixes of the squared error beside the variance."""
     each = [
-        (one - target).square().sum() / (one.shape[0] * one.shape[1] * variance)
+        mse_loss(one, target.expand_as(one), reduction="sum")
+        / (one.shape[0] * one.shape[1] * variance)
         for one, target, variance in zip(made, targets, variances, strict=True)
     ]
     return torch.stack(each).mean()

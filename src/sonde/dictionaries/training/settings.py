@@ -82,6 +82,9 @@ class Training(Config):
     FVU ends some per cent lower. ``precision``: ``bfloat16`` computes products in bfloat16;
     weights, thresholds, losses and statistics stay in float32. A latent is dead that was active in
     none of the last ``dead_after`` rows (None: a tenth of all rows, 10 million at most).
+
+    ``compile`` puts the loss and its gradients through ``torch.compile``: for ReLU, JumpReLU and
+    gated latents, whose many steps over dense activations it fuses.
     """
 
     lr: Positive = 3e-4
@@ -100,6 +103,7 @@ class Training(Config):
     resampling: Resampling | None = None
     dead_after: Count | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

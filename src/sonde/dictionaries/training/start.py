@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -16,6 +16,7 @@ from sonde.core.hooks import HookPoint
 from sonde.dictionaries.geometric_median import geometric_median
 
 ROWS = 16_384  # that scales and variances are taken from: they then hold to about one percent
+FIRST = 2_048  # rows that are kept for decoders to start from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,12 +24,13 @@ class Start:
     """Of each hook point: scale, and of scaled rows the centre and the total variance.
 
     ``scale`` brings the mean norm to the square root of the width; ``variance`` is the sum of the
-    coordinates' variances.
+    coordinates' variances. ``first`` are some rows, scaled; none where training goes on.
     """
 
     scale: Mapping[HookPoint, float]
     variance: Mapping[HookPoint, float]
     centre: Mapping[HookPoint, Float[Tensor, " d_model"]]
+    first: Mapping[HookPoint, Float[Tensor, "row d_model"]] = field(default_factory=dict)
 
     def scaled(
         self, tensors: Mapping[HookPoint, Float[Tensor, "row d_model"]]
@@ -57,6 +59,7 @@ def start_of(source: RowSource, bias: str) -> Start:
     scale: dict[HookPoint, float] = {}
     variance: dict[HookPoint, float] = {}
     centre: dict[HookPoint, Tensor] = {}
+    first: dict[HookPoint, Tensor] = {}
     for hook, width in source.widths.items():
         x = torch.cat([part[hook] for part in parts]).float()
         if not bool(x.isfinite().all()):
@@ -73,8 +76,9 @@ def start_of(source: RowSource, bias: str) -> Start:
             )
         scale[hook] = math.sqrt(width) / norm
         variance[hook] = spread * scale[hook] ** 2
+        first[hook] = x[:FIRST] * scale[hook]
         centre[hook] = _centre(x * scale[hook], found.mean * scale[hook], bias)
-    return Start(scale, variance, centre)
+    return Start(scale, variance, centre, first)
 
 
 def _centre(x: Float[Tensor, "row d"], mean: Float[Tensor, " d"], bias: str) -> Float[Tensor, " d"]:

@@ -13,11 +13,12 @@ from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.folding import folded, rescaled, without_norms
-from sonde.dictionaries.initialise import initialise
+from sonde.dictionaries.initialise import initialise, turn_decoders
 from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_of_gradients
 from sonde.dictionaries.parallel.share import WHOLE, Share
 from sonde.dictionaries.parallel.storing import shared, whole
 from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, ReLU, TopK
+from sonde.dictionaries.training.compiling import compiled
 from sonde.dictionaries.training.living import Living, resample
 from sonde.dictionaries.training.losses import Loss, Wanted, loss_of, penalty_weight
 from sonde.dictionaries.training.optimisers import (
@@ -55,6 +56,9 @@ class Trainee:
         self.optimisers = optimisers_of(self.dictionary, self.training.optimiser)
         self.living = Living.of(self.dictionary, self.training.dead_after or NEVER)
         self.loss = data_parallel(WithLoss(self.dictionary, loss_of))
+        if self.training.compile:
+            device = self.dictionary.bias[0].device
+            self.loss = compiled(self.loss, self.architecture.sparsity, device)
 
     @classmethod
     def fresh(
@@ -73,6 +77,10 @@ class Trainee:
             if start.centre  # none where a checkpoint has the weights
         ]
         made = initialise(Dictionary(architecture), training.seed, centres)
+        if start.first and not architecture.is_autoencoder:
+            hooks = (architecture.sources, architecture.outputs)
+            rows = ([start.first[parse_hook_point(hook)].cpu() for hook in one] for one in hooks)
+            turn_decoders(made, *rows)
         if share.everyone.world > 1:
             made = shared(made, share)
         return cls(made.to(device).train(), training, start, steps)
@@ -171,11 +179,13 @@ class Trainee:
         by_count = isinstance(sparsity, TopK | BatchTopK)
         aux = training.aux if by_count else None
         widths = [block.encoder.shape[1] for block in self.dictionary.parts]
+        weight = penalty_weight(architecture)
+        penalty = self.dictionary.bias[0].new_tensor(penalty_at(training, weight, number))
         return Wanted(
             variance=tuple(
                 self.start.variance[parse_hook_point(hook)] for hook in architecture.outputs
             ),
-            penalty=penalty_at(training, penalty_weight(architecture), number),
+            penalty=penalty if weight else None,
             spare=self.living.spares(aux, widths) if aux is not None else (),
             aux=aux.weight if aux is not None else 0.0,
             k=k_at(training, sparsity.k, number) if by_count else None,

@@ -91,7 +91,7 @@ def wanted(made, share):
     by_count = isinstance(made.sparsity, TopK | BatchTopK)
     return Wanted(
         variance=(3.0, 5.0)[: len(made.outputs)],
-        penalty=0.0 if by_count else 0.1,
+        penalty=None if by_count else torch.tensor(0.1),
         spare=tuple(Spare(4, among) for _ in made.reaches) if by_count else (),
         aux=0.5,
     )

@@ -55,7 +55,7 @@ def test_every_part_is_blind_to_the_scale_of_rows(scale):
                 block.encoder.div_(scale)
                 block.decoder.mul_(scale)
             other.bias[0].mul_(scale)
-        penalty = getattr(sparsity, "l1", 0.0)
+        penalty = torch.tensor(sparsity.l1).double() if hasattr(sparsity, "l1") else None
         a = loss_of(one, [x], [x], Wanted((2.0,), penalty))
         b = loss_of(other, [scale * x], [scale * x], Wanted((2.0 * scale**2,), penalty))
         for name, part in a.parts.items():
@@ -64,7 +64,7 @@ def test_every_part_is_blind_to_the_scale_of_rows(scale):
 
 def test_an_l1_penalty_counts_decoder_norms():
     one, x = random(ReLU()), rows()
-    found = loss_of(one, [x], [x], Wanted((4.0,), penalty=0.5)).parts["penalty"]
+    found = loss_of(one, [x], [x], Wanted((4.0,), torch.tensor(0.5).double())).parts["penalty"]
     block = one.parts[0]
     acts = ((x - one.bias[0]) @ block.encoder.T + block.bias).relu()
     by_hand = 0.5 * (acts * block.decoder.norm(dim=1)).sum(dim=1).mean() / 2.0
@@ -75,7 +75,7 @@ def test_an_l0_penalty_counts_active_latents_and_moves_thresholds():
     one, x = random(JumpReLU(bandwidth=2.0)), rows()
     with torch.no_grad():
         one.parts[0].threshold.abs_()
-    found = loss_of(one, [x], [x], Wanted((4.0,), penalty=0.5))
+    found = loss_of(one, [x], [x], Wanted((4.0,), torch.tensor(0.5).double()))
     block = one.parts[0]
     pre = ((x - one.bias[0]) @ block.encoder.T + block.bias).relu()
     by_hand = 0.5 * (pre > block.threshold).double().sum(dim=1).mean()
@@ -100,7 +100,7 @@ def dense_aux(one, x, dead, k, variance):
 
 def test_the_auxiliary_loss_reaches_the_encoder_of_dead_latents_and_no_other():
     one, x, dead = random(), rows(), torch.tensor([1, 4, 6])
-    found = loss_of(one, [x], [x], Wanted((2.0,), 0.0, (Spare(2, dead),), aux=0.25)).parts["aux"]
+    found = loss_of(one, [x], [x], Wanted((2.0,), None, (Spare(2, dead),), aux=0.25)).parts["aux"]
     by_hand = 0.25 * dense_aux(one, x, dead, 2, 2.0)
     assert found.item() == pytest.approx(by_hand.item())
     parameters = [one.parts[0].encoder, one.parts[0].bias, one.parts[0].decoder]
@@ -116,14 +116,14 @@ def test_the_auxiliary_loss_reaches_the_encoder_of_dead_latents_and_no_other():
 
 def test_few_dead_latents_count_in_proportion():
     one, x, dead = random(), rows(), torch.tensor([3])
-    wanted = Wanted((2.0,), 0.0, (Spare(4, dead),), aux=1.0)
+    wanted = Wanted((2.0,), None, (Spare(4, dead),), aux=1.0)
     found = loss_of(one, [x], [x], wanted).parts["aux"]
     assert found.item() == pytest.approx(dense_aux(one, x, dead, 4, 2.0).item())
 
 
 def test_a_gate_learns_by_its_own_loss_and_leaves_the_decoder_alone():
     one, x = random(Gated()), rows()
-    found = loss_of(one, [x], [x], Wanted((2.0,), penalty=0.1))
+    found = loss_of(one, [x], [x], Wanted((2.0,), torch.tensor(0.1).double()))
     block = one.parts[0]
     gate = ((x - one.bias[0]) @ block.encoder.T + block.gate_bias).relu()
     by_hand = (x - one.bias[0] - gate @ block.decoder).square().sum(dim=1).mean() / 2.0
