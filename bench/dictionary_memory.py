@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+from statistics import median
 
 from bench.table import Line
 
@@ -18,14 +19,18 @@ APART = 60  # MB: chunks, and what the allocator keeps
 
 
 def dictionary_memory(rounds: int) -> list[Line]:
-    """Measure two steps of TopK and BatchTopK, each in a process of its own."""
-    return [line for kind in ("TopK", "BatchTopK") for line in _lines(kind)]
+    """Measure two steps of TopK and BatchTopK in processes of their own: medians over rounds."""
+    return [line for kind in ("TopK", "BatchTopK") for line in _lines(kind, rounds)]
 
 
-def _lines(kind: str) -> list[Line]:
+def _lines(kind: str, rounds: int) -> list[Line]:
     more = MANY - FEW
-    grown = {one: _peak(kind, MANY, one, K) - _peak(kind, FEW, one, K) for one in LATENTS}
-    with_k = _peak(kind, MANY, LATENTS[0], MORE_K) - _peak(kind, FEW, LATENTS[0], MORE_K)
+
+    def peak(rows: int, latents: int, k: int) -> float:
+        return median(_peak(kind, rows, latents, k) for _ in range(rounds))
+
+    grown = {one: peak(MANY, one, K) - peak(FEW, one, K) for one in LATENTS}
+    with_k = peak(MANY, LATENTS[0], MORE_K) - peak(FEW, LATENTS[0], MORE_K)
     lines = [
         Line(
             f"{kind}, k {K}, {more:,} more rows of width {D}, {latents:,} latents",

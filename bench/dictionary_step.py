@@ -91,6 +91,8 @@ def _race(
             free = FREE in contestants and (one is SAE_LENS or SONDE not in contestants)
             ours = outcomes[(FREE if free else SONDE).name]
             lines += _against(what, ours, outcomes[one.name], fvu=fvu)
+        if one is SPARSIFY and FLAT in contestants:  # alike but for where they start
+            lines += _against(what, outcomes[FLAT.name], outcomes[one.name], fvu=True)
     return lines
 
 

@@ -62,7 +62,7 @@ def _found(seeds: int) -> Found:
     from sonde.dictionaries.known_truth import KnownTruth, TruthSettings
 
     found = Found({kind: [] for kind in KINDS}, {kind: [] for kind in KINDS})
-    for seed in range(seeds):
+    for seed in range(1, seeds + 1):  # 0 chose the settings
         truth = KnownTruth(TruthSettings(n_causes=CAUSES, d=D, active=ACTIVE, seed=seed))
         with TemporaryDirectory() as name:
             folder = Path(name)

@@ -19,6 +19,10 @@ trainer = TopKTrainer(
     decay_start=1,
     device="cpu",
 )
+# Its own fall begins a step later, which shows after so few steps.
+trainer.scheduler = torch.optim.lr_scheduler.LambdaLR(
+    trainer.optimizer, lambda step: 1 - step / rounds.total
+)
 if job["aux"]:
     trainer.dead_feature_threshold = 1
 with torch.no_grad():

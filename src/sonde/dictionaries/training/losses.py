@@ -30,8 +30,9 @@ class Wanted:
 
     ``variance`` is each target's, summed over coordinates: one number for the whole training.
     ``penalty`` weighs what the sparsity penalises, None where that is nothing; it is a tensor, so
-    that a compiled loss need not be compiled again while it rises. ``spare`` are each block's dead latents, or none
-    for any, and ``aux`` weighs what they leave over. ``k`` takes the place of the sparsity's own.
+    that a compiled loss need not be compiled again while it rises. ``spare`` are each block's dead
+    latents, or none for any, and ``aux`` weighs what they leave over. ``k`` takes the place of the
+    sparsity's own.
     """
 
     variance: tuple[float, ...]

@@ -1,5 +1,6 @@
 """A small training as a program of its own, to be killed: its folder is the argument."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -24,7 +25,7 @@ RECIPE = Training(
     lr=0.003, warmup=10, dead_after=500, resampling=Resampling(every=40, until=100), k_start=16,
     k_steps=50,
 )  # fmt: skip
-STEPS, STORED = 120, 15
+STEPS, STORED = 120, int(os.environ.get("STORED", "15"))
 
 
 def source():

@@ -43,7 +43,10 @@ def contents(folder):
 
 
 def test_a_run_killed_at_any_moment_ends_with_the_same_weights(whole, tmp_path):
-    """Kill -9 at some moments (``KILLS``, ``KILL_SEED``), then to the end: every byte is alike."""
+    """Kill -9 at some moments, then go on to the end: every byte is alike.
+
+    ``KILLS`` says how many, ``KILL_SEED`` which, ``STORED`` how many steps are between checkpoints.
+    """
     rng = np.random.default_rng(int(os.environ.get("KILL_SEED", "0")))
     command = [sys.executable, str(PROGRAM), str(tmp_path)]
     first = {}
@@ -56,6 +59,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_weights(whole, tmp_path):
                     break
                 time.sleep(0.002)
             process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL, f"kill {kill} came after the end"
         first["steps"] = steps_in(tmp_path)
         assert first["steps"], f"kill {kill} came before the first checkpoint"
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
