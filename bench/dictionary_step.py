@@ -115,7 +115,9 @@ def _against(what: str, ours: Outcome, theirs: Outcome, *, fvu: bool) -> list[Li
         lines = [Line(said, f"{times:.2f}×", f"at least {wanted:g}×", times >= wanted)]
     if fvu:
         worse = ours.result[0] / theirs.result[0]
-        lines.append(Line(f"{said}, FVU", f"{worse:.3f}×", "at most 1×", bool(worse <= NO_WORSE)))
+        lines.append(
+            Line(f"{said}, FVU", f"{worse:.3f}×", f"at most {NO_WORSE:g}×", bool(worse <= NO_WORSE))
+        )
     return lines
 
 
@@ -129,7 +131,7 @@ def _shown(what: str, name: str) -> str:
 
 
 def _steps(task: dict) -> int:
-    return 3 + task["steps"] * task["rounds"]
+    return 4 + task["steps"] * task["rounds"]
 
 
 def _tasks(rows: Rows, folder: Path, rounds: int) -> dict[str, dict]:

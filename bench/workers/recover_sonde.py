@@ -55,18 +55,20 @@ kinds: dict[str, tuple[Sparsity, tuple[int, ...]]] = {
 training = Training(
     lr=job["lr"],
     decay="linear",
-    penalty_warmup=job["penalty_warmup"],
     dead_after=job["dead_steps"] * course.batch,
     bias="mean",
-    aux=AuxK(weight=1.0),  # as SAELens weighs it
     seed=job["seed"],
 )
+# Each kind is told what acts on it; AuxK has the weight that SAELens gives it.
+counted = training.model_copy(update={"aux": AuxK(weight=1.0)})
+penalised = training.model_copy(update={"penalty_warmup": job["penalty_warmup"]})
 decoders = {}
 for kind in job["kinds"]:
     sparsity, groups = kinds[kind]
     asked = DictionarySettings(
         sources=(str(HOOK),), d_sae=job["d_sae"], sparsity=sparsity, groups=groups
     )
-    made = train(Made(course), {kind: asked}, training, running=Running(progress=False))
+    recipe = penalised if kind == "JumpReLU" else counted
+    made = train(Made(course), {kind: asked}, recipe, running=Running(progress=False))
     decoders[kind] = made[kind].dictionary.parts[0].decoder
 course.answer(decoders)

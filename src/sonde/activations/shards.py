@@ -50,24 +50,11 @@ def _write(path: Path, tensor: Tensor, about: str) -> FileRecord:
     records: list[FileRecord] = []
 
     def write(aside: Path) -> None:
-        try:
-            save_file({KEY: tensor.contiguous()}, aside, metadata={"sonde": about})
-        except SafetensorError as error:
-            raise _as_os_error(error) from error
+        save_file({KEY: tensor.contiguous()}, aside, metadata={"sonde": about})
         records.append(record_of(aside))
 
     write_atomic(path, write)
     return records[0]
-
-
-def _as_os_error(error: SafetensorError) -> Exception:
-    """Safetensors reports a full disk as text: ``… (os error 28)``."""
-    text = str(error)
-    if "os error" in text:
-        number = text.rsplit("os error", 1)[1].strip(" ).\"'")
-        if number.isdigit():
-            return OSError(int(number), text)
-    return error
 
 
 def read_shard(path: Path) -> Tensor:

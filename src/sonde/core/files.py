@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,18 +21,25 @@ def full_disk_named(path: Path) -> Generator[None]:
     """Turn a full disk or a missing permission into an error that names the file."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else _told_as_text(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise SondeError(
                 f"The disk is full: {path} could not be written.",
                 fix="Free some space and run the same command again; finished work is kept.",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise SondeError(
-                f"{path} could not be written: {error.strerror}.",
+                f"{path} could not be written: {os.strerror(number)}.",
                 fix="Choose a folder that you may write to.",
             ) from error
         raise
+
+
+def _told_as_text(error: Exception) -> int | None:
+    """Return the number in ``… (os error 28)``, which is how safetensors reports a full disk."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.block import Block
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.latents import Latents
@@ -23,6 +24,11 @@ STREAM = 0xD1C7
 AT_ONCE = 256  # rows, whose dense activations are there together
 
 
+def reads_what_it_writes(architecture: Architecture) -> bool:
+    """Whether encoder and decoder of a block have the same space, as in SAEs and crosscoders."""
+    return architecture.is_autoencoder and not architecture.cross_layer
+
+
 @torch.no_grad()
 def initialise(
     dictionary: Dictionary, seed: int, centres: Sequence[Float[Tensor, " _"]] = ()
@@ -34,10 +40,9 @@ def initialise(
     rows are drawn apart, and shorter still (see ``turn_decoders``).
     Biases of latents and skips start at 0, the targets' biases at ``centres``.
     """
-    autoencoder = dictionary.architecture.is_autoencoder and not dictionary.architecture.cross_layer
     for number, block in enumerate(dictionary.parts):
         block.decoder.copy_(_directions(block.decoder, (seed, number, 0)))
-        if autoencoder:
+        if reads_what_it_writes(dictionary.architecture):
             block.encoder.copy_(SHORT * block.decoder)
         else:
             block.encoder.copy_(APART * _directions(block.encoder, (seed, number, 1)))

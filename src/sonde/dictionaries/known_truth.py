@@ -107,6 +107,7 @@ class KnownTruth:
         shared = rng.normal(size=(rows, s.groups))[:, group]
         behind = np.sqrt(1 - s.correlation) * own + np.sqrt(s.correlation) * shared
         child = self.parent >= 0
+        behind[:, child] = own[:, child]  # their parents' correlation is theirs
         given = self.chance.copy()
         given[child] = np.minimum(given[child] / self.chance[self.parent[child]], 1.0)
         fires = behind > -ndtri(given)

@@ -105,15 +105,17 @@ class _Cumulated(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, parts):
+        ctx.type = parts.dtype
         return _sums_so_far(parts, range(len(parts)))
 
     @staticmethod
     def backward(ctx, slope):
-        return _sums_so_far(slope, reversed(range(len(slope))))
+        return _sums_so_far(slope, reversed(range(len(slope)))).to(ctx.type)
 
 
 def _sums_so_far(parts: Tensor, order: Iterable[int]) -> Tensor:
-    found, before = torch.empty_like(parts), None
+    found = torch.empty_like(parts, dtype=torch.promote_types(parts.dtype, torch.float32))
+    before = None
     for number in order:
         if before is None:
             found[number] = parts[number]
@@ -176,7 +178,7 @@ def picked(
 
 
 def cumulated(parts: Float[Tensor, "part row d"]) -> Float[Tensor, "part row d"]:
-    """Return the sum of the first parts, for each number of them."""
+    """Return the sum of the first parts, for each number of them, in float32 at least."""
     return _Cumulated.apply(parts)  # pyright: ignore
 
 

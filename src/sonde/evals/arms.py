@@ -1,7 +1,7 @@
 """What makes targets of sources: a dictionary, and what it is held against."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -78,7 +78,7 @@ def dictionary_arm(dictionary: Dictionary) -> Arm:
 
 
 def untrained_arm(architecture: Architecture, rows: RowBatch, seed: int = 0) -> Arm:
-    """Return the same architecture as training begins it: random latents, biases at the median.
+    """Return the same architecture with random latents, and biases at the median.
 
     Scales and biases are those that training would take from these rows.
     """
@@ -88,6 +88,7 @@ def untrained_arm(architecture: Architecture, rows: RowBatch, seed: int = 0) -> 
     training = Training(seed=seed)
     start = start_of(source, training.bias)
     device = next(iter(rows.tensors.values())).device
+    start = replace(start, first={})  # turned decoders would have learnt something of these rows
     made = Trainee.fresh(architecture, training, start, 1, device).whole()
     return Arm(UNTRAINED, made, architecture.widths_out, architecture)
 

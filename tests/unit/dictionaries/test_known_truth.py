@@ -45,8 +45,9 @@ def test_causes_of_a_group_fire_together():
     assert np.abs(others).max() < 0.05
 
 
-def test_children_fire_only_with_their_parents_and_as_often_as_asked():
-    found = truth(hierarchy=True, zipf=0.5)
+@pytest.mark.parametrize("correlation", [0.0, 0.7])
+def test_children_fire_only_with_their_parents_and_as_often_as_asked(correlation):
+    found = truth(hierarchy=True, zipf=0.5, groups=2, correlation=correlation)
     fires = (found.draw(ROWS, 2).strength > 0).numpy()
     children = np.flatnonzero(found.parent >= 0)
     assert len(children) == 20

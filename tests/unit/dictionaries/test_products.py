@@ -92,6 +92,13 @@ def test_sums_so_far_and_their_gradients_are_those_of_cumsum(parts, rows):
     assert torch.allclose(*along)
 
 
+def test_sums_so_far_of_bfloat16_are_in_float32_and_their_slopes_are_not():
+    x = torch.randn(16, 3, 2, dtype=torch.bfloat16, requires_grad=True)
+    found = cumulated(x)
+    assert torch.allclose(found, x.float().cumsum(dim=0))
+    assert torch.autograd.grad(found.sum(), x)[0].dtype is torch.bfloat16
+
+
 def test_sums_so_far_by_hand():
     found = cumulated(torch.tensor([[[1.0, 2.0]], [[10.0, 20.0]], [[100.0, 200.0]]]))
     assert found.tolist() == [[[1, 2]], [[11, 22]], [[111, 222]]]

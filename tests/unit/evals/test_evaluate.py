@@ -6,10 +6,12 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import r2_score
 
+from sonde.activations.row_batches import RowBatch
 from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import Architecture, Dictionary, TopK
 from sonde.dictionaries.initialise import initialise
+from sonde.evals.arms import untrained_arm
 from sonde.evals.patched_pass import captures
 from sonde.evals.reconstruction import comparisons, evaluate, rows_to_fit
 from sonde.evals.texts import EvalTexts, given_texts
@@ -95,3 +97,19 @@ def test_texts_are_cut_and_named_by_their_first_tokens(model):
     assert isinstance(one.some(np.array([1])), EvalTexts)
     with pytest.raises(SondeError, match="None of 2 texts"):
         given_texts(model, ["", "a"])
+
+
+def test_an_untrained_transcoder_has_learnt_nothing_of_the_rows():
+    """Training would turn its decoder towards the targets of these rows, which is a step of it."""
+    made = torch.Generator().manual_seed(0)
+    x = torch.randn(500, 6, generator=made)
+    y = (x @ torch.randn(6, 5, generator=made)).relu()
+    architecture = Architecture(
+        sources=("blocks.0.resid_mid",), targets=("blocks.0.mlp_out",), d_in=(6,), d_out=(5,),
+        d_sae=32, sparsity=TopK(k=4),
+    )  # fmt: skip
+    hooks = [parse_hook_point(hook) for hook in ("blocks.0.resid_mid", "blocks.0.mlp_out")]
+    rows = RowBatch(dict(zip(hooks, (x, y), strict=True)), torch.arange(500))
+    (made_of,) = untrained_arm(architecture, rows).targets([x])
+    left = (y - made_of).square().sum() / (y - y.mean(dim=0)).square().sum()
+    assert float(left) > 0.9

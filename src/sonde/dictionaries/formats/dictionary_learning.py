@@ -166,8 +166,10 @@ def _beside(loaded: Loaded, sparsity: Sparsity, weights: Weights) -> dict[str, T
 def _save(content: Content, folder: Path) -> None:
     write_json(folder / SETTINGS, content.settings)
     tensors = {name: one.contiguous().clone() for name, one in content.tensors.items()}
-    with full_disk_named(folder / WEIGHTS):
-        torch.save(tensors, folder / WEIGHTS)
+    path = folder / WEIGHTS
+    # Into a file that is open: torch's own writer does not say that a disk is full.
+    with full_disk_named(path), path.open("wb") as file:
+        torch.save(tensors, file)
 
 
 def _finds(path: Path) -> bool:

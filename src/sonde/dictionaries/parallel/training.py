@@ -20,7 +20,7 @@ from sonde.dictionaries.training.course import Running, dead_window
 from sonde.dictionaries.training.losses import Loss
 from sonde.dictionaries.training.schedules import check_schedules, learning_rate
 from sonde.dictionaries.training.settings import Training
-from sonde.dictionaries.training.start import start_of
+from sonde.dictionaries.training.start import Start, start_of
 from sonde.dictionaries.training.trainee import Trainee
 
 OWNER = "dictionary"  # of the tensors of a checkpoint
@@ -59,13 +59,19 @@ def train_together(
     check_schedules(training, steps)
     window = dead_window(training, source.batch * steps)
     training = training.model_copy(update={"dead_after": window})
-    start = start_of(source, training.bias)
-    trainee = Trainee.fresh(architecture, training, start, steps, how.device, share)
-    course = _Course(source, trainee, share, how)
+    checkpoints = found = None
     if how.folder is not None:
         here = how.folder / f"shard-{share.latents.rank}-of-{share.latents.world}"
-        course.checkpoints = Checkpoints(here, _identity(source, architecture, trainee), how.keep)
-        course.go_on(_agreed(course.checkpoints, share, how.device))
+        known = _identity(source, architecture, training, share)
+        checkpoints = Checkpoints(here, known, how.keep)
+        found = _agreed(checkpoints, share, how.device)
+    if found is None:
+        start = start_of(source, training.bias)
+    else:
+        start = Start.of_facts(found.facts["start"])
+    trainee = Trainee.fresh(architecture, training, start, steps, how.device, share)
+    course = _Course(source, trainee, share, how, checkpoints)
+    course.go_on(found)
     course.run()
     return TrainedTogether(trainee.gathered(), tuple(course.history), course.done)
 
@@ -149,13 +155,24 @@ class _Course:
             )
         self._losses.clear()
 
+    def _look_at_weights(self) -> None:
+        """Stop, all processes together, where a weight of one is not finite."""
+        sums = torch.stack([one.detach().sum() for one in self.trainee.dictionary.parameters()])
+        if self.share.everyone.count(int(not bool(sums.isfinite().all()))):
+            raise SondeError(
+                f"Weights became NaN or infinite after step {self.done - 1:,}. Checkpoints from "
+                "before are kept.",
+                fix="Lower the learning rate, lengthen the warm-up, or clip gradients (clip: 1.0).",
+            )
+
     def _store(self) -> None:
         if self._losses:
             self._look()
+        self._look_at_weights()
         if self.checkpoints is None:
             return
         if self.share.rows.rank == 0:
-            facts = {"history": self.history}
+            facts = {"history": self.history, "start": self.trainee.start.facts()}
             self.checkpoints.save(self.done, {OWNER: self.trainee.state()}, facts)
         self.share.everyone.count(1)  # nobody goes on before all have stored
 
@@ -175,14 +192,15 @@ def _agreed(
     return checkpoints.latest(device)
 
 
-def _identity(source: RowSource, architecture: Architecture, trainee: Trainee) -> dict[str, Any]:
+def _identity(
+    source: RowSource, architecture: Architecture, training: Training, share: Share
+) -> dict[str, Any]:
     """Return all that the course of the training depends on."""
-    share = trainee.dictionary.share
     return {
         "sonde": __version__,
         "source": source.fingerprint,
         "batches": source.n_batches,
         "dictionary": architecture.model_dump(mode="json"),
-        "training": trainee.training.model_dump(mode="json"),
+        "training": training.model_dump(mode="json"),
         "processes": {"shards": share.latents.world, "rows": share.rows.world},
     }

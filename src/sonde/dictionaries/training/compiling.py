@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,6 @@ import torch
 
 from sonde.core.errors import SondeError
 from sonde.dictionaries.sparsity import BatchTopK, Sparsity, TopK
-
-COMPILERS = ("g++", "clang++")
 
 
 def compiled(loss: Callable[..., Any], sparsity: Sparsity, device: torch.device) -> Any:
@@ -25,10 +24,10 @@ def compiled(loss: Callable[..., Any], sparsity: Sparsity, device: torch.device)
             f"compile: true is for relu, jumprelu and gated latents; these are {sparsity.kind}.",
             fix="Leave compile away: the products of the TopK family are kernels of their own.",
         )
-    if device.type == "cpu" and not any(map(shutil.which, [os.environ.get("CXX", ""), *COMPILERS])):
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
         raise SondeError(
-            "compile: true needs a C++ compiler on a CPU, and none was found "
-            f"({', '.join(COMPILERS)}, or the one that CXX names).",
-            fix="Install g++ (on Debian: apt-get install g++), or leave compile away.",
+            f"compile: true needs a C++ compiler on a CPU, and {compiler} is not here.",
+            fix=f"Install {compiler}, name another in the variable CXX, or leave compile away.",
         )
     return torch.compile(loss)

@@ -10,13 +10,13 @@ import torch
 from sonde import __version__
 from sonde.activations.row_batches import RowSource
 from sonde.core.errors import SondeError
-from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.samples.heap import SampleHeap
 from sonde.dictionaries.samples.settings import SampleSettings
 from sonde.dictionaries.settings import DictionarySettings
-from sonde.dictionaries.training.checkpoints import Checkpoint, Checkpoints
+from sonde.dictionaries.training.checkpoints import Checkpoints
+from sonde.dictionaries.training.recipe import check_recipe
 from sonde.dictionaries.training.schedules import check_schedules
 from sonde.dictionaries.training.settings import Training
 from sonde.dictionaries.training.start import Start, start_of
@@ -78,6 +78,7 @@ def train(
     how = running or Running()
     if not dictionaries:
         raise SondeError("No dictionary is named.", fix="Give at least one.")
+    check_recipe(training, dictionaries)
     architectures = {
         name: one.architecture(source.widths, f"The dictionary {name}")
         for name, one in dictionaries.items()
@@ -94,7 +95,9 @@ def train(
     found = checkpoints.latest(how.device) if checkpoints is not None else None
     if checkpoints is not None:
         checkpoints.tidy()  # once they are known to be this training's
-    start = start_of(source, training.bias) if found is None else _start_again(found)
+    start = (
+        start_of(source, training.bias) if found is None else Start.of_facts(found.facts["start"])
+    )
     trainer = Trainer(
         source,
         start,
@@ -139,14 +142,6 @@ def _heaps(
         name: SampleHeap(one.d_sae * len(one.reaches), samples, device)
         for name, one in architectures.items()
     }
-
-
-def _start_again(checkpoint: Checkpoint) -> Start:
-    """Return the scales that the training began with; its centres are in the weights by now."""
-    facts = checkpoint.facts["start"]
-    scale = {parse_hook_point(hook): one for hook, one in facts["scale"].items()}
-    variance = {parse_hook_point(hook): one for hook, one in facts["variance"].items()}
-    return Start(scale, variance, {})
 
 
 def _identity(

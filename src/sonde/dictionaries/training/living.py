@@ -78,19 +78,23 @@ def resample(
 
     Each takes a row of the batch, drawn with a probability proportional to its squared error
     squared: its decoder row gets the direction of what was ``missed`` there, its encoder row that
-    of what the block ``read``, times ``share`` of the mean norm of living encoder rows.
+    of what the block ``read``, times ``share`` of the mean norm of living encoder rows. No row is
+    taken twice, since two latents that begin alike stay alike; dead latents beyond the rows wait.
     """
     dead = living.dead()
-    for number, (block, among, x, error) in enumerate(
+    revived = []
+    for number, (block, silent, x, error) in enumerate(
         zip(dictionary.parts, dead, read, missed, strict=True)
     ):
-        if not len(among):
-            continue
         chance = error.double().square().sum(dim=1).square().cpu().numpy()
         rng = np.random.default_rng([*seed, number])
         if not chance.sum() > 0:
             chance = np.ones_like(chance)
-        drawn = rng.choice(len(chance), size=len(among), p=chance / chance.sum())
+        among = silent[: np.count_nonzero(chance)]
+        revived.append(among)
+        if not len(among):
+            continue
+        drawn = rng.choice(len(chance), size=len(among), p=chance / chance.sum(), replace=False)
         row = torch.from_numpy(drawn).to(among.device)
         alive = torch.ones(len(block.bias), dtype=torch.bool, device=among.device)
         alive[among] = False
@@ -106,4 +110,4 @@ def resample(
         if isinstance(block.sparsity, JumpReLU):
             block.threshold[among] = block.sparsity.threshold
         living.since[number][among] = 0
-    return dead
+    return revived

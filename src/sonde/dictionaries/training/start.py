@@ -12,7 +12,7 @@ from torch import Tensor
 from sonde.activations.row_batches import RowSource
 from sonde.activations.row_statistics import statistics_of_rows
 from sonde.core.errors import SondeError
-from sonde.core.hooks import HookPoint
+from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.geometric_median import geometric_median
 
 ROWS = 16_384  # that scales and variances are taken from: they then hold to about one percent
@@ -37,6 +37,15 @@ class Start:
     ) -> dict[HookPoint, Float[Tensor, "row d_model"]]:
         """Return rows in float32, scaled."""
         return {hook: x.float() * self.scale[hook] for hook, x in tensors.items()}
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Mapping[str, float]]) -> "Start":
+        """Return what ``facts`` told: scales and variances, for a training that goes on."""
+        scale, variance = (
+            {parse_hook_point(hook): one for hook, one in facts[name].items()}
+            for name in ("scale", "variance")
+        )
+        return cls(scale, variance, {})
 
     def facts(self) -> dict[str, dict[str, float]]:
         """Return scales and variances by the names of hook points."""

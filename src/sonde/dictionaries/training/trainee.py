@@ -13,7 +13,8 @@ from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.folding import folded, rescaled, without_norms
-from sonde.dictionaries.initialise import initialise, turn_decoders
+from sonde.dictionaries.initialise import initialise, reads_what_it_writes, turn_decoders
+from sonde.dictionaries.latents import Latents
 from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_of_gradients
 from sonde.dictionaries.parallel.share import WHOLE, Share
 from sonde.dictionaries.parallel.storing import shared, whole
@@ -77,9 +78,14 @@ class Trainee:
             if start.centre  # none where a checkpoint has the weights
         ]
         made = initialise(Dictionary(architecture), training.seed, centres)
-        if start.first and not architecture.is_autoencoder:
+        if share.everyone.world == 1:  # the whole of what is shared need not fit one device
+            made = made.to(device)
+        if start.first and not reads_what_it_writes(architecture):
+            where = made.bias[0].device
             hooks = (architecture.sources, architecture.outputs)
-            rows = ([start.first[parse_hook_point(hook)].cpu() for hook in one] for one in hooks)
+            rows = (
+                [start.first[parse_hook_point(hook)].to(where) for hook in one] for one in hooks
+            )
             turn_decoders(made, *rows)
         if share.everyone.world > 1:
             made = shared(made, share)
@@ -133,6 +139,19 @@ class Trainee:
         self._resample(sources, targets, loss, number)
         return loss
 
+    @torch.no_grad()
+    def in_raw_units(self, latents: Sequence[Latents]) -> list[Latents]:
+        """Return activations as ``whole`` would give them, with the weights as they are now."""
+        sparsity, unit = self.architecture.sparsity, self._unit
+        by_norm = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
+        found = []
+        for block, one in zip(self.dictionary.parts, latents, strict=True):
+            value = one.value / unit
+            if by_norm and one.places is not None:
+                value = value * block.decoder.norm(dim=1)[one.places.latent]
+            found.append(Latents(value, one.places))
+        return found
+
     def whole(self) -> Dictionary:
         """Return the dictionary of raw rows, its activations in units of raw targets.
 
@@ -151,8 +170,13 @@ class Trainee:
         inputs = [scale[parse_hook_point(hook)] for hook in architecture.sources]
         outputs = [scale[parse_hook_point(hook)] for hook in architecture.outputs]
         apart = () if architecture.is_autoencoder else outputs
-        unit = math.prod(outputs) ** (1 / len(outputs))
-        return rescaled(folded(without_norms(dictionary), inputs, apart), 1 / unit).eval()
+        return rescaled(folded(without_norms(dictionary), inputs, apart), 1 / self._unit).eval()
+
+    @property
+    def _unit(self) -> float:
+        """What a raw activation is multiplied by to give that of scaled rows."""
+        scales = [self.start.scale[parse_hook_point(hook)] for hook in self.architecture.outputs]
+        return math.prod(scales) ** (1 / len(scales))
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that the next steps depend on, as named tensors."""
@@ -180,12 +204,14 @@ class Trainee:
         aux = training.aux if by_count else None
         widths = [block.encoder.shape[1] for block in self.dictionary.parts]
         weight = penalty_weight(architecture)
-        penalty = self.dictionary.bias[0].new_tensor(penalty_at(training, weight, number))
+        penalty = None
+        if weight:
+            penalty = self.dictionary.bias[0].new_tensor(penalty_at(training, weight, number))
         return Wanted(
             variance=tuple(
                 self.start.variance[parse_hook_point(hook)] for hook in architecture.outputs
             ),
-            penalty=penalty if weight else None,
+            penalty=penalty,
             spare=self.living.spares(aux, widths) if aux is not None else (),
             aux=aux.weight if aux is not None else 0.0,
             k=k_at(training, sparsity.k, number) if by_count else None,

@@ -75,6 +75,7 @@ class Trainer:
                 ):
                     self.store()
             self._look()
+            self._look_at_weights()
 
     def store(self) -> None:
         """Write a checkpoint.
@@ -103,7 +104,7 @@ class Trainer:
             self._losses.append((name, number, loss.total.detach()))
             heap = self.heaps.get(name)
             if heap is not None and number % heap.settings.every == 0:
-                heap.offer(loss.made.latents, batch.token, number)
+                heap.offer(trainee.in_raw_units(loss.made.latents), batch.token, number)
             if logs:
                 row = _row(trainee, loss, targets, number)
                 self.history.setdefault(name, []).append(row)

@@ -15,6 +15,7 @@ from sonde.core.hooks import parse_hook_point
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.dictionaries.samples.settings import SampleSettings
 from sonde.dictionaries.settings import DictionarySettings
+from sonde.dictionaries.training.recipe import check_recipe
 from sonde.dictionaries.training.settings import Training
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage, resolved_path
@@ -81,7 +82,7 @@ class DictionaryStage(ModelStage):
     checkpoints: KeptCheckpoints = Field(default=KeptCheckpoints())
     log: int = Field(default=100, ge=1, description="Every how many steps numbers are logged.")
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     gives: ClassVar[str] = "dictionaries"
     resumes: ClassVar[bool] = True
     uses_seed: ClassVar[bool] = True
@@ -108,6 +109,14 @@ class DictionaryStage(ModelStage):
             )
         if self.corpus is not None and not self.corpus.held_out:
             raise ValueError("`corpus.held_out` is 0, and scores need text that training never saw")
+        return self
+
+    @model_validator(mode="after")
+    def _recipe_suits(self) -> "DictionaryStage":
+        try:
+            check_recipe(self.training, self.dictionaries)
+        except SondeError as error:
+            raise ValueError(str(error)) from None
         return self
 
     def inputs(self) -> tuple[Reference, ...]:

@@ -42,3 +42,6 @@ def test_without_a_compiler_the_way_out_is_named(monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(SondeError, match=r"g\+\+"):
         compiled(torch.sum, ReLU(), CPU)
+    monkeypatch.setenv("CXX", "cpp-of-mine")
+    with pytest.raises(SondeError, match="cpp-of-mine is not here"):
+        compiled(torch.sum, ReLU(), CPU)

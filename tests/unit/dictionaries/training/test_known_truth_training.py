@@ -36,7 +36,9 @@ def rows():
 )
 def test_it_finds_the_causes_and_when_they_fire(rows, sparsity, groups, least, precision):
     asked = DictionarySettings(sources=(str(HOOK),), d_sae=96, sparsity=sparsity, groups=groups)
-    recipe = Training(lr=0.01, warmup=20, penalty_warmup=50)
+    recipe = Training(lr=0.01, warmup=20)
+    if not isinstance(sparsity, TopK | BatchTopK):
+        recipe = Training(lr=0.01, warmup=20, penalty_warmup=50)
     found = train(rows, {"one": asked}, recipe, running=Running(progress=False))["one"].dictionary
     test = TRUTH.draw(4_000, 2)
     with torch.no_grad():

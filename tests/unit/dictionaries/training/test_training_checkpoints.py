@@ -4,6 +4,7 @@ import errno
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from sonde.core.errors import SondeError
 from sonde.dictionaries.training.checkpoints import Checkpoints
@@ -29,13 +30,20 @@ def test_another_configuration_is_refused_by_what_differs(tmp_path):
         Checkpoints(tmp_path, {"training": {"lr": 0.2, "clip": 1.0}}).latest()
 
 
-def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "full_disk",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left (os error 28)"),
+    ],
+)
+def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch, full_disk):
     found = Checkpoints(tmp_path, {})
     found.save(5, TENSORS, {})
 
     def full(tensors, path):
         path.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise full_disk
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(
