@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sonde.core.errors import SondeError
 from sonde.report import Report, TrainingCurve, TrainingCurves, render, training_from
 from sonde.report.from_training import POINTS
-from sonde.report.sections import training_curves
+from sonde.report.sections import training_curves, training_curves_chart
 from sonde.stats.interval import Interval
 
 
@@ -126,3 +126,12 @@ def test_missing_and_infinite_values_leave_gaps():
     found = TrainingCurves((1, 2), (broken,), broken, broken, batch=1, window=1)
     assert "There were 3 steps of 1 row." in training_curves.sentence(found)
     render(Report("t", "q", (found,)))
+
+
+def test_a_curve_that_begins_above_the_chart_comes_in_from_its_edge():
+    """At 3 and 1 of a chart up to 2: from the edge, half of the way between the two."""
+    at, values = training_curves_chart._in_view([0.0, 10.0, 20.0], [3.0, 1.0, 0.5], 2.0)
+    assert (at, values) == ([5.0, 10.0, 20.0], [2.0, 1.0, 0.5])
+    inside = [1.0, 3.0, 0.5]
+    assert training_curves_chart._in_view([0.0, 10.0, 20.0], inside, 2.0)[1] == inside
+    assert training_curves_chart._in_view([0.0, 10.0], [None, 1.0], 2.0) == ([10.0], [1.0])

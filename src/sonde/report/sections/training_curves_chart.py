@@ -147,8 +147,8 @@ def _line(
     section: "TrainingCurves", curve: "TrainingCurve", number: int, each: charts.Frame
 ) -> Markup:
     """Draw a curve and its held-out figure, with the interval as a line through it."""
-    at = each.xs[: len(curve.values)]
-    parts = [svg.path(svg.line(at, curve.values, each.y), "line")]
+    at, values = _in_view(each.xs[: len(curve.values)], curve.values, each.y.high)
+    parts = [svg.path(svg.line(at, values, each.y), "line")]
     held = curve.held_out
     if held is not None and math.isfinite(held.value):
         x = _mark_at(section, each.size, number)
@@ -157,6 +157,23 @@ def _line(
             parts.append(svg.node("line", x1=x, x2=x, y1=ends[0], y2=ends[1], class_="line"))
         parts.append(svg.node("circle", cx=x, cy=each.y(held.value), r=4.5, class_="best"))
     return svg.node("g", *parts, class_=f"series s{number}", data_series=f"s{number}")
+
+
+def _in_view(
+    at: Sequence[float], values: Sequence[float | None], high: float
+) -> tuple[Sequence[float], Sequence[float | None]]:
+    """Let a curve that begins above the chart come in from its edge, not run along it."""
+    there = (number for number, value in enumerate(values) if value is not None and value <= high)
+    first = next(there, 0)
+    if not first:
+        return at, values
+    before, value = values[first - 1], values[first]
+    assert value is not None
+    if before is None:
+        return at[first:], values[first:]
+    share = (before - high) / (before - value)
+    edge = at[first - 1] + share * (at[first] - at[first - 1])
+    return [edge, *at[first:]], [high, *values[first:]]
 
 
 def _names(curves: "Sequence[TrainingCurve]") -> list[tuple[float, str, str]]:
