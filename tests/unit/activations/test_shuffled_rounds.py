@@ -75,6 +75,14 @@ def test_rounds_read_each_chunk_once_an_epoch_window_by_window(
             assert sorted(epoch[start:end]) == list(range(start, end))
 
 
+def test_stretches_have_their_own_order_and_seeds_theirs():
+    rounds, other = (Rounds(np.full(3, 60), 2, 4, seed) for seed in (5, 6))
+    orders = [rounds.order(0, 30), rounds.order(1, 30), rounds.order(2, 30), other.order(0, 30)]
+    assert len({tuple(one) for one in orders}) == 4
+    assert all(sorted(one) == list(range(30)) for one in orders)
+    assert (rounds.order(1, 30) == orders[1]).all()
+
+
 def test_seeds_and_epochs_have_their_own_order():
     first = ChunkOrder(50, 2, 50, 10, seed=0)
     assert not np.array_equal(first.read(0, 50), first.read(50, 100))

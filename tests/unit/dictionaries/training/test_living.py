@@ -27,6 +27,12 @@ def test_a_latent_is_dead_once_it_was_silent_for_the_window():
     assert living.dead()[0].tolist() == [2]
 
 
+def test_firing_once_in_a_batch_is_enough_to_live():
+    living = Living.of(dictionary(2), dead_after=10)
+    living.saw([Latents(torch.tensor([[1.0, 0]] + [[0, 0]] * 9))], 10)
+    assert living.dead()[0].tolist() == [1]
+
+
 def test_spares_are_there_once_a_latent_is_dead():
     living = Living.of(dictionary(), dead_after=5)
     assert living.spares(AuxK(), [4]) == ()

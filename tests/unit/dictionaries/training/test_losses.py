@@ -121,6 +121,13 @@ def test_few_dead_latents_count_in_proportion():
     assert found.item() == pytest.approx(dense_aux(one, x, dead, 4, 2.0).item())
 
 
+def test_the_auxiliary_loss_of_nested_latents_is_of_the_error_of_the_whole():
+    one, x, dead = random(groups=(2, 6)), rows(), torch.tensor([1, 4, 6])
+    wanted = Wanted((2.0,), None, (Spare(2, dead),), aux=1.0)
+    found = loss_of(one, [x], [x], wanted).parts["aux"]
+    assert found.item() == pytest.approx(dense_aux(one, x, dead, 2, 2.0).item())
+
+
 def test_a_gate_learns_by_its_own_loss_and_leaves_the_decoder_alone():
     one, x = random(Gated()), rows()
     found = loss_of(one, [x], [x], Wanted((2.0,), torch.tensor(0.1).double()))

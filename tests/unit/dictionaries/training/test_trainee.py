@@ -39,3 +39,16 @@ def test_activations_of_a_step_are_those_of_the_dictionary_that_is_saved(sparsit
     ours = one.in_raw_units(latents)[0].dense()
     assert torch.allclose(ours, one.whole().encode([raw[READ]])[0].dense(), rtol=1e-4, atol=1e-4)
     assert bool(ours.any())
+
+
+@pytest.mark.parametrize("clip", [0.01, 1e9])
+def test_clipping_counts_the_squared_error_of_scaled_rows(clip):
+    """The loss is that beside the variance, 8; so are its slopes, and so is their limit."""
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    made = Architecture(sources=(str(READ),), d_in=(4,), d_sae=8, sparsity=TopK(k=3))
+    start = Start({READ: 1.0}, {READ: 8.0}, {READ: torch.ones(4)})
+    one = Trainee.fresh(made, Training(clip=clip), start, 9)
+    one.step([x], [x], 0)
+    slopes = [weight.grad for weight in one.dictionary.parameters() if weight.grad is not None]
+    norm = torch.cat([slope.flatten() for slope in slopes]).norm().item()
+    assert norm == pytest.approx(0.01 / 8, rel=1e-4) if clip < 1 else 0.01 < norm < 1e9
