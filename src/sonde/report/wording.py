@@ -51,11 +51,14 @@ def magnitude(value: float | None) -> str:
 
 
 def share(part: float, whole: float = 1.0) -> str:
-    """Write a share as a percentage: ``3.4 %``; an en dash where the whole is nothing."""
+    """Write a share in percent: ``0.05 %``, ``3.4 %``; an en dash where the whole is nothing."""
     if not whole or not math.isfinite(part / whole):
         return MISSING
     percent = 100 * part / whole
-    return f"{percent:.1f} %" if 0 < percent < 10 else f"{percent:.0f} %"
+    if 0 < percent < 0.005:
+        return "under 0.01 %"
+    digits = 0 if not percent or percent >= 10 else 1 if percent >= 1 else 2
+    return f"{percent:.{digits}f} %"
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:

@@ -146,9 +146,11 @@ def test_a_plan_counts_tokens_steps_and_bytes(experiment):
         ("stages.train.dictionaries.sae.skip=true", "`skip` would copy the input of an SAE"),
         ("stages.train.corpus.texts=nowhere", "does not exist"),
         ("stages.train.corpus.held_out=0", "scores need text that training never saw"),
+        ("stages.train.training.optimiser={kind: muon}", "torch .* has no Muon"),
     ],
 )
-def test_mistakes_are_named_before_anything_runs(experiment, override, said):
+def test_mistakes_are_named_before_anything_runs(experiment, monkeypatch, override, said):
+    monkeypatch.delattr(torch.optim, "Muon")
     with pytest.raises(SondeError, match=said):
         ran(experiment, override)
 

@@ -48,6 +48,8 @@ def test_magnitude(value, text):
 def test_shares_counts_and_lists():
     assert share(3, 100) == "3.0 %"
     assert share(0.5) == "50 %"
+    assert (share(1, 1000), share(1, 4608), share(0.0)) == ("0.10 %", "0.02 %", "0 %")
+    assert share(1, 65_536) == "under 0.01 %"
     assert share(1, 0) == "–"
     assert counted(1, "row") == "1 row"
     assert counted(2000, "row") == "2,000 rows"

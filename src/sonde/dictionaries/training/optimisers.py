@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sonde.core.errors import SondeError
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.training.settings import Adam, Optimiser
 
@@ -14,17 +13,11 @@ from sonde.dictionaries.training.settings import Adam, Optimiser
 def optimisers_of(dictionary: Dictionary, settings: Optimiser) -> list[torch.optim.Optimizer]:
     """Make the optimisers of a dictionary; Muon has a second one for what is no matrix.
 
-    Raises:
-        SondeError: 8-bit moments were asked for and bitsandbytes or a GPU is missing, or this torch
-            has no Muon.
+    What they need of the machine is for ``check_machine`` to say.
     """
     everything = list(dictionary.parameters())
     if isinstance(settings, Adam):
         return [_adam(everything, settings)]
-    if not hasattr(torch.optim, "Muon"):
-        raise SondeError(
-            f"torch {torch.__version__} has no Muon.", fix="Install torch 2.9 or later."
-        )
     matrices = [one for block in dictionary.parts for one in (block.encoder, block.decoder)]
     named = {id(one) for one in matrices}
     rest = [one for one in everything if id(one) not in named]
@@ -38,17 +31,8 @@ def _adam(parameters: Sequence[nn.Parameter], settings: Adam) -> torch.optim.Opt
     betas, eps = settings.betas, settings.eps
     if not settings.eight_bit:
         return torch.optim.Adam(parameters, betas=betas, eps=eps, fused=True)
-    if not parameters[0].is_cuda:
-        raise SondeError(
-            "8-bit moments need a GPU, and this dictionary trains on a CPU.",
-            fix="Leave eight_bit away.",
-        )
-    try:
-        from bitsandbytes.optim import Adam8bit  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise SondeError(
-            "8-bit moments need bitsandbytes.", fix="pip install 'sonde[quantised]'"
-        ) from None
+    from bitsandbytes.optim import Adam8bit  # pyright: ignore[reportMissingImports]
+
     return Adam8bit(parameters, betas=betas, eps=eps)
 
 

@@ -19,9 +19,9 @@ from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_
 from sonde.dictionaries.parallel.share import WHOLE, Share
 from sonde.dictionaries.parallel.storing import shared, whole
 from sonde.dictionaries.sparsity import BatchTopK, JumpReLU, ReLU, TopK
-from sonde.dictionaries.training.compiling import compiled
 from sonde.dictionaries.training.living import Living, resample
 from sonde.dictionaries.training.losses import Loss, Wanted, loss_of, penalty_weight
+from sonde.dictionaries.training.machine import check_machine
 from sonde.dictionaries.training.optimisers import (
     clip_gradients,
     forget_rows,
@@ -54,12 +54,12 @@ class Trainee:
 
     def __post_init__(self) -> None:
         check_sharing(self.training, self.dictionary.share)
+        check_machine(self.training, self.dictionary.bias[0].device)
         self.optimisers = optimisers_of(self.dictionary, self.training.optimiser)
         self.living = Living.of(self.dictionary, self.training.dead_after or NEVER)
         self.loss = data_parallel(WithLoss(self.dictionary, loss_of))
         if self.training.compile:
-            device = self.dictionary.bias[0].device
-            self.loss = compiled(self.loss, self.architecture.sparsity, device)
+            self.loss = torch.compile(self.loss)
 
     @classmethod
     def fresh(

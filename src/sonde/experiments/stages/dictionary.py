@@ -16,7 +16,7 @@ from sonde.data.corpus_settings import CorpusSettings
 from sonde.dictionaries.samples.settings import SampleSettings
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.training.recipe import check_recipe
-from sonde.dictionaries.training.settings import Training
+from sonde.dictionaries.training.settings import Adam, Training
 from sonde.experiments.result_names import ResultNames
 from sonde.experiments.stage import Context, Estimate, Outcome, Reference, Stage, resolved_path
 from sonde.experiments.stages.with_model import ModelStage
@@ -189,8 +189,9 @@ class DictionaryStage(ModelStage):
         return self.corpus.model_copy(update={"texts": str(found["corpus.texts"])})
 
     def problems(self, base: Path) -> tuple[str, ...]:
-        """Return what is wrong with the texts, and with the names of stored activations."""
+        """Return what is wrong with texts, machine, and the names of stored activations."""
         found = list(super().problems(base))
+        found += self._machine_problems()
         if self.activations is not None:
             for hook in self._hooks:
                 try:
@@ -198,6 +199,19 @@ class DictionaryStage(ModelStage):
                 except SondeError as error:
                     found.append(f"dictionaries: {error} Stored activations have sonde's names.")
         return tuple(found)
+
+    def _machine_problems(self) -> list[str]:
+        recipe = self.training
+        if recipe.optimiser == Adam() and not recipe.compile:
+            return []  # nothing is asked of the machine, and torch need not be loaded to say so
+        from sonde.dictionaries.training.machine import check_machine
+        from sonde.models.devices import device_named
+
+        try:
+            check_machine(recipe, device_named(self.model.device if self.model else "auto"))
+        except SondeError as error:
+            return [f"training: {error}"]
+        return []
 
     def estimate(self, facts: "Facts") -> Estimate:
         """Count the passes, the steps, the buffer, the weights with their moments."""

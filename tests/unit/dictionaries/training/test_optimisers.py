@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde.core.errors import SondeError
 from sonde.dictionaries import Architecture, Dictionary, TopK
 from sonde.dictionaries.initialise import initialise
 from sonde.dictionaries.training.optimisers import (
@@ -127,8 +126,3 @@ def test_forgotten_rows_lose_their_moments_and_others_keep_theirs():
     forget_rows(optimisers, one, [torch.tensor([2, 5])])
     moments = optimisers[0].state[one.parts[0].encoder]["exp_avg"]
     assert not moments[[2, 5]].any() and bool(moments[[0, 1, 3, 4]].all())
-
-
-def test_eight_bits_on_a_cpu_are_refused():
-    with pytest.raises(SondeError, match="8-bit moments need a GPU"):
-        optimisers_of(fresh(), Adam(eight_bit=True))
