@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parents[1] / "peers" / "dictionary_golden"
 CASES = sorted(path.parent for path in GOLDEN.rglob("golden.safetensors"))
 NAMES = [str(case.relative_to(GOLDEN)).split("/")[0] for case in CASES]
 LIBRARIES = {
-    "saelens": 17,
+    "saelens": 18,
     "sparsify": 4,
     "dictionary-learning": 7,
     "gemma-scope": 2,
@@ -64,6 +64,7 @@ def test_formula_and_dictionary_do_as_the_library_did(case):
         ("saelens-topk", "blocks.3.resid_pre", "", TopK),
         ("saelens-skip-transcoder", "blocks.3.resid_pre", "blocks.3.mlp_out", ReLU),
         ("saelens-matryoshka", "blocks.3.resid_pre", "", JumpReLU),
+        ("saelens-hook-z", "blocks.3.head_out", "", JumpReLU),
         ("sparsify-sae", "blocks.3.resid_post", "", TopK),
         ("sparsify-skip", "blocks.3.mlp_normed", "blocks.3.mlp_module_out", TopK),
         ("dictionary-learning-gated", "blocks.3.resid_post", "", Gated),

@@ -36,6 +36,7 @@ PACKAGES = {
 D, LATENTS = 6, 16
 SAE = {"sources": ("blocks.3.resid_post",), "d_in": (D,), "d_sae": LATENTS}
 TRANSCODER = {**SAE, "targets": ("blocks.3.mlp_out",), "d_out": (D,)}
+HEADS = {**SAE, "sources": ("blocks.3.head_out",)}
 SPARSITIES = (ReLU(), TopK(k=4), BatchTopK(k=4), JumpReLU(), Gated())
 EVERY = [
     Architecture(**shape, sparsity=sparsity, **more)
@@ -43,6 +44,7 @@ EVERY = [
     for shape, mores in (
         (SAE, ({}, {"centred": False}, {"groups": (4, 12)}, {"normalise": "layer_norm"})),
         (TRANSCODER, ({}, {"skip": True}, {"normalise": "layer_norm"})),
+        (HEADS, ({},)),
     )
     for more in mores
 ]
@@ -99,7 +101,7 @@ def test_libraries_do_what_was_written_for_them(tmp_path, library):
         close = {"rtol": 1e-4, "atol": 1e-4}
         torch.testing.assert_close(answer["latents"], found.latents, **close)
         torch.testing.assert_close(answer["made"], found.targets[0], **close)
-    assert len(written) == {"saelens": 29, "sparsify": 4, "dictionary-learning": 11}[library]
+    assert len(written) == {"saelens": 34, "sparsify": 5, "dictionary-learning": 16}[library]
 
 
 @pytest.fixture(scope="module")

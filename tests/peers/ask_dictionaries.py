@@ -12,12 +12,20 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+HEADS = 2
+
 
 def saelens(folder):
     from sae_lens import SAE
 
     sae = SAE.load_from_disk(folder)
-    return sae.encode, sae
+    if sae.cfg.reshape_activations != "hook_z":
+        return sae.encode, sae
+
+    def by_head(x):
+        return x.unflatten(-1, (HEADS, -1))  # as hook_z is
+
+    return lambda x: sae.encode(by_head(x)), lambda x: sae(by_head(x)).flatten(-2)
 
 
 def sparsify(folder):

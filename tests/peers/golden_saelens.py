@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 D, LATENTS, ROWS = 6, 16, 5
 HOOK, OUT = "blocks.3.hook_resid_pre", "blocks.3.hook_mlp_out"
+HEADS = "blocks.3.attn.hook_z"
 CASES = {
     "standard": ("standard", {}),
     "standard-uncentred": ("standard", {"apply_b_dec_to_input": False}),
@@ -48,13 +49,13 @@ def randomise(sae):
         one.copy_(0.3 + 0.5 * torch.rand_like(one) if "threshold" in name else drawn)
 
 
-def made(name, settings, find, names_hooks=True):
+def made(name, settings, find):
     sae_class, config_class = find(name)
     transcodes = name.endswith("transcoder")
     if transcodes:
         settings = {"d_out": D, "apply_b_dec_to_input": False, **settings}
     config = config_class(d_in=D, d_sae=LATENTS, **settings)
-    config.metadata.hook_name = HOOK
+    config.metadata.hook_name = HEADS if config.reshape_activations == "hook_z" else HOOK
     config.metadata.model_name = "tiny"
     if transcodes:
         config.metadata.hook_name_out = OUT
@@ -71,6 +72,12 @@ def own(folder):
         trained = made(name, settings, get_sae_training_class)
         trained.save_inference_model(folder / f"saelens-{case}")
         record(folder / f"saelens-{case}")
+
+
+def of_heads(folder):
+    settings = {"reshape_activations": "hook_z"}
+    made("jumprelu", settings, get_sae_class).save_model(folder / "saelens-hook-z")
+    record(folder / "saelens-hook-z")
 
 
 def record(folder):
@@ -200,6 +207,7 @@ def main():
         gemma_scope(folder)
         gemma_scope_2(folder)
         llama_scope(folder)
+        of_heads(folder)  # last, so that the others stay as they were
 
 
 main()

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.formats.content import Content
+from sonde.dictionaries.formats.foreign_hooks import Chosen
+from sonde.dictionaries.formats.weights import described
 from sonde.dictionaries.sparsity import JumpReLU, ReLU
 
 
@@ -23,17 +25,19 @@ class Layer:
     skip: Float[Tensor, "d d"] | None = None
 
 
-def across(
-    layers: Sequence[Layer], sources: tuple[str, ...], targets: tuple[str, ...]
-) -> Dictionary:
-    """Return the dictionary of these layers: JumpReLU where they have thresholds, else ReLU."""
+def across(content: Content, hooks: Chosen, layers: Sequence[Layer]) -> Dictionary:
+    """Return the dictionary of these layers: JumpReLU where they have thresholds, else ReLU.
+
+    Raises:
+        SondeError: there is one layer alone, or a hook point is named twice.
+    """
     d_sae, d = layers[0].encoder.shape
     has_skip = any(layer.skip is not None for layer in layers)
-    architecture = Architecture(
-        sources=sources,
-        targets=targets,
-        d_in=(int(d),) * len(layers),
-        d_out=(int(d),) * len(layers),
+    architecture = described(
+        content,
+        hooks,
+        d_in=int(d),
+        d_out=int(d),
         d_sae=int(d_sae),
         sparsity=ReLU() if layers[0].threshold is None else JumpReLU(),
         skip=has_skip,

@@ -1,6 +1,7 @@
 """circuit-tracer: ``config.yaml`` with ``layer_<i>.safetensors``, or a CLT in two files a layer."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,14 @@ from torch import Tensor
 
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.formats.across_layers import Layer, across
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
-from sonde.dictionaries.formats.foreign_hooks import chosen, hook_point
+from sonde.dictionaries.formats.foreign_hooks import Chosen, Named, chosen, chosen_of_layers
 from sonde.dictionaries.formats.naive.circuit_tracer import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_safetensors, read_settings
 from sonde.dictionaries.formats.shapes import as_number, checked, matrix, setting
-from sonde.dictionaries.formats.weights import Weights, made
+from sonde.dictionaries.formats.weights import Weights, described, made
 from sonde.dictionaries.sparsity import JumpReLU, ReLU, Sparsity, TopK
 
 SETTINGS = "config.yaml"
@@ -54,14 +54,21 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _read(content: Content, given: HookPoints) -> Loaded:
-    across_all = content.settings["model_kind"] == CLT
-    found = _clt(content, given) if across_all else _single(content, given)
-    hooks = found.architecture.sources + found.architecture.targets
-    model = str(content.settings.get("model_name") or "")
-    return Loaded(found, Origin(model=model, hooks=hooks), content.notes)
+    settings = content.settings
+    if settings["model_kind"] == CLT:
+        layers = int(settings["layers"])
+        hooks = chosen_of_layers(content, given, layers, partial(_named, content))
+        found = _clt(content, hooks)
+    else:
+        whole = bool(given.sources and given.targets)
+        named = (None, None) if whole else _named(content, settings["layer"])
+        hooks = chosen(content, given, named, "transcoder")
+        found = _single(content, hooks)
+    origin = Origin(model=str(settings.get("model_name") or ""), hooks=hooks.every)
+    return Loaded(found, origin, content.notes).noting(*hooks.notes)
 
 
-def _single(content: Content, given: HookPoints) -> Dictionary:
+def _single(content: Content, hooks: Chosen) -> Dictionary:
     t = content.tensors
     d_sae, d = matrix(content, "W_enc")
     d_out = matrix(content, "W_dec")[1]
@@ -73,17 +80,9 @@ def _single(content: Content, given: HookPoints) -> Dictionary:
     }
     checked(content, needed, {"W_skip": (d_out, d), THRESHOLD: (d_sae,)})
     sparsity = _sparsity(content)
-    source, target = _hook_points(content, int(content.settings["layer"] or 0), given)
-    sources, targets = chosen(given, source, target)
-    if not targets:
-        raise SondeError(
-            f"{content.where} is a transcoder, and its target is not named.",
-            fix="Give it: --target blocks.<layer>.<site>.",
-        )
-    architecture = Architecture(
-        sources=sources, targets=targets, d_in=(d,), d_out=(d_out,), d_sae=d_sae,
-        sparsity=sparsity, skip="W_skip" in t,
-    )  # fmt: skip
+    architecture = described(
+        content, hooks, d_in=d, d_out=d_out, d_sae=d_sae, sparsity=sparsity, skip="W_skip" in t
+    )
     weights = Weights(
         encoder=t["W_enc"],
         bias=t["b_enc"],
@@ -114,15 +113,19 @@ def _not_negative(content: Content, name: str) -> Tensor:
     return threshold
 
 
-def _hook_points(content: Content, layer: int, given: HookPoints) -> tuple[str | None, str | None]:
+def _named(content: Content, layer: int | None) -> Named:
     """Return the hook points of a layer; the settings name their sites."""
-    if given.sources and given.targets:
-        return None, None
+    if layer is None:
+        raise SondeError(
+            f"{content.where} is not called layer_<i>.safetensors, so its layer is not known.",
+            fix="Give its hook points: --source blocks.<layer>.<site> --target "
+            "blocks.<layer>.<site>.",
+        )
     source, target = (str(setting(content, f"feature_{way}_hook")) for way in ("input", "output"))
-    return hook_point(f"blocks.{layer}.{source}"), hook_point(f"blocks.{layer}.{target}")
+    return f"blocks.{layer}.{source}", f"blocks.{layer}.{target}"
 
 
-def _clt(content: Content, given: HookPoints) -> Dictionary:
+def _clt(content: Content, hooks: Chosen) -> Dictionary:
     t, n = content.tensors, int(content.settings["layers"])
     d_sae, d = matrix(content, "W_enc_0")
     needed: dict[str, tuple[int, ...]] = {}
@@ -147,12 +150,7 @@ def _clt(content: Content, given: HookPoints) -> Dictionary:
         )
         for i in range(n)
     ]
-    if given.sources and given.targets:
-        return across(layers, given.sources, given.targets)
-    pairs = [_hook_points(content, i, HookPoints()) for i in range(n)]
-    return across(
-        layers, tuple(str(source) for source, _ in pairs), tuple(str(one) for _, one in pairs)
-    )
+    return across(content, hooks, layers)
 
 
 def _finds(path: Path) -> bool:

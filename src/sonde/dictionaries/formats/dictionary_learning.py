@@ -11,8 +11,7 @@ from sonde import __version__
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.files import full_disk_named, write_json
-from sonde.core.hooks import Site, parse_hook_point
-from sonde.dictionaries.architecture import Architecture
+from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
 from sonde.dictionaries.formats.dictionary_learning_classes import CLASSES, by_class
 from sonde.dictionaries.formats.expressing import (
@@ -25,11 +24,12 @@ from sonde.dictionaries.formats.foreign_hooks import chosen
 from sonde.dictionaries.formats.naive.dictionary_learning import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_settings, read_torch
 from sonde.dictionaries.formats.shapes import as_number, checked, matrix
-from sonde.dictionaries.formats.weights import Weights, made, recentred, taken
+from sonde.dictionaries.formats.weights import Weights, described, made, recentred, taken
 from sonde.dictionaries.sparsity import BatchTopK, Gated, JumpReLU, ReLU, Sparsity, TopK
 
 SETTINGS, WEIGHTS = "config.json", "ae.pt"
-SITES = {"resid_post": Site.RESID_POST, "attn": Site.ATTN_OUT, "mlp": Site.MLP_MODULE_OUT}
+# What its names of hook points mean: modules inside a block, whose outputs it trains on.
+MODULES = {"resid_post": "", "attn": ".self_attn", "mlp": ".mlp"}
 
 
 def _load(path: Path, where: str) -> Content:
@@ -52,16 +52,16 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     kind = CLASSES[name]
     first, second = matrix(content, kind.encoder)
     d_sae, d = (first, second) if kind.linear else (second, first)
-    n_groups = len(t["group_sizes"]) if "group_sizes" in t else 0
+    n_groups = t["group_sizes"].numel() if "group_sizes" in t else 0
     checked(content, *kind.shapes(d, d_sae, n_groups))
-    sources, _ = chosen(given, _hook(trainer))
+    hooks = chosen(content, given, (_hook(trainer), None), "SAE")
     sparsity: Sparsity = kind.sparsity()
     if isinstance(sparsity, TopK | BatchTopK):
         k = as_number(Content(content.where, trainer, t), "k")
         sparsity = sparsity.model_copy(update={"k": k})
     groups = tuple(int(one) for one in t["group_sizes"]) if n_groups else ()
-    architecture = Architecture(
-        sources=sources, d_in=(d,), d_sae=d_sae, sparsity=sparsity, groups=groups,
+    architecture = described(
+        content, hooks, d_in=d, d_out=d, d_sae=d_sae, sparsity=sparsity, groups=groups,
         centred=kind.centred,
     )  # fmt: skip
     weights = Weights(
@@ -73,8 +73,9 @@ def _read(content: Content, given: HookPoints) -> Loaded:
         gate_bias=t.get("gate_bias"),
         log_scale=t.get("r_mag"),
     )
-    origin = Origin(model=str(trainer.get("lm_name") or ""), hooks=sources)
-    return Loaded(made(architecture, weights), origin, content.notes).noting(*_notes(name, weights))
+    origin = Origin(model=str(trainer.get("lm_name") or ""), hooks=hooks.every)
+    notes = (*hooks.notes, *_notes(name, weights))
+    return Loaded(made(architecture, weights), origin, content.notes).noting(*notes)
 
 
 def _hook(trainer: dict[str, Any]) -> str | None:
@@ -84,7 +85,7 @@ def _hook(trainer: dict[str, Any]) -> str | None:
         return name
     match = re.fullmatch(r"(resid_post|attn|mlp)(?:_out)?_layer_?(\d+)", name)
     if match:
-        return f"blocks.{match[2]}.{SITES[match[1]]}"
+        return f"layers.{match[2]}{MODULES[match[1]]}"
     if name:
         return name  # refused by name, or a module's path
     return None if layer is None else f"blocks.{layer}.resid_post"

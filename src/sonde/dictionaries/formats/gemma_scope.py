@@ -6,13 +6,12 @@ from pathlib import Path
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import Site
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
-from sonde.dictionaries.formats.foreign_hooks import chosen
+from sonde.dictionaries.formats.foreign_hooks import Named, chosen
 from sonde.dictionaries.formats.naive.gemma_scope import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_npz
 from sonde.dictionaries.formats.shapes import checked, matrix
-from sonde.dictionaries.formats.weights import Weights, made
+from sonde.dictionaries.formats.weights import Weights, described, made
 from sonde.dictionaries.sparsity import JumpReLU
 
 PARAMS = "params.npz"
@@ -38,16 +37,16 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     t = content.tensors
     one = dict.fromkeys(("b_enc", "threshold"), (d_sae,))
     checked(content, {"W_enc": (d_in, d_sae), "W_dec": (d_sae, d_out), "b_dec": (d_out,), **one})
-    source, target = _named(content.where)
-    sources, targets = chosen(given, source, target)
-    architecture = Architecture(
-        sources=sources,
-        targets=targets,
-        d_in=(d_in,),
-        d_out=(d_out,) if targets else (),
+    kind = "transcoder" if d_out != d_in else ""
+    hooks = chosen(content, given, _named(content.where), kind)
+    architecture = described(
+        content,
+        hooks,
+        d_in=d_in,
+        d_out=d_out,
         d_sae=d_sae,
         sparsity=JumpReLU(),
-        centred=None if targets else False,
+        centred=None if hooks.targets else False,
     )
     weights = Weights(
         encoder=t["W_enc"].T,
@@ -56,13 +55,11 @@ def _read(content: Content, given: HookPoints) -> Loaded:
         out_bias=t["b_dec"],
         threshold=t["threshold"],
     )
-    origin = Origin(model=_model(content.where), hooks=sources + targets)
-    heads = "Rows are all heads of a token side by side: [row, n_heads * d_head]."
-    note = heads if str(Site.HEAD_OUT) in sources[0] else ""
-    return Loaded(made(architecture, weights), origin, content.notes).noting(note)
+    origin = Origin(model=_model(content.where), hooks=hooks.every)
+    return Loaded(made(architecture, weights), origin, content.notes).noting(*hooks.notes)
 
 
-def _named(where: str) -> tuple[str | None, str | None]:
+def _named(where: str) -> Named:
     """Return source and target by the names of the repository and its folders."""
     layer, repository = re.search(r"layer_(\d+)", where), _REPOSITORY.search(where)
     if "embedding" in where:

@@ -9,15 +9,14 @@ from torch import Tensor
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import Site
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.formats.across_layers import Layer, across
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
-from sonde.dictionaries.formats.foreign_hooks import chosen, hook_point
+from sonde.dictionaries.formats.foreign_hooks import Chosen, Named, chosen, chosen_of_layers
 from sonde.dictionaries.formats.naive.gemma_scope_2 import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_safetensors, read_settings
 from sonde.dictionaries.formats.shapes import checked, matrix
-from sonde.dictionaries.formats.weights import Weights, made
+from sonde.dictionaries.formats.weights import Weights, described, made
 from sonde.dictionaries.sparsity import JumpReLU
 
 SETTINGS, PARAMS, SKIP = "config.json", "params.safetensors", "affine_skip_connection"
@@ -27,6 +26,12 @@ BY_FOLDER = {
     "mlp_out": ("mlp_out", None),
     "transcoder": ("mlp_normed", "mlp_out"),
     "clt": ("mlp_normed", "mlp_out"),
+}
+# Gemma 3's norms: in other families modules of these names lie elsewhere.
+NORMS = {
+    "pre_feedforward_layernorm.output": Site.MLP_NORMED,
+    "post_feedforward_layernorm.output": Site.MLP_OUT,
+    "post_attention_layernorm.output": Site.ATTN_OUT,
 }
 _LAYER = re.compile(r"layer_(\d+)")
 
@@ -52,16 +57,31 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     kind = content.settings.get("architecture", "jump_relu")
     if kind != "jump_relu":
         raise SondeError(f"{content.where} has the architecture {kind!r}; sonde reads jump_relu.")
-    found = _clt(content, given) if "layers" in content.settings else _single(content, given)
-    hooks = found.architecture.sources + found.architecture.targets
+    is_clt = "layers" in content.settings
+    hooks = _clt_hooks(content, given) if is_clt else _single_hooks(content, given)
+    found = _clt(content, hooks) if is_clt else _single(content, hooks)
     model = str(content.settings.get("model_name") or "")
     model = model.replace("-v3", "-3")
     if model and "/" not in model:
         model = f"google/{model}"
-    return Loaded(found, Origin(model=model, hooks=hooks), content.notes)
+    origin = Origin(model=model, hooks=hooks.every)
+    return Loaded(found, origin, content.notes).noting(*hooks.notes)
 
 
-def _single(content: Content, given: HookPoints) -> Dictionary:
+def _single_hooks(content: Content, given: HookPoints) -> Chosen:
+    writes_elsewhere = matrix(content, "w_enc")[0] != matrix(content, "w_dec")[1]
+    kind = "transcoder" if writes_elsewhere or SKIP in content.tensors else ""
+    return chosen(content, given, _named(content), kind, NORMS)
+
+
+def _clt_hooks(content: Content, given: HookPoints) -> Chosen:
+    def named(layer: int) -> Named:
+        return f"blocks.{layer}.{Site.MLP_NORMED}", f"blocks.{layer}.{Site.MLP_OUT}"
+
+    return chosen_of_layers(content, given, int(content.settings["layers"]), named)
+
+
+def _single(content: Content, hooks: Chosen) -> Dictionary:
     d_in, d_sae = matrix(content, "w_enc")
     d_out = matrix(content, "w_dec")[1]
     t = content.tensors
@@ -73,17 +93,15 @@ def _single(content: Content, given: HookPoints) -> Dictionary:
         "threshold": (d_sae,),
     }
     checked(content, needed, {SKIP: (d_in, d_out)})
-    source, target = _named(content)
-    sources, targets = chosen(given, source, target)
-    architecture = Architecture(
-        sources=sources,
-        targets=targets,
-        d_in=(d_in,),
-        d_out=(d_out,) if targets else (),
+    architecture = described(
+        content,
+        hooks,
+        d_in=d_in,
+        d_out=d_out,
         d_sae=d_sae,
         sparsity=JumpReLU(),
         skip=SKIP in t,
-        centred=None if targets else False,
+        centred=None if hooks.targets else False,
     )
     return made(
         architecture,
@@ -98,7 +116,7 @@ def _single(content: Content, given: HookPoints) -> Dictionary:
     )
 
 
-def _clt(content: Content, given: HookPoints) -> Dictionary:
+def _clt(content: Content, hooks: Chosen) -> Dictionary:
     t, n = content.tensors, int(content.settings["layers"])
     d, d_sae = matrix(content, "0.w_enc")
     one: dict[str, tuple[int, ...]] = {
@@ -126,23 +144,19 @@ def _clt(content: Content, given: HookPoints) -> Dictionary:
         raise SondeError(
             f"{content.where}: latents of layer {int(before.argmax())} write into layers before it."
         )
-    if bool(given.sources) != bool(given.targets):
-        raise SondeError("Give --source and --target for every layer, or neither.")
-    sources = given.sources or tuple(f"blocks.{i}.{Site.MLP_NORMED}" for i in range(n))
-    targets = given.targets or tuple(f"blocks.{i}.{Site.MLP_OUT}" for i in range(n))
-    return across(layers, sources, targets)
+    return across(content, hooks, layers)
 
 
 def _transposed(one: Tensor | None) -> Tensor | None:
     return None if one is None else one.T
 
 
-def _named(content: Content) -> tuple[str | None, str | None]:
+def _named(content: Content) -> Named:
     """Return the hook points: those of the settings, else what the folder is called after."""
     settings = content.settings
     source, target = settings.get("hf_hook_point_in"), settings.get("hf_hook_point_out")
     if source:
-        return source, None if not target or hook_point(source) == hook_point(target) else target
+        return source, target
     layer = _LAYER.search(content.where)
     kind = next((kind for kind in BY_FOLDER if kind in content.where), None)
     if layer is None or kind is None:

@@ -8,13 +8,12 @@ import torch
 
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
 from sonde.dictionaries.formats.foreign_hooks import chosen
 from sonde.dictionaries.formats.naive.llama_scope import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_safetensors, read_settings
-from sonde.dictionaries.formats.shapes import checked, matrix
-from sonde.dictionaries.formats.weights import Weights, made, rescaled
+from sonde.dictionaries.formats.shapes import as_number, checked, matrix
+from sonde.dictionaries.formats.weights import Weights, described, made, rescaled
 from sonde.dictionaries.sparsity import JumpReLU, ReLU, Sparsity, TopK
 
 SETTINGS, WEIGHTS = "hyperparams.json", Path("checkpoints") / "final.safetensors"
@@ -54,8 +53,8 @@ def _read(content: Content, given: HookPoints) -> Loaded:
         "decoder.weight": (d_out, d_sae),
     }
     checked(content, needed, {"decoder.bias": (d_out,)})
-    source, target = settings.get("hook_point_in"), settings.get("hook_point_out")
-    sources, targets = chosen(given, source, None if target == source else target)
+    named = settings.get("hook_point_in"), settings.get("hook_point_out")
+    hooks = chosen(content, given, named, "transcoder" if d_out != d else "")
     s_in, s_out = _scales(settings, d)
     decoder = t["decoder.weight"].T.double() * (s_in / s_out)
     weights = Weights(
@@ -66,25 +65,25 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     )
     if settings["sparsity_include_decoder_norm"]:
         weights = rescaled(weights, decoder.norm(dim=1))
-    sparsity = _sparsity(settings, content.where)
+    sparsity = _sparsity(content)
     if isinstance(sparsity, JumpReLU):
         threshold = torch.full((d_sae,), float(settings["jump_relu_threshold"]))
         weights = replace(weights, threshold=threshold)
-    architecture = Architecture(
-        sources=sources,
-        targets=targets,
-        d_in=(d,),
-        d_out=(d_out,) if targets else (),
+    architecture = described(
+        content,
+        hooks,
+        d_in=d,
+        d_out=d_out,
         d_sae=d_sae,
         sparsity=sparsity,
-        centred=None if targets else bool(settings["apply_decoder_bias_to_pre_encoder"]),
+        centred=None if hooks.targets else bool(settings["apply_decoder_bias_to_pre_encoder"]),
     )
-    origin = Origin(model="meta-llama/Llama-3.1-8B", hooks=sources + targets)
+    origin = Origin(model="meta-llama/Llama-3.1-8B", hooks=hooks.every)
     note = (
         "Scales of training and decoder norms are folded in: latents are those of raw rows. "
         "SAELens' loader gives them on the scale of training."
     )
-    return Loaded(made(architecture, weights), origin, content.notes).noting(note)
+    return Loaded(made(architecture, weights), origin, content.notes).noting(*hooks.notes, note)
 
 
 def _scales(settings: dict[str, Any], d: int) -> tuple[float, float]:
@@ -98,15 +97,16 @@ def _divided(bias: torch.Tensor | None, scale: float, width: int) -> torch.Tenso
     return torch.zeros(width) if bias is None else (bias.double() / scale).float()
 
 
-def _sparsity(settings: dict[str, Any], where: str) -> Sparsity:
+def _sparsity(content: Content) -> Sparsity:
+    settings = content.settings
     kind = str(settings["act_fn"]).lower()
     if kind == "jumprelu" or (kind == "topk" and settings["jump_relu_threshold"] > 0):
         return JumpReLU()
     if kind == "topk":
-        return TopK(k=int(settings["top_k"]))
+        return TopK(k=as_number(content, "top_k"))
     if kind == "relu":
         return ReLU()
-    raise SondeError(f"{where}: act_fn is {kind!r}; sonde knows jumprelu, topk and relu.")
+    raise SondeError(f"{content.where}: act_fn is {kind!r}; sonde knows jumprelu, topk and relu.")
 
 
 def _finds(path: Path) -> bool:

@@ -9,13 +9,12 @@ from torch import Tensor
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.hooks import Site
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
 from sonde.dictionaries.formats.foreign_hooks import chosen
 from sonde.dictionaries.formats.naive.openai import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_torch
 from sonde.dictionaries.formats.shapes import checked, matrix
-from sonde.dictionaries.formats.weights import Weights, made
+from sonde.dictionaries.formats.weights import Weights, described, made
 from sonde.dictionaries.sparsity import ReLU, Sparsity, TopK
 
 LOCATIONS = {
@@ -45,11 +44,13 @@ def _read(content: Content, given: HookPoints) -> Loaded:
         "latent_bias": (d_sae,),
     }
     checked(content, needed, dict.fromkeys(STATISTICS, (d_sae,)))
-    sources, _ = chosen(given, _hook(content.where))
+    hooks = chosen(content, given, (_hook(content.where), None), "SAE")
     sparsity = _sparsity(content)
-    architecture = Architecture(
-        sources=sources,
-        d_in=(d,),
+    architecture = described(
+        content,
+        hooks,
+        d_in=d,
+        d_out=d,
         d_sae=d_sae,
         sparsity=sparsity,
         normalise="layer_norm" if isinstance(sparsity, TopK) else "none",
@@ -60,18 +61,18 @@ def _read(content: Content, given: HookPoints) -> Loaded:
         decoder=t["decoder.weight"].T,
         out_bias=t["pre_bias"],
     )
-    origin = Origin(model="openai-community/gpt2", hooks=sources)
-    return Loaded(made(architecture, weights), origin, content.notes)
+    origin = Origin(model="openai-community/gpt2", hooks=hooks.every)
+    return Loaded(made(architecture, weights), origin, content.notes).noting(*hooks.notes)
 
 
 def _sparsity(content: Content) -> Sparsity:
     kind, beside = content.settings["activation"], content.settings["activation_state_dict"]
     if kind == "ReLU":
         return ReLU()
-    if kind == "TopK" and isinstance(beside, dict) and isinstance(beside.get("k"), int):
-        after = beside.get("postact_fn")
-        if after in ("ReLU", "Identity"):
-            return TopK(k=beside["k"], relu=after == "ReLU")
+    if kind == "TopK" and isinstance(beside, dict):
+        k, after = beside.get("k"), beside.get("postact_fn")
+        if isinstance(k, int) and k > 0 and after in ("ReLU", "Identity"):
+            return TopK(k=k, relu=after == "ReLU")
     raise SondeError(
         f"{content.where}: the activation is {kind!r} with {beside!r}; sonde knows ReLU, and TopK "
         "with k and postact_fn ReLU or Identity."

@@ -1,5 +1,7 @@
 """SAELens: a folder with ``cfg.json`` and ``sae_weights.safetensors``."""
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from sonde.dictionaries.formats.saelens_settings import NORMALISING, settled
 from sonde.dictionaries.formats.safe_files import in_float32, read_safetensors, read_settings
 from sonde.dictionaries.formats.saving import save_tensors
 from sonde.dictionaries.formats.shapes import as_number, checked, matrix, setting
-from sonde.dictionaries.formats.weights import Weights, made, rescaled, taken
+from sonde.dictionaries.formats.weights import Weights, described, made, rescaled, taken
 from sonde.dictionaries.sparsity import BatchTopK, Gated, JumpReLU, ReLU, Sparsity, TopK
 
 SETTINGS, WEIGHTS = "cfg.json", "sae_weights.safetensors"
@@ -52,16 +54,16 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     _check(content, kind, d_in, d_out, d_sae)
     metadata: dict[str, Any] = settings["metadata"]
     is_transcoder = kind.endswith("transcoder")
-    name_out = metadata.get("hook_name_out") if is_transcoder else None
-    sources, targets = chosen(given, metadata.get("hook_name"), name_out)
-    architecture = Architecture(
-        sources=sources,
-        targets=targets if is_transcoder else (),
-        d_in=(d_in,),
-        d_out=(d_out,) if is_transcoder else (),
+    named = metadata.get("hook_name"), metadata.get("hook_name_out") if is_transcoder else None
+    hooks = chosen(content, given, named, "transcoder" if is_transcoder else "SAE")
+    architecture = described(
+        content,
+        hooks,
+        d_in=d_in,
+        d_out=d_out,
         d_sae=d_sae,
         sparsity=_sparsity(content, kind),
-        groups=_groups(metadata.get("matryoshka_widths")),
+        groups=_groups(content),
         skip="W_skip" in t,
         centred=None if is_transcoder else bool(settings["apply_b_dec_to_input"]),
         normalise=NORMALISING.get(str(settings["normalize_activations"]), "none"),
@@ -80,14 +82,11 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     if settings.get("rescale_acts_by_decoder_norm"):
         weights = rescaled(weights, weights.norms())
     if "scaling_factor" in t:
-        scaled = t["W_dec"] * t["scaling_factor"][:, None]
-        weights = Weights(**{**_fields(weights), "decoder": scaled})
-    origin = Origin(model=str(metadata.get("model_name") or ""), hooks=sources + targets)
-    return Loaded(made(architecture, weights), origin, content.notes).noting(*_notes(content))
-
-
-def _fields(weights: Weights) -> dict[str, Any]:
-    return {name: getattr(weights, name) for name in Weights.__slots__}
+        scaled = weights.decoder * t["scaling_factor"][:, None]
+        weights = replace(weights, decoder=scaled)
+    origin = Origin(model=str(metadata.get("model_name") or ""), hooks=hooks.every)
+    notes = (*hooks.notes, *_notes(content))
+    return Loaded(made(architecture, weights), origin, content.notes).noting(*notes)
 
 
 def _check(content: Content, kind: str, d_in: int, d_out: int, d_sae: int) -> None:
@@ -121,10 +120,15 @@ def _sparsity(content: Content, kind: str) -> Sparsity:
     return JumpReLU() if kind.startswith("jumprelu") else ReLU()
 
 
-def _groups(prefixes: list[int] | None) -> tuple[int, ...]:
+def _groups(content: Content) -> tuple[int, ...]:
+    prefixes = content.settings["metadata"].get("matryoshka_widths")
     if not prefixes:
         return ()
-    return tuple(b - a for a, b in zip([0, *prefixes[:-1]], prefixes, strict=True))
+    if not isinstance(prefixes, list) or not all(isinstance(one, int) for one in prefixes):
+        raise SondeError(
+            f"{content.where}: matryoshka_widths is {prefixes!r}, not a list of whole numbers."
+        )
+    return tuple(b - a for a, b in pairwise([0, *prefixes]))
 
 
 def _notes(content: Content) -> list[str]:
@@ -139,8 +143,6 @@ def _notes(content: Content) -> list[str]:
         notes.append("rescale_acts_by_decoder_norm: decoder norms are folded into the encoder.")
     if "scaling_factor" in content.tensors:
         notes.append("The factors of finetuning are folded into the decoder.")
-    if settings.get("reshape_activations") == "hook_z":
-        notes.append("Rows are all heads of a token side by side: [row, n_heads * d_head].")
     return notes
 
 
@@ -164,7 +166,10 @@ def _make(loaded: Loaded) -> Content:
         **({"W_skip": weights.skip} if architecture.skip else {}),
     }
     given = {name: one for name, one in tensors.items() if isinstance(one, torch.Tensor)}
-    return Content("the new files", _settings(loaded, kind, sparsity), given, loaded.notes)
+    settings = _settings(loaded, kind, sparsity)
+    by_head = "SAELens takes and gives rows of each head: [..., n_heads, d_head]."
+    noted = loaded.noting(by_head if settings["reshape_activations"] == "hook_z" else "")
+    return Content("the new files", settings, given, noted.notes)
 
 
 def _expressible(architecture: Architecture, sparsity: Sparsity) -> None:
@@ -190,6 +195,8 @@ def _settings(loaded: Loaded, kind: str, sparsity: Sparsity) -> dict[str, Any]:
         "hook_name_out": lens_name(architecture.targets[0]) if architecture.targets else None,
         "matryoshka_widths": list(architecture.prefixes) if architecture.groups else None,
     }
+    # An SAE there is fed [..., n_heads, d_head], as hook_z is; transcoders reshape nothing.
+    by_head = architecture.is_autoencoder and metadata["hook_name"].endswith("hook_z")
     width = {"d_out": architecture.widths_out[0]} if architecture.targets else {}
     return {
         "architecture": kind,
@@ -201,7 +208,7 @@ def _settings(loaded: Loaded, kind: str, sparsity: Sparsity) -> dict[str, Any]:
         "device": "cpu",
         "apply_b_dec_to_input": architecture.takes_bias_off,
         "normalize_activations": kinds.get(architecture.normalise, "none"),
-        "reshape_activations": "none",
+        "reshape_activations": "hook_z" if by_head else "none",
         "metadata": {name: value for name, value in metadata.items() if value is not None},
     }
 

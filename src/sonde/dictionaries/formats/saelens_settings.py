@@ -30,6 +30,8 @@ def settled(given: dict[str, Any], where: str) -> dict[str, Any]:
     transcodes = str(found.get("architecture")).endswith("transcoder")
     found.setdefault("apply_b_dec_to_input", not transcodes)
     found["normalize_activations"] = _normalisation(found.get("normalize_activations"))
+    if found.get("architecture") != "topk":  # SAELens leaves it alone in every other class
+        found.pop("rescale_acts_by_decoder_norm", None)
     metadata = _metadata(found)
     here = {name: found[name] for name in IN_METADATA if found.get(name) is not None}
     found["metadata"] = {**here, **{n: v for n, v in metadata.items() if v is not None}}

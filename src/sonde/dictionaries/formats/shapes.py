@@ -70,15 +70,18 @@ def setting(content: Content, name: str) -> object:
 
 
 def as_number(content: Content, name: str) -> int:
-    """Return a tensor of one number, or a setting, as an int.
+    """Return a count: a tensor of one number, or a setting.
 
     Raises:
-        SondeError: there is neither, or it is not a whole number.
+        SondeError: there is neither, or it is not a whole number of at least 1.
     """
     given = content.tensors.get(name, content.settings.get(name))
     value = given.item() if isinstance(given, Tensor) and given.numel() == 1 else given
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SondeError(f"{content.where}: {name} is {value!r}, not a whole number.")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SondeError(
+            f"{content.where}: {name} is {value!r}, not a whole number of at least 1.",
+            fix="Check that settings and weights belong together, or copy them again.",
+        )
     return value
 
 

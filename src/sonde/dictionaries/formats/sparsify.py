@@ -8,15 +8,14 @@ from sonde import __version__
 from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
 from sonde.core.files import write_json
-from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
 from sonde.dictionaries.formats.expressing import in_one_scale, refuse, without_groups
-from sonde.dictionaries.formats.foreign_hooks import chosen, hook_point, input_of
+from sonde.dictionaries.formats.foreign_hooks import Named, chosen, hook_point, input_of
 from sonde.dictionaries.formats.naive.sparsify import forward
 from sonde.dictionaries.formats.safe_files import in_float32, read_safetensors, read_settings
 from sonde.dictionaries.formats.saving import save_tensors
 from sonde.dictionaries.formats.shapes import as_number, checked, matrix
-from sonde.dictionaries.formats.weights import Weights, made, recentred, taken
+from sonde.dictionaries.formats.weights import Weights, described, made, recentred, taken
 from sonde.dictionaries.sparsity import TopK
 
 SETTINGS, WEIGHTS = "cfg.json", "sae.safetensors"
@@ -36,18 +35,13 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     _check(content, d_sae, d, skips=skips)
     if skips and not transcodes:
         raise SondeError(f"{content.where} is an SAE with a skip, which would copy its input.")
-    source, target = _hook_points(content, transcodes, given)
-    sources, targets = chosen(given, source, target)
-    if transcodes and targets in ((), sources):
-        raise SondeError(
-            f"{content.where} is a transcoder, and its source is its target.",
-            fix="Give both: --source blocks.<layer>.<site> --target blocks.<layer>.<site>.",
-        )
-    architecture = Architecture(
-        sources=sources,
-        targets=targets if transcodes else (),
-        d_in=(d,),
-        d_out=(d,) if transcodes else (),
+    named = _hook_points(content, transcodes, given)
+    hooks = chosen(content, given, named, "transcoder" if transcodes else "SAE")
+    architecture = described(
+        content,
+        hooks,
+        d_in=d,
+        d_out=d,
         d_sae=d_sae,
         sparsity=TopK(k=as_number(content, "k")),
         skip=skips,
@@ -59,8 +53,8 @@ def _read(content: Content, given: HookPoints) -> Loaded:
         out_bias=t["b_dec"],
         skip=t.get("W_skip"),
     )
-    origin = Origin(model=str(_ours(settings).get("model") or ""), hooks=sources + targets)
-    return Loaded(made(architecture, weights), origin, content.notes)
+    origin = Origin(model=str(_ours(settings).get("model") or ""), hooks=hooks.every)
+    return Loaded(made(architecture, weights), origin, content.notes).noting(*hooks.notes)
 
 
 def _check(content: Content, d_sae: int, d: int, *, skips: bool) -> None:
@@ -85,9 +79,7 @@ def _check(content: Content, d_sae: int, d: int, *, skips: bool) -> None:
         )
 
 
-def _hook_points(
-    content: Content, transcodes: bool, given: HookPoints
-) -> tuple[str | None, str | None]:
+def _hook_points(content: Content, transcodes: bool, given: HookPoints) -> Named:
     """Return what the folder's name says; of a transcoder it names the module it imitates."""
     ours = _ours(content.settings)
     if ours.get("sources"):

@@ -8,9 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sonde.core.base import validated
 from sonde.core.errors import SondeError
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.formats.content import Content
+from sonde.dictionaries.formats.foreign_hooks import Chosen
 
 ALIKE = 1e-5  # decoder norms that differ less, relatively, are one norm
 
@@ -40,6 +43,28 @@ class Weights:
         norms = self.norms()
         low, high = float(norms.min()), float(norms.max())
         return (low + high) / 2 if low > 0 and high <= low * (1 + ALIKE) else None
+
+
+def described(
+    content: Content, hooks: Chosen, *, d_in: int, d_out: int, **choices: Any
+) -> Architecture:
+    """Return the architecture that files describe, of the same width at each of its hook points.
+
+    Raises:
+        SondeError: what they say does not go together, as k above the number of latents.
+    """
+    given = {
+        "sources": hooks.sources,
+        "targets": hooks.targets,
+        "d_in": (d_in,) * len(hooks.sources),
+        "d_out": (d_out,) * len(hooks.targets),
+        **choices,
+    }
+    try:
+        return validated(Architecture, given, where=content.where)
+    except SondeError as error:
+        fix = "Check that settings and weights belong together, or copy them again."
+        raise SondeError(error.what, fix=fix) from None
 
 
 def made(architecture: Architecture, weights: Weights) -> Dictionary:
@@ -121,7 +146,11 @@ def _plain(tensor: Tensor) -> Tensor:
 
 
 def made_like(architecture: Any, tensors: Mapping[str, Tensor]) -> Dictionary:
-    """Return the dictionary of an architecture, as settings or whole, with these tensors."""
-    dictionary = Dictionary(Architecture.model_validate(architecture))
+    """Return the dictionary of an architecture, as settings or whole, with these tensors.
+
+    Raises:
+        SondeError: the settings are none of an architecture.
+    """
+    dictionary = Dictionary(validated(Architecture, architecture, where="The dictionary"))
     dictionary.load_state_dict({name: one.clone() for name, one in tensors.items()})
     return dictionary.eval()

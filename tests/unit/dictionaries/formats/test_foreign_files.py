@@ -194,3 +194,49 @@ def test_a_transcoder_of_one_place_needs_two(tmp_path):
         read_dictionary(str(tmp_path / "mine"))
     hooks = HookPoints(("blocks.3.mlp_normed",), ("blocks.3.mlp_out",))
     assert read_dictionary(str(tmp_path / "mine"), hooks=hooks).architecture.name == "transcoder"
+
+
+@pytest.mark.parametrize("k", [0, 99])
+@pytest.mark.parametrize(
+    ("case", "file"),
+    [
+        ("saelens-topk", "cfg.json"),
+        ("sparsify-sae/layers.3", "cfg.json"),
+        ("dictionary-learning-topk", "ae.pt"),
+        ("dictionary-learning-batchtopk", "ae.pt"),
+        ("llama-scope/Llama3_1-8B-Base-L5R-8x", "hyperparams.json"),
+    ],
+)
+def test_k_below_1_or_above_the_latents_is_said(tmp_path, case, file, k):
+    folder = tmp_path / "layers.3"
+    shutil.copytree(GOLDEN / case, folder)
+    path = folder / file
+    if file == "ae.pt":
+        torch.save({**load(path), "k": torch.tensor(k)}, path)
+    else:
+        changed = {"k": k, "act_fn": "topk", "top_k": k, "jump_relu_threshold": 0}
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    said = rf"k is {k}, (not a whole number of at least 1|and there are 16 latents)\. Check that"
+    with pytest.raises(SondeError, match=said):
+        read_dictionary(str(folder))
+
+
+def test_groups_that_do_not_add_up_are_said(tmp_path):
+    folder = tmp_path / "it"
+    shutil.copytree(GOLDEN / "dictionary-learning-matryoshka", folder)
+    sizes = {"group_sizes": torch.tensor([4, 4])}
+    torch.save({**load(folder / "ae.pt"), **sizes}, folder / "ae.pt")
+    with pytest.raises(SondeError, match=r"the groups add up to 8 .* there are 16 latents\. Check"):
+        read_dictionary(str(folder))
+
+
+@pytest.mark.parametrize(("k", "said"), [(0, "the activation is 'TopK'"), (9, "k is 9, and there")])
+def test_k_of_openai_is_said(tmp_path, k, said):
+    state = {"encoder.weight": torch.eye(3), "decoder.weight": torch.eye(3)}
+    state |= {"pre_bias": torch.zeros(3), "latent_bias": torch.zeros(3), "activation": "TopK"}
+    state["activation_state_dict"] = {"k": k, "postact_fn": "ReLU"}
+    path = tmp_path / "resid_post_mlp_v5_32k" / "8.pt"
+    path.parent.mkdir()
+    torch.save(state, path)
+    with pytest.raises(SondeError, match=said):
+        read_dictionary(str(path))
