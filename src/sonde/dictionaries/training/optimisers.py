@@ -1,6 +1,6 @@
 """The optimisers, their states as flat tensors, and decoder rows of length 1."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.training.settings import Adam, Optimiser
+
+INT = ":int"  # behind the name of what is no tensor, as 8-bit Adam's number of steps
 
 
 def optimisers_of(dictionary: Dictionary, settings: Optimiser) -> list[torch.optim.Optimizer]:
@@ -44,25 +46,42 @@ def set_learning_rate(optimisers: Iterable[torch.optim.Optimizer], lr: float) ->
 
 
 def state_of(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Return the optimisers' states as ``<optimiser>.<parameter>.<name>``."""
+    """Return the optimisers' states as ``<optimiser>.<parameter>.<name>``, ints as tensors.
+
+    Read without ``state_dict``, in which bitsandbytes wraps moments or casts them, by version.
+    """
     return {
-        f"{number}.{index}.{name}": torch.as_tensor(value)
-        for number, optimiser in enumerate(optimisers)
-        for index, values in optimiser.state_dict()["state"].items()
-        for name, value in values.items()
+        f"{owner}.{name}" + ("" if isinstance(value, Tensor) else INT): torch.as_tensor(value)
+        for owner, optimiser, parameter in _owned(optimisers)
+        for name, value in optimiser.state.get(parameter, {}).items()
     }
 
 
 def load_state(optimisers: Sequence[torch.optim.Optimizer], state: dict[str, Tensor]) -> None:
-    """Put back what ``state_of`` returned."""
+    """Put back what ``state_of`` returned: the same types, beside their parameters."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in state.items():
+        number, index, name = key.split(".", 2)
+        is_int = name.endswith(INT)
+        values = found.setdefault(f"{number}.{index}", {})
+        values[name.removesuffix(INT)] = value.item() if is_int else value
+    for owner, optimiser, parameter in _owned(optimisers):
+        optimiser.state.pop(parameter, None)
+        if owner in found:
+            optimiser.state[parameter] = {
+                name: one.to(parameter.device) if isinstance(one, Tensor) else one
+                for name, one in found[owner].items()
+            }
+
+
+def _owned(
+    optimisers: Sequence[torch.optim.Optimizer],
+) -> Iterator[tuple[str, torch.optim.Optimizer, nn.Parameter]]:
+    """Yield every parameter with its optimiser, and the numbers of both."""
     for number, optimiser in enumerate(optimisers):
-        found: dict[int, dict[str, Any]] = {}
-        for key, value in state.items():
-            owner, index, name = key.split(".", 2)
-            if int(owner) == number:
-                found.setdefault(int(index), {})[name] = value
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": found, "param_groups": groups})
+        parameters = [one for group in optimiser.param_groups for one in group["params"]]
+        for index, parameter in enumerate(parameters):
+            yield f"{number}.{index}", optimiser, parameter
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Steps of optimisers, decoder rows of length 1, clipping, moments that are kept and forgotten."""
 
 import copy
+import ctypes
 
 import pytest
 import torch
@@ -88,6 +89,77 @@ def test_a_stored_state_goes_on_as_if_it_had_stayed(kind):
             optimiser.step()
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+class InEightBits(torch.optim.Optimizer):
+    """Momentum in 8 bits, its state as in bitsandbytes: an int, codes, their map, their scale.
+
+    ``state_dict`` wraps what is quantised, as that of 0.50 does, and ``step`` wants a plain int.
+    """
+
+    MAP = torch.linspace(-1, 1, 256)
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.0})
+
+    def state_dict(self):
+        found = super().state_dict()
+        wrapped = {
+            index: {"step": one["step"], "wrapped": {k: v for k, v in one.items() if k != "step"}}
+            for index, one in found["state"].items()
+        }
+        return {**found, "state": wrapped}
+
+    @torch.no_grad()
+    def step(self):
+        (group,) = self.param_groups
+        for one in group["params"]:
+            state = self.state[one]
+            if not state:
+                codes = torch.full_like(one, 128, dtype=torch.uint8)
+                state |= {"step": 0, "codes": codes, "map": self.MAP, "scale": torch.zeros(1)}
+            state["step"] += 1
+            past = state["map"][state["codes"].long()] * state["scale"]
+            momentum = 0.9 * past + one.grad
+            state["scale"] = momentum.abs().max()[None]
+            found = torch.bucketize(momentum / state["scale"], state["map"])
+            state["codes"] = found.clamp(max=255).to(torch.uint8)
+            one.sub_(group["lr"] * momentum / ctypes.c_int32(state["step"]).value)
+
+
+def test_a_state_in_eight_bits_goes_on_with_ints_codes_and_scales():
+    one = fresh()
+    optimiser = InEightBits(one.parameters())
+    for seed in range(3):
+        give_slopes(one, seed)
+        set_learning_rate([optimiser], 0.01)
+        optimiser.step()
+    stored = {name: value.clone() for name, value in state_of([optimiser]).items()}
+    other = copy.deepcopy(one)
+    again = InEightBits(other.parameters())
+    load_state([again], stored)
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        there, here = optimiser.state[a], again.state[b]
+        assert there.keys() == here.keys() and type(here["step"]) is int and here["step"] == 3
+        for name in ("codes", "map", "scale"):
+            assert here[name].dtype == there[name].dtype and torch.equal(here[name], there[name])
+    for dictionary, own in ((one, optimiser), (other, again)):
+        give_slopes(dictionary, 9)
+        set_learning_rate([own], 0.02)
+        own.step()
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_parameter_without_a_state_has_none_after_loading():
+    one, other = fresh(), fresh()
+    optimisers, again = (optimisers_of(dictionary, Adam()) for dictionary in (one, other))
+    one.parts[0].encoder.grad = torch.ones_like(one.parts[0].encoder)
+    give_slopes(other, 0)
+    for optimiser in (*optimisers, *again):
+        optimiser.step()
+    load_state(again, state_of(optimisers))
+    assert list(again[0].state) == [other.parts[0].encoder]
 
 
 def test_adam_takes_the_steps_of_its_formula():
