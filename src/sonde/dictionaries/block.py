@@ -173,5 +173,8 @@ class Block(nn.Module):
         return Encoded(latents, quiet=self._length(gate), gate=Latents(gate))
 
     def _length(self, activations: Float[Tensor, "row d_sae"]) -> Float[Tensor, ""]:
-        """Return the sum of activations times decoder norms, a mean over rows."""
-        return (activations @ self.decoder.norm(dim=1)).mean()
+        """Return the sum of activations times decoder norms, a mean over rows.
+
+        Rows are summed first: no product that autocast would take in bfloat16, and no dense copy.
+        """
+        return (activations.sum(dim=0) * self.decoder.norm(dim=1)).sum() / len(activations)

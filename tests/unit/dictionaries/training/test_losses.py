@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde.dictionaries import Architecture, Dictionary, Gated, JumpReLU, ReLU, TopK
+from sonde.dictionaries import Architecture, BatchTopK, Dictionary, Gated, JumpReLU, ReLU, TopK
 from sonde.dictionaries.block import Spare
 from sonde.dictionaries.training.losses import Wanted, loss_of
 
@@ -69,6 +69,28 @@ def test_an_l1_penalty_counts_decoder_norms():
     acts = ((x - one.bias[0]) @ block.encoder.T + block.bias).relu()
     by_hand = 0.5 * (acts * block.decoder.norm(dim=1)).sum(dim=1).mean() / 2.0
     assert found.item() == pytest.approx(by_hand.item())
+
+
+@pytest.mark.parametrize(
+    "sparsity", [ReLU(), Gated(), JumpReLU(threshold=0.1), TopK(k=2), BatchTopK(k=2)], ids=str
+)
+@pytest.mark.parametrize("groups", [(), (2, 6)], ids=["flat", "Matryoshka"])
+def test_in_mixed_precision_losses_are_summed_in_float32(sparsity, groups):
+    one, x = random(sparsity, groups=groups).float(), rows(300).float()
+    by_count = isinstance(sparsity, TopK | BatchTopK)
+    spare = (Spare(2, torch.tensor([1, 4])),) if by_count else ()
+    penalty = None if by_count else torch.tensor(0.5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = loss_of(one, [x], [x], Wanted((2.0,), penalty, spare, aux=0.5))
+        encoded = one.parts[0].encode_for_training(one.read([x])[0])
+    assert {part.dtype for part in found.parts.values()} == {torch.float32}
+    assert {made.dtype for made in found.made.prefixes} == {torch.float32}
+    assert by_count or encoded.quiet.dtype == torch.float32
+    if isinstance(sparsity, ReLU | Gated):
+        dense = (encoded.gate or encoded.latents).dense().detach().double()
+        by_hand = (dense * one.parts[0].decoder.double().norm(dim=1)).sum(dim=1).mean().item()
+        assert encoded.quiet.item() == pytest.approx(by_hand, rel=1e-6)
+        assert found.parts["penalty"].item() == pytest.approx(0.5 * by_hand / 2**0.5, rel=1e-6)
 
 
 def test_an_l0_penalty_counts_active_latents_and_moves_thresholds():
