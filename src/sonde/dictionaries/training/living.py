@@ -80,6 +80,8 @@ def resample(
     squared: its decoder row gets the direction of what was ``missed`` there, its encoder row that
     of what the block ``read``, times ``share`` of the mean norm of living encoder rows. No row is
     taken twice, since two latents that begin alike stay alike; dead latents beyond the rows wait.
+    Where an error is not finite none begins again: the loss is not finite either, which is for the
+    loop to tell.
     """
     dead = living.dead()
     revived = []
@@ -88,9 +90,10 @@ def resample(
     ):
         chance = error.double().square().sum(dim=1).square().cpu().numpy()
         rng = np.random.default_rng([*seed, number])
-        if not chance.sum() > 0:
+        finite = bool(np.isfinite(chance).all())
+        if finite and not chance.any():
             chance = np.ones_like(chance)
-        among = silent[: np.count_nonzero(chance)]
+        among = silent[: np.count_nonzero(chance) if finite else 0]
         revived.append(among)
         if not len(among):
             continue

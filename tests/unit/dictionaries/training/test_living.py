@@ -1,5 +1,6 @@
 """Dead latents by window, and what they begin again with."""
 
+import pytest
 import torch
 
 from sonde.dictionaries import Architecture, Dictionary, JumpReLU, Latents, TopK
@@ -66,6 +67,20 @@ def test_no_two_latents_begin_again_alike():
     (revived,) = resample(one, living, [x], [missed], Resampling(), (0, 1))
     assert len(revived) == 20 and living.n_dead == 0
     assert len(one.parts[0].decoder.unique(dim=0)) == 32
+
+
+@pytest.mark.parametrize("bad", [torch.inf, torch.nan])
+def test_nothing_begins_again_where_an_error_is_not_finite(bad):
+    """The loop then names the step; drawing rows would fail before it does."""
+    one = dictionary()
+    living = Living.of(one, dead_after=5)
+    living.since[0][[1, 4]] = 9
+    before = {name: value.clone() for name, value in one.state_dict().items()}
+    missed = torch.ones(4, 4)
+    missed[2, 1] = bad
+    (revived,) = resample(one, living, [torch.eye(4)], [missed], Resampling(), (0, 1))
+    assert not len(revived) and living.n_dead == 2
+    assert all(torch.equal(value, before[name]) for name, value in one.state_dict().items())
 
 
 def test_a_threshold_begins_again_too():
