@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from sonde.cli.console import heading, say, table
+from sonde.cli.show_dictionary import say_faults
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
 from sonde.dictionaries.formats.card import Published, card
@@ -53,15 +54,16 @@ def convert(source: str, out: Path, wish: Wish) -> None:
     read = opened(source, wish.from_, wish.hooks)
     rows = _activations(wish.activations, read)
     _say_what(read)
+    there = out.exists()
     checks = check_source(read, rows)
     if wish.drop_groups:
         read = ungrouped(read)
-    written, notes = write_checked(read, target, out, rows)
+    written, notes = write_checked(read, target, out, rows, resume=repository is not None)
     heading(f"Held against the formula of {read.format.library}")
     _print_checks((*checks, *written))
     for note in notes:
         say(f"  {note}")
-    say(f"Written: {out}")
+    say(f"{'There already, the same' if there else 'Written'}: {out}")
     if repository is not None:
         file = out.name if out.is_file() else ""
         published = Published(repository, target.name, file, metrics)
@@ -78,6 +80,7 @@ def _say_what(source: Source) -> None:
     say(f"  reads {', '.join(architecture.sources)}")
     if not architecture.is_autoencoder:
         say(f"  writes {', '.join(architecture.targets)}")
+    say_faults(source.loaded.faults)
 
 
 def _print_checks(checks: Sequence[Check]) -> None:

@@ -1,6 +1,6 @@
 """``sonde show`` of a dictionary's file, and of the samples of its latents."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sonde.cli.console import heading, say, table
@@ -10,6 +10,7 @@ from sonde.core.files import sha256_file
 from sonde.core.words import in_words
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.artifact import DictionaryHeader, Figure, load_dictionary
+from sonde.dictionaries.findings import Finding, faults
 from sonde.dictionaries.samples import DictionarySamples, load_samples
 from sonde.dictionaries.samples.files import ABOUT
 
@@ -52,6 +53,7 @@ def show_dictionary(path: Path, latent: int | None = None) -> None:
         )
     )
     _scores(header)
+    say_faults(faults(dictionary))
     if samples is not None:
         if samples.source.sha256 not in ("", sha256_file(file)):
             say(f"\nCaution: the samples in {folder} are of another file than this one.")
@@ -73,6 +75,13 @@ def _scores(header: DictionaryHeader) -> None:
         for name, one in header.metrics.items()
     ]
     table(("", "value", percent, "units"), rows, numbers=3)
+
+
+def say_faults(found: Sequence[Finding]) -> None:
+    """Print what of a dictionary's weights needs a look, if anything does."""
+    if found:
+        heading("Weights that need a look")
+        _facts((one.name, one.words) for one in found)
 
 
 def _between(one: Figure) -> str:

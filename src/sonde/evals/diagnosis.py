@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.findings import Finding, weight_findings
 from sonde.dictionaries.sparsity import BatchTopK, TopK
 from sonde.evals.diagnosis_feeding import ROWS, Feeding, Tried
 from sonde.evals.diagnosis_variants import BIAS, PLACE, named_variant
-from sonde.evals.diagnosis_weights import Finding, weight_findings
 from sonde.evals.reconstruction import SINK_RATIO
 from sonde.evals.texts import EvalTexts, given_texts
 from sonde.models.model import Model

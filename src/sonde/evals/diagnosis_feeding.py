@@ -11,6 +11,7 @@ from torch import Tensor
 from sonde.activations.shuffled_rows import RowLimits, row_norms
 from sonde.core.hooks import HookPoint
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.findings import Finding, reach
 from sonde.dictionaries.metrics import fvu
 from sonde.evals.diagnosis_variants import (
     Rows,
@@ -21,7 +22,6 @@ from sonde.evals.diagnosis_variants import (
     other_rows,
     other_scales,
 )
-from sonde.evals.diagnosis_weights import Finding, reach
 from sonde.evals.patched_pass import captures
 from sonde.evals.texts import EvalTexts
 from sonde.models.model import Model

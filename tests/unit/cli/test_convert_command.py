@@ -1,10 +1,12 @@
 """``sonde convert``: what it prints, compares and leaves."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from sonde.activations import import_activations
@@ -40,6 +42,21 @@ def test_from_one_library_to_another_and_home(tmp_path):
 def test_notes_of_a_conversion_are_printed(tmp_path):
     said = convert(GOLDEN / "saelens-topk-uncentred", tmp_path / "layers.3", "--to", "sparsify")
     assert "the encoder's bias takes in what that changes" in " ".join(said.split())
+
+
+def test_weights_that_need_a_look_are_named(tmp_path):
+    shutil.copytree(GOLDEN / "saelens-jumprelu", tmp_path / "it")
+    weights = tmp_path / "it" / "sae_weights.safetensors"
+    tensors = load_file(weights)
+    tensors["W_dec"][:3] = 0
+    tensors["threshold"][:9] = 0.25
+    save_file(tensors, weights)
+    said = " ".join(convert(tmp_path / "it", tmp_path / "out", "--to", "saelens").split())
+    assert "Weights that need a look" in said
+    assert "3 of 16 rows are zero, so they write nothing" in said
+    assert "9 of 16 are 0.25 to the digit: frozen" in said
+    sound = convert(GOLDEN / "saelens-jumprelu", tmp_path / "sound", "--to", "saelens")
+    assert "need a look" not in sound
 
 
 def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path):

@@ -13,6 +13,7 @@ from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.artifact import Figure, save_dictionary
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.initialise import initialise
 from sonde.dictionaries.samples import SampledFrom, SampleSettings, collect, save_samples
 from sonde.dictionaries.sparsity import ReLU
 from sonde.experiments.results import identify, verify
@@ -83,6 +84,8 @@ def test_a_dictionary_tells_what_it_is_and_what_its_latents_fire_on(folder, show
             "fables",
             "95 % interval",
             "0.5 to 0.875",
+            "Weights that need a look",
+            "6 of 6 decoder rows are zero",
             "8 tokens of the held-out part",
             "The 4 latents that fire most often",
             "--latent 0",
@@ -117,9 +120,16 @@ def test_samples_alone_are_shown_and_what_has_no_latents_says_so(folder, capsys)
     assert "was altered" in verify(folder)[0]
     (folder / "samples" / "samples.json").unlink()
     show_file(folder)
-    assert "Latents" not in capsys.readouterr().out
+    assert "\nLatents\n" not in capsys.readouterr().out
     with pytest.raises(SondeError, match="has no samples of latents"):
         show_file(folder, latent=1)
+
+
+def test_sound_weights_are_not_mentioned(tmp_path, shown):
+    made = Architecture(sources=(str(HOOK),), d_in=(4,), d_sae=6, sparsity=ReLU())
+    sound = initialise(Dictionary(made), 0)
+    said = shown(save_dictionary(sound, tmp_path / "it.safetensors", Origin()))
+    assert "SAE with 6 latents" in said and "need a look" not in said
 
 
 def test_samples_of_another_file_are_said_to_be(folder, capsys):

@@ -1,7 +1,7 @@
 """What the files of a format hold, before and after it is understood."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from sonde.activations.origin import Origin
 from sonde.dictionaries.architecture import Architecture
+from sonde.dictionaries.artifact import Figure
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +33,17 @@ class Content:
 class Loaded:
     """A dictionary of another library as one of sonde's.
 
-    ``notes`` says what a user should know of it: what was assumed, and what was folded.
+    ``notes`` says what a user should know of it: what was assumed, and what was folded. ``trained``
+    and ``metrics``, the recipe and the held-out figures, are those of sonde's own files.
+    ``faults`` is what of its weights needs a look, once it was read from files.
     """
 
     dictionary: Dictionary
     origin: Origin
     notes: tuple[str, ...] = ()
+    trained: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    metrics: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
+    faults: tuple[Finding, ...] = ()
 
     @property
     def architecture(self) -> Architecture:

@@ -1,6 +1,7 @@
 """Conversion from one format to another, with the check that it always runs."""
 
 import copy
+import filecmp
 import os
 import shutil
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from torch import Tensor
 from sonde.core.errors import SondeError
 from sonde.core.files import full_disk_named
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.findings import faults
 from sonde.dictionaries.formats.agreement import ROUNDING, Agreement, agreement, random_rows
 from sonde.dictionaries.formats.content import Content, Format, Forward, HookPoints, Loaded, Rows
 from sonde.dictionaries.formats.weights import made_like
@@ -44,14 +46,15 @@ class Check:
 
 
 def read_source(path: Path, where: str, given: Format, hooks: HookPoints) -> Source:
-    """Read files of a format.
+    """Read files of a format, and look at the weights.
 
     Raises:
         SondeError: they are damaged, hold other tensors than the format has, or something that
             sonde has no word for.
     """
     content = given.load(path, where)
-    return Source(given, content, given.read(content, hooks))
+    loaded = given.read(content, hooks)
+    return Source(given, content, replace(loaded, faults=faults(loaded.dictionary)))
 
 
 def check_source(source: Source, activations: Sequence[Tensor] = ()) -> tuple[Check, ...]:
@@ -72,19 +75,25 @@ def check_source(source: Source, activations: Sequence[Tensor] = ()) -> tuple[Ch
 
 
 def write_checked(
-    source: Source, target: Format, out: Path, activations: Sequence[Tensor] = ()
+    source: Source,
+    target: Format,
+    out: Path,
+    activations: Sequence[Tensor] = (),
+    *,
+    resume: bool = False,
 ) -> tuple[tuple[Check, ...], tuple[str, ...]]:
     """Write a dictionary in another format, if what was written computes the same.
 
     Files are written aside, read again, run by the other format's formula and held against the
     source's; then the whole is renamed to ``out``. Returns the checks, and what should be known.
+    With ``resume`` it may be at ``out`` already, if it is the same to the byte.
 
     Raises:
         SondeError: the format cannot hold the dictionary, the two are not one function, something
-            is at ``out``, or the disk is full.
+            (with ``resume``, something else) is at ``out``, or the disk is full.
     """
     assert target.make is not None and target.save is not None
-    if out.exists():
+    if out.exists() and not resume:
         raise SondeError(f"{out} is there already.", fix="Give another path, or remove it.")
     content = target.make(source.loaded)
     aside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -98,9 +107,7 @@ def write_checked(
             target.save(content, inside)
         again = target.load(inside, str(out))
         checks = _check_written(source, target, again, activations)
-        with full_disk_named(out):
-            _sync(inside)
-            inside.replace(out)
+        _place(inside, out)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return checks, content.notes
@@ -170,8 +177,31 @@ def _refuse_failed(checks: Sequence[Check], what: str) -> None:
             )
 
 
+def _place(written: Path, out: Path) -> None:
+    """Rename what was written to ``out``, unless it is there already."""
+    if not out.exists():
+        with full_disk_named(out):
+            _sync(written)
+            written.replace(out)
+    elif not _same(written, out):
+        raise SondeError(
+            f"{out} is there already, and holds other than what would be written.",
+            fix="Give another path, or remove it.",
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    names = [file.relative_to(one) for file in _files(one)]
+    return names == [file.relative_to(other) for file in _files(other)] and all(
+        filecmp.cmp(one / name, other / name, shallow=False) for name in names
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+
+
 def _sync(path: Path) -> None:
-    for one in [path] if path.is_file() else sorted(path.rglob("*")):
-        if one.is_file():
-            with one.open("rb+") as file:
-                os.fsync(file.fileno())
+    for one in _files(path):
+        with one.open("rb+") as file:
+            os.fsync(file.fileno())

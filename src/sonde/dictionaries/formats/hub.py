@@ -4,7 +4,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sonde.core.errors import SondeError
 from sonde.models.hub import look_up
@@ -13,6 +13,7 @@ WEIGHTS = (".safetensors", ".npz", ".pt")
 KEPT = (*WEIGHTS, ".json", ".yaml")
 SHOWN = 5
 _OF_SET = re.compile(r"layer_\d+\.safetensors")  # circuit-tracer's transcoders, one a file
+_STATE = re.compile(r"(optimizer|lr_scheduler|state)(_\d+)?\.pt")  # of a training: sparsify's
 _NAME = re.compile(r"(hf:)?([\w][\w.-]*/[\w][\w.-]*)((?:/[^/@]+)*)/?(?:@([\w./-]+))?")
 
 
@@ -79,10 +80,10 @@ def fetched(repository: Repository) -> Path:
 
 
 def _wanted(repository: Repository, names: list[str]) -> list[str]:
-    """Return the files of the asked folder, and settings that lie beside and above it."""
+    """Return the files of the asked folder; of a file, it and the settings beside it."""
     inside = repository.inside
     below = [one for one in names if one == inside or one.startswith(f"{inside}/") or not inside]
-    kept = [one for one in below if one.endswith(KEPT)]
+    kept = _outermost([one for one in below if one.endswith(KEPT)])
     if not kept:
         folders = sorted({one.split("/")[0] for one in names if "/" in one})[:8]
         there = f"; the repository has the folders {', '.join(folders)}" if folders else ""
@@ -95,6 +96,13 @@ def _wanted(repository: Repository, names: list[str]) -> list[str]:
         folder = inside.rpartition("/")[0]
         kept += [one for one in names if one.rpartition("/")[0] == folder and _is_settings(one)]
     return list(dict.fromkeys(kept))
+
+
+def _outermost(names: list[str]) -> list[str]:
+    """Leave out states of a training, and what lies below a folder with weights: earlier ones."""
+    kept = [one for one in names if not _STATE.fullmatch(one.rpartition("/")[2])]
+    folders = {PurePosixPath(one).parent for one in kept if one.endswith(WEIGHTS)}
+    return [one for one in kept if folders.isdisjoint(PurePosixPath(one).parent.parents)]
 
 
 def _only_one(repository: Repository, names: list[str]) -> None:
@@ -192,11 +200,16 @@ def _failing(what: str) -> Generator[None]:
         refused = code in (401, 403)
         raise SondeError(
             f"{what}: the hub answered with status {code}.",
-            fix=fix if refused else "Try again later; what was written here is kept.",
+            fix=fix if refused else "Run the same command again later: what is done is kept.",
         ) from error
     except (OfflineModeIsEnabled, HTTPError, OSError) as error:
         raise SondeError(
             f"{what}: {_line(error)}.", fix="Run the same command again once there is network."
+        ) from error
+    except ValueError as error:  # a name or a card that the hub does not take
+        said = " ".join(str(error).split()).rstrip(".")
+        raise SondeError(
+            f"{what}: {said}.", fix="Put right what it names, then run the same command again."
         ) from error
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sonde.dictionaries.formats.content import HookPoints, Loaded
 from sonde.dictionaries.formats.converting import Source, check_source, read_source
-from sonde.dictionaries.formats.hub import fetched, named
+from sonde.dictionaries.formats.hub import WEIGHTS, fetched, named
 from sonde.dictionaries.formats.recognising import recognised
-from sonde.dictionaries.formats.table import format_called
+from sonde.dictionaries.formats.table import FORMATS, format_called
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,25 @@ def placed(text: str) -> Place:
     return Place(fetched(repository), str(repository))
 
 
+def _whole(place: Place) -> Place:
+    """Return the folder of a weights file that is a dictionary only with the settings beside it."""
+    path, folder = place.path, place.path.parent
+    if path.suffix not in WEIGHTS or not path.is_file():
+        return place
+    needed = any(one.finds(folder) and not one.finds(path) for one in FORMATS.values())
+    if not needed or [one for one in folder.iterdir() if one.suffix in WEIGHTS] != [path]:
+        return place
+    before, _, revision = place.where.rpartition(f"/{path.name}")
+    return Place(folder, before + revision)
+
+
 def opened(text: str, format_name: str = "", hooks: HookPoints | None = None) -> Source:
     """Read a dictionary in its own format; which one is recognised where it is not said.
 
     Raises:
         SondeError: there is no dictionary, or it cannot be read; the message says what was found.
     """
-    place = placed(text)
+    place = _whole(placed(text))
     found = format_called(format_name) if format_name else recognised(place.path)
     return read_source(place.path, place.where, found, hooks or HookPoints())
 
@@ -46,6 +58,8 @@ def read_dictionary(
     text: str, *, format_name: str = "", hooks: HookPoints | None = None, check: bool = True
 ) -> Loaded:
     """Read a dictionary of any format as one of sonde's, held against the format's formula.
+
+    What needs a look of its weights is in ``faults``.
 
     Args:
         text: a file, a folder, or ``hf:owner/name/folder``.

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 
 from sonde.activations.origin import Origin
 from sonde.core.artifact_file import KEY
-from sonde.dictionaries.artifact import load_dictionary, save_dictionary
+from sonde.dictionaries.artifact import Figure, load_dictionary, save_dictionary
 from sonde.dictionaries.formats.content import Content, Format, HookPoints, Loaded
 from sonde.dictionaries.formats.naive.sonde_files import forward
 from sonde.dictionaries.formats.weights import made_like
@@ -24,15 +24,18 @@ def _read(content: Content, given: HookPoints) -> Loaded:
     changes = {"sources": given.sources, "targets": given.targets}
     said = {name: list(hooks) for name, hooks in changes.items() if hooks}
     dictionary = made_like({**content.settings["architecture"], **said}, content.tensors)
-    note = content.settings["note"]
+    note, trained = content.settings["note"], content.settings["trained"]
     origin = Origin.model_validate(content.settings["origin"])
-    return Loaded(dictionary, origin).noting(note)
+    metrics = _figures(content)
+    return Loaded(dictionary, origin, trained=trained, metrics=metrics).noting(note)
 
 
 def _make(loaded: Loaded) -> Content:
     settings = {
         "architecture": loaded.architecture.model_dump(mode="json"),
         "origin": loaded.origin.model_dump(mode="json"),
+        "trained": dict(loaded.trained),
+        "metrics": {name: one.model_dump(mode="json") for name, one in loaded.metrics.items()},
     }
     tensors = {name: one.detach() for name, one in loaded.dictionary.state_dict().items()}
     return Content("the new file", settings, tensors, loaded.notes)
@@ -41,7 +44,12 @@ def _make(loaded: Loaded) -> Content:
 def _save(content: Content, path: Path) -> None:
     dictionary = made_like(content.settings["architecture"], content.tensors)
     origin = Origin.model_validate(content.settings["origin"])
-    save_dictionary(dictionary, path, origin, note=" ".join(content.notes))
+    note, trained = " ".join(content.notes), content.settings["trained"]
+    save_dictionary(dictionary, path, origin, note, trained=trained, metrics=_figures(content))
+
+
+def _figures(content: Content) -> dict[str, Figure]:
+    return {name: Figure(**one) for name, one in content.settings["metrics"].items()}
 
 
 def _finds(path: Path) -> bool:

@@ -1,90 +1,23 @@
 """Dictionaries on the hub: the real client against a small server here, and without network."""
 
-import base64
 import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
+from tests.unit.dictionaries.formats.hub_server import COMMIT, READ_ONLY, Hub, serving
 
+from sonde.activations.origin import Origin
 from sonde.core.errors import SondeError
+from sonde.dictionaries import Architecture, Dictionary, TopK
+from sonde.dictionaries.artifact import Figure, save_dictionary
 from sonde.dictionaries.formats.hub import Repository, named
+from sonde.dictionaries.initialise import initialise
 
 GOLDEN = Path(__file__).parents[3] / "peers" / "dictionary_golden"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-READ_ONLY = "lab/closed"
 RUN = "from sonde.cli.main import main; main()"
-
-
-class Hub(BaseHTTPRequestHandler):
-    """Keeps files of repositories in memory, and takes commits as the hub does."""
-
-    files: ClassVar[dict[str, dict[str, bytes]]] = {}
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        path = self.path.split("?")[0]
-        if path.startswith("/api/models/"):
-            return self.about(path.removeprefix("/api/models/").split("/revision/")[0])
-        owner, name, _, _, file = path.strip("/").split("/", 4)
-        data = self.files.get(f"{owner}/{name}", {}).get(file)
-        if data is None:
-            return self.answer(b"", {"X-Error-Code": "EntryNotFound"}, 404)
-        return self.answer(data, {"X-Repo-Commit": COMMIT, "ETag": f'"{file}-{len(data)}"'})
-
-    def about(self, repository):
-        if repository not in self.files:
-            return self.answer(b"", {"X-Error-Code": "RepoNotFound"}, 404)
-        siblings = [
-            {"rfilename": name, "size": len(data)} for name, data in self.files[repository].items()
-        ]
-        return self.json({"id": repository, "sha": COMMIT, "siblings": siblings, "private": False})
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        path = self.path.split("?")[0]
-        if path == "/api/repos/create":
-            given = json.loads(body)
-            repository = f"{given.get('organization') or 'lab'}/{given['name']}"
-            if repository == READ_ONLY:
-                return self.answer(b"{}", {}, 403)
-            self.files.setdefault(repository, {})
-            return self.json({"url": f"http://{self.headers['Host']}/{repository}"})
-        if "/preupload/" in path:
-            asked = json.loads(body)["files"]
-            modes = [
-                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
-                for one in asked
-            ]
-            return self.json({"files": modes})
-        repository = path.removeprefix("/api/models/").split("/commit/")[0]
-        for line in map(json.loads, body.decode().strip().splitlines()):
-            if line["key"] == "file":
-                content = base64.b64decode(line["value"]["content"])
-                self.files[repository][line["value"]["path"]] = content
-        url = f"http://{self.headers['Host']}/{repository}/commit/{COMMIT}"
-        return self.json({"commitOid": COMMIT, "commitUrl": url, "success": True})
-
-    def json(self, value):
-        self.answer(json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-    def answer(self, data, headers, status=200):
-        self.send_response(status)
-        for key, value in {**headers, "Content-Length": str(len(data))}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +26,8 @@ def address():
     Hub.files["google/gemma-scope-2b-pt-res"] = {
         str(one.relative_to(case)): one.read_bytes() for one in case.rglob("*.npz")
     }
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving() as address:
+        yield address
 
 
 def processed(home, address, code, *words, given=None):
@@ -154,7 +85,8 @@ from sonde.core.errors import SondeError
 answers = []
 for number, (source, wish) in enumerate(json.load(sys.stdin)):
     try:
-        convert(source, Path(sys.argv[1]) / str(number), Wish("saelens", **wish))
+        out = Path(sys.argv[1]) / wish.pop("out", str(number))
+        convert(source, out, Wish(wish.pop("to", "saelens"), **wish))
         answers.append("")
     except SondeError as error:
         answers.append(str(error))
@@ -186,6 +118,68 @@ def test_it_is_fetched_once_and_what_the_hub_refuses_is_said(tmp_path, address):
         assert len(answers) == len(questions)
         for said, answer in zip(questions, answers, strict=True):
             assert said in answer if said else answer == ""
+
+
+def asked_of(tmp_path, address, *questions):
+    """Convert one after the other in one process; return what went wrong of each, else nothing."""
+    given = json.dumps(questions)
+    done = processed(tmp_path / "home", address, ASK, tmp_path / "out", given=given)
+    return json.loads(done.stderr.split("ANSWERS")[1])
+
+
+def own_file(path, model):
+    made = Architecture(sources=("blocks.3.resid_post",), d_in=(6,), d_sae=16, sparsity=TopK(k=4))
+    figure = Figure(value=0.75, low=0.5, high=0.875, n=12, level=0.95)
+    dictionary = initialise(Dictionary(made), 0)
+    return save_dictionary(
+        dictionary, path, Origin(model=model), trained={"steps": 7, "texts": "/home/me/fables"},
+        metrics={"variance_explained": figure},
+    )  # fmt: skip
+
+
+def test_a_push_that_failed_is_made_up_for_by_the_same_command(tmp_path, address):
+    """The hub fails, then refuses a card; a model of a path goes there without one."""
+    Hub.failing.add("lab/later")
+    topk = str(GOLDEN / "dictionary-learning-topk")
+    again = (topk, {"to": "dictionary-learning", "out": "it", "push": "lab/later"})
+    mine = {"to": "sonde", "out": "mine.safetensors", "push": "lab/own"}
+    gone, local = (
+        str(own_file(tmp_path / f"{number}.safetensors", model))
+        for number, model in enumerate(("lab/gone", "/home/me/models/gemma"))
+    )
+    found = asked_of(
+        tmp_path, address, again, again, (topk, {**again[1], "to": "sparsify"}),
+        (gone, {**mine, "out": "gone.safetensors"}), (local, mine),
+    )  # fmt: skip
+    assert "status 500" in found[0] and "Run the same command again" in found[0]
+    assert (found[1], found[4]) == ("", "")
+    assert "holds other than what would be written" in found[2]
+    assert 'Invalid metadata in README.md. - "base_model" with value "lab/gone"' in found[3]
+    assert sorted(Hub.files["lab/later"]) == ["README.md", "ae.pt", "config.json"]
+    published = Hub.files["lab/own"]
+    assert published["mine.safetensors"] == Path(local).read_bytes()
+    card = published["README.md"].decode()
+    assert "| variance_explained | 0.75 | 0.5 to 0.875 | 0.95 | 12 |" in card
+    assert "# SAE of gemma\n" in card and "/home" not in card and "base_model" not in card
+
+
+def test_what_lies_below_a_folder_with_weights_is_left_there(tmp_path, address):
+    """dictionary_learning keeps earlier states so; sparsify an optimiser beside the folders."""
+    own = {one.name: one.read_bytes() for one in (GOLDEN / "dictionary-learning-topk").iterdir()}
+    Hub.files["lab/saes"] = {
+        f"trainer_{number}/{name}": data
+        for number in range(2)
+        for name, data in {**own, "checkpoints/ae_9.pt": b"", "checkpoints/x.json": b"{}"}.items()
+    }
+    Hub.files["lab/run"] = {f"layers.{one}/sae.safetensors": b"" for one in range(2)}
+    Hub.files["lab/run"] |= {"optimizer_0.pt": b"", "state.pt": b"", "config.json": b"{}"}
+    asked = ("hf:lab/saes/trainer_0", "lab/saes/trainer_1/ae.pt@main", "lab/saes", "lab/run")
+    found = asked_of(tmp_path, address, *((one, {}) for one in asked))
+    assert found[:2] == ["", ""]
+    assert "holds 2 dictionaries: trainer_0, trainer_1." in found[2]
+    assert "hf:lab/saes/trainer_1." in found[2]
+    assert "holds 2 dictionaries: layers.0, layers.1." in found[3]
+    assert not list((tmp_path / "home").rglob("checkpoints"))
 
 
 def test_names_of_repositories():

@@ -25,6 +25,11 @@ class Finding:
     words: str
 
 
+def faults(dictionary: Dictionary) -> tuple[Finding, ...]:
+    """Return what of a dictionary's weights needs a look; nothing where all is well."""
+    return tuple(one for one in weight_findings(dictionary) if not one.good)
+
+
 def weight_findings(dictionary: Dictionary) -> tuple[Finding, ...]:
     """Look at a dictionary's weights, block by block."""
     found: list[Finding] = []
