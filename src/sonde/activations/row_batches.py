@@ -25,6 +25,11 @@ class RowBatch:
     def __len__(self) -> int:
         return len(self.token)
 
+    def to(self, device: torch.device | str) -> "RowBatch":
+        """Return the rows on a device; what is there already is not copied."""
+        tensors = {hook: x.to(device) for hook, x in self.tensors.items()}
+        return RowBatch(tensors, self.token.to(device))
+
 
 @runtime_checkable
 class RowSource(Protocol):

@@ -18,10 +18,12 @@ from sonde.dictionaries.parallel.share import Share
 from sonde.dictionaries.training.checkpoints import Checkpoint, Checkpoints
 from sonde.dictionaries.training.course import Running, dead_window
 from sonde.dictionaries.training.losses import Loss
+from sonde.dictionaries.training.recipe import check_recipe
 from sonde.dictionaries.training.schedules import check_schedules, learning_rate
 from sonde.dictionaries.training.settings import Training
 from sonde.dictionaries.training.start import Start, start_of
 from sonde.dictionaries.training.trainee import Trainee
+from sonde.dictionaries.training.trainer import next_batch
 
 OWNER = "dictionary"  # of the tensors of a checkpoint
 
@@ -53,9 +55,11 @@ def train_together(
 
     Raises:
         SondeError: latents or rows cannot be shared evenly, the recipe or its schedules do not fit,
-            a checkpoint is of another configuration, a loss is not finite, or the disk is full.
+            a checkpoint is of another configuration, the shards' checkpoints are of no common
+            step, the source ends early, a loss is not finite, or the disk is full.
     """
     how, steps = running or Running(), source.n_batches
+    check_recipe(training, {"the dictionary": architecture})
     check_schedules(training, steps)
     window = dead_window(training, source.batch * steps)
     training = training.model_copy(update={"dead_after": window})
@@ -64,7 +68,7 @@ def train_together(
         here = how.folder / f"shard-{share.latents.rank}-of-{share.latents.world}"
         known = _identity(source, architecture, training, share)
         checkpoints = Checkpoints(here, known, how.keep)
-        found = _agreed(checkpoints, share, how.device)
+        found = _agreed(checkpoints, share, how)
     if found is None:
         start = start_of(source, training.bias)
     else:
@@ -95,6 +99,7 @@ class _Course:
             self.history, self.done = list(found.facts["history"]), found.step
 
     def run(self) -> None:
+        batches = self.source.batches(self.done)
         rows, steps = self.source.batch, self.trainee.steps
         first = self.share.everyone.rank == 0
         with show_progress(
@@ -104,16 +109,16 @@ class _Course:
             done=self.done * rows,
             show=self.how.progress and first,
         ) as advance:
-            for batch in self.source.batches(self.done):
-                self._step(batch)
+            while self.done < steps:
+                self._step(next_batch(batches, self.done))
                 advance(rows)
                 if self.done % self.how.store == 0 or self.done == steps:
                     self._store()
 
     def _step(self, batch: RowBatch) -> None:
         number = self.done
-        moved = {hook: x.to(self.how.device) for hook, x in batch.tensors.items()}
-        loss = self.trainee.step(*self.trainee.rows_of(self.trainee.start.scaled(moved)), number)
+        scaled = self.trainee.start.scaled(batch.to(self.how.device).tensors)
+        loss = self.trainee.step(*self.trainee.rows_of(scaled), number)
         self._losses.append(loss.total.detach())
         self.done += 1
         if number % self.how.log == 0 or self.done == self.trainee.steps:
@@ -171,25 +176,41 @@ class _Course:
         self._look_at_weights()
         if self.checkpoints is None:
             return
-        if self.share.rows.rank == 0:
+        stores = self.share.rows.rank == 0
+        if stores:
             facts = {"history": self.history, "start": self.trainee.start.facts()}
             self.checkpoints.save(self.done, {OWNER: self.trainee.state()}, facts)
-        self.share.everyone.count(1)  # nobody goes on before all have stored
+        self.share.everyone.count(1)  # nobody goes on, or removes, before all have stored
+        if stores:
+            self.checkpoints.tidy()
 
 
-def _agreed(
-    checkpoints: Checkpoints, share: Share, device: torch.device | str
-) -> Checkpoint | None:
-    """Return the last checkpoint that all shards have; later ones of some are removed."""
-    steps = checkpoints.steps()
-    newest = torch.tensor(steps[-1] if steps else 0, device=share.everyone.device)
-    common = int(share.everyone.least(newest))
+def _agreed(checkpoints: Checkpoints, share: Share, how: Running) -> Checkpoint | None:
+    """Return the last checkpoint that all shards have; later ones of some are removed.
+
+    None, to begin afresh, where some shard has none and no other more than its first.
+
+    Raises:
+        SondeError: at all processes, a shard lacks the checkpoint that the others would go on from.
+    """
+    everyone, steps = share.everyone, checkpoints.steps()
+    newest = steps[-1] if steps else 0
+    each = everyone.gathered(torch.tensor([newest], device=everyone.device)).flatten().tolist()
+    common = min(each)
+    lost = common not in steps if common else newest > how.store
+    if everyone.count(int(lost)):
+        last = ", ".join(f"{one:,}" if one else "none" for one in sorted(set(each)))
+        raise SondeError(
+            f"The shards in {checkpoints.folder.parent} have no step in common to go on from: "
+            f"their last are {last}.",
+            fix="Put back what is missing, or delete the folder to begin again.",
+        )
     if share.rows.rank == 0:
         for step in steps:
             if step > common:
                 shutil.rmtree(checkpoints.folder / f"step-{step:09d}")
-    share.everyone.count(1)  # nobody reads before all have removed
-    return checkpoints.latest(device)
+    everyone.count(1)  # nobody reads before all have removed
+    return checkpoints.latest(how.device)
 
 
 def _identity(

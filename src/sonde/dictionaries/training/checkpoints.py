@@ -42,7 +42,10 @@ class Checkpoints:
     def save(
         self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
     ) -> Path:
-        """Write a checkpoint aside, sync it, rename it, and remove those that are too many.
+        """Write a checkpoint aside, sync it, rename it; none is removed.
+
+        Processes that store together ``tidy`` once all have: before, one that is killed would
+        leave them without a step that all have.
 
         Raises:
             SondeError: the disk is full, or the folder may not be written to; what was there stays.
@@ -67,7 +70,6 @@ class Checkpoints:
                 _sync(self.folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        self.tidy()
         return path
 
     def tidy(self) -> None:

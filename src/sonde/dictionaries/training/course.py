@@ -44,6 +44,7 @@ class Trained:
 class Running:
     """How a training is run: nothing that its result depends on, apart from the device.
 
+    Dictionaries train on ``device``; rows that lie elsewhere are brought there, batch by batch.
     Every ``store`` steps a checkpoint goes into ``folder``, where the last ``keep`` stay. Every
     ``log`` steps ``track(values, step)`` gets what is in the history.
     """
@@ -78,14 +79,13 @@ def train(
     how = running or Running()
     if not dictionaries:
         raise SondeError("No dictionary is named.", fix="Give at least one.")
-    check_recipe(training, dictionaries)
     architectures = {
         name: one.architecture(source.widths, f"The dictionary {name}")
         for name, one in dictionaries.items()
     }
     steps = source.n_batches
+    check_recipe(training, architectures)
     check_schedules(training, steps)
-    _check_k(architectures, training.k_start)
     window = dead_window(training, source.batch * steps)
     training = training.model_copy(update={"dead_after": window})
     checkpoints = None
@@ -159,13 +159,3 @@ def _identity(
         "training": training.model_dump(mode="json"),
         "samples": samples.model_dump(mode="json") if samples is not None else None,
     }
-
-
-def _check_k(architectures: Mapping[str, Architecture], k_start: int | None) -> None:
-    """Refuse to begin with more active latents than there are."""
-    for name, one in architectures.items():
-        if k_start is not None and k_start > one.d_sae:
-            raise SondeError(
-                f"k_start is {k_start:,}, and {name} has {one.d_sae:,} latents.",
-                fix=f"Set k_start: {one.d_sae} at most.",
-            )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sonde.core.errors import SondeError
+from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.sparsity import BatchTopK, TopK
 from sonde.dictionaries.training.settings import Training
@@ -13,7 +14,9 @@ OF_COUNTED = ("aux", "k_start")
 OF_PENALISED = ("penalty_warmup",)
 
 
-def check_recipe(training: Training, dictionaries: Mapping[str, DictionarySettings]) -> None:
+def check_recipe(
+    training: Training, dictionaries: Mapping[str, DictionarySettings | Architecture]
+) -> None:
     """Refuse choices that no dictionary would follow, or that one cannot.
 
     Raises:
@@ -47,7 +50,7 @@ def check_recipe(training: Training, dictionaries: Mapping[str, DictionarySettin
         )
 
 
-def _is_counted(one: DictionarySettings) -> bool:
+def _is_counted(one: DictionarySettings | Architecture) -> bool:
     return isinstance(one.sparsity, TopK | BatchTopK)
 
 

@@ -67,7 +67,7 @@ class Trainer:
             "Training", steps * rows, unit="rows", done=self.done * rows, show=progress
         ) as advance:
             while self.done < steps:
-                self._step(_next(batches, self.done))
+                self._step(next_batch(batches, self.done))
                 self.done += 1
                 advance(rows)
                 if self.checkpoints is not None and (
@@ -92,9 +92,11 @@ class Trainer:
         tensors |= {_heap(name): heap.tensors() for name, heap in self.heaps.items()}
         facts = {"history": self.history, "start": self.start.facts()}
         self.checkpoints.save(self.done, tensors, facts)
+        self.checkpoints.tidy()
 
     def _step(self, batch: RowBatch) -> None:
         number = self.done
+        batch = batch.to(self._device)
         scaled = self.start.scaled(batch.tensors)
         logs = number % self.rhythm.log == 0 or number + 1 == self.rhythm.steps
         logged: dict[str, float] = {}
@@ -113,6 +115,11 @@ class Trainer:
             self._look()
         if logs:
             self.track(logged, number)
+
+    @property
+    def _device(self) -> torch.device:
+        """Where the dictionaries are."""
+        return next(iter(self.trainees.values())).dictionary.bias[0].device
 
     def _look(self) -> None:
         """Stop where a loss since the last look is NaN or infinite."""
@@ -154,7 +161,12 @@ def _heap(name: str) -> str:
     return f"{name}.samples"
 
 
-def _next(batches: Iterator[RowBatch], number: int) -> RowBatch:
+def next_batch(batches: Iterator[RowBatch], number: int) -> RowBatch:
+    """Return the batch of step ``number``.
+
+    Raises:
+        SondeError: the source has ended.
+    """
     batch = next(batches, None)
     if batch is None:
         raise SondeError(

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 import torch
-from shared_steps import CASES, COURSES, ROWS, all_steps, course, step, tied_scores, trained
+from shared_steps import CASES, COURSES, ROWS, course, step, tied_scores
+from shared_trainings import all_steps, trained
 from together import together
 
 from sonde.dictionaries.parallel import WHOLE
@@ -97,6 +98,16 @@ def test_a_training_that_was_stopped_goes_on_from_what_all_have_stored(found, tm
     for one in (own, *others):
         torch.testing.assert_close(one["log"], log)
         assert one.keys() == (own.keys() if one is own else {"log"})
+
+
+def test_shards_without_a_common_step_all_say_so_and_without_a_second_begin_afresh(found):
+    results, shards = found
+    if shards == 1:
+        assert "lost" not in results[0]  # all latents are in one folder
+        return
+    said = {bytes(result["lost"]["said"].numpy()).decode() for result in results}
+    assert len(said) == 1
+    assert "have no step in common to go on from: their last are 5, 12." in said.pop()
 
 
 def test_a_loss_that_is_not_finite_stops_all_processes(found):
