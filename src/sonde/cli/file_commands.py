@@ -25,11 +25,28 @@ def show(
             show_default=False,
         ),
     ] = None,
+    find: Annotated[
+        str,
+        typer.Option(
+            "--find",
+            help="Of a dictionary: latents with these words in a text or token they fire on, or "
+            "in a token whose logit they change most.",
+            show_default=False,
+        ),
+    ] = "",
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort",
+            help="Of a dictionary: order latents by how often each fires, or by mean, largest, "
+            "diversity or specialisation.",
+        ),
+    ] = "fires",
 ) -> None:
     """Show what a file or folder holds."""
     from sonde.cli.show import show_file
 
-    show_file(file, latent)
+    show_file(file, latent, find=find, sort=sort)
 
 
 def export(

@@ -133,8 +133,8 @@ def _print_disk(known: Expected, more: str, out: Path) -> tuple[str, ...]:
     if disk <= free:
         return ()
     return (
-        "Disk: the activations do not fit. Read fewer layers or positions, or write elsewhere "
-        "(--out).",
+        "Disk: this does not fit. Read fewer layers or positions, keep fewer checkpoints, or write "
+        "elsewhere (--out).",
     )
 
 

@@ -16,19 +16,22 @@ from sonde.experiments.runner import VARIANTS
 EXPORTED = ("vectors", "steer")  # kinds of stages that `sonde export` takes
 
 
-def show_file(path: Path, latent: int | None = None) -> None:
-    """Print what a file or folder holds; of a dictionary or its samples, one latent alone.
+def show_file(
+    path: Path, latent: int | None = None, *, find: str = "", sort: str = "fires"
+) -> None:
+    """Print what a file or folder holds; of a dictionary or its samples, the latents asked for.
 
     Raises:
-        SondeError: nothing is there that sonde wrote, or a latent is asked of something else.
+        SondeError: nothing is there that sonde wrote, or latents are asked of something else.
     """
     found = identify(path)
     if found.kind in ("dictionary", "dictionary samples"):
-        _dictionary(found.path, found.kind, latent)
+        _dictionary(found.path, found.kind, latent, find, sort)
         return
-    if latent is not None:
+    if latent is not None or find or sort != "fires":
         raise SondeError(
-            f"{path} has no latents.", fix="Give --latent with a dictionary or its samples."
+            f"{path} has no latents.",
+            fix="Give --latent, --find and --sort with a dictionary or its samples.",
         )
     if found.kind == "file":
         from sonde.cli.show_experiment import show_experiment
@@ -89,10 +92,11 @@ def _steering(path: Path) -> None:
     show_steering(path)
 
 
-def _dictionary(path: Path, kind: str, latent: int | None) -> None:
-    from sonde.cli.show_dictionary import show_dictionary, show_samples
+def _dictionary(path: Path, kind: str, latent: int | None, find: str, sort: str) -> None:
+    from sonde.cli.show_dictionary import Browsing, show_dictionary, show_samples
 
-    (show_dictionary if kind == "dictionary" else show_samples)(path, latent)
+    asked = Browsing(latent, find, sort)
+    (show_dictionary if kind == "dictionary" else show_samples)(path, asked)
 
 
 def _export(path: Path) -> None:

@@ -1,6 +1,7 @@
 """``sonde show`` of a dictionary's file, and of the samples of its latents."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sonde.cli.console import heading, say, table
@@ -12,10 +13,18 @@ from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.artifact import DictionaryHeader, Figure, load_dictionary
 from sonde.dictionaries.findings import Finding, faults
 from sonde.dictionaries.samples import DictionarySamples, load_samples
+from sonde.dictionaries.samples.browsing import SORTS, browse
 from sonde.dictionaries.samples.files import ABOUT
 
 FILE, SAMPLES = "dictionary.safetensors", "samples"
 SHOWN = 20  # latents in the table
+NAMED = {
+    "fires": "how often they fire",
+    "mean": "mean activation where they fire",
+    "largest": "largest activation",
+    "diversity": "context diversity",
+    "specialisation": "specialisation",
+}
 KINDS = {
     "relu": "ReLU, with an L1 penalty",
     "topk": "TopK",
@@ -25,13 +34,27 @@ KINDS = {
 }
 
 
-def show_dictionary(path: Path, latent: int | None = None) -> None:
-    """Print what a dictionary's file says of it, and its latents; or one of these alone."""
+@dataclass(frozen=True, slots=True)
+class Browsing:
+    """Which latents are asked for: one alone, or those that ``find`` leads to, by ``sort``."""
+
+    latent: int | None = None
+    find: str = ""
+    sort: str = "fires"
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything of latents was asked for."""
+        return self != Browsing()
+
+
+def show_dictionary(path: Path, browsing: Browsing) -> None:
+    """Print what a dictionary's file says of it, and its latents; or the latents asked for."""
     file = path / FILE if path.is_dir() else path
     folder = file.parent / SAMPLES
     samples = load_samples(folder) if (folder / ABOUT).is_file() else None
-    if latent is not None:
-        _show_one(samples, latent, f"{folder} has no samples of latents.")
+    if browsing.asked:
+        _show_asked(samples, browsing, path, f"{folder} has no samples of latents.")
         return
     dictionary, header = load_dictionary(file)
     made, origin = header.architecture, header.origin
@@ -88,24 +111,38 @@ def _between(one: Figure) -> str:
     return "" if one.low is None else f"{number(one.low)} to {number(one.high)}"
 
 
-def show_samples(path: Path, latent: int | None = None) -> None:
-    """Print samples of a dictionary's latents that lie alone; or one latent's."""
+def show_samples(path: Path, browsing: Browsing) -> None:
+    """Print samples of a dictionary's latents that lie alone; or those of the latents asked for."""
     samples = load_samples(path)
-    if latent is not None:
-        _show_one(samples, latent, "")
+    if browsing.asked:
+        _show_asked(samples, browsing, path, "")
         return
     say(f"Samples of {len(samples):,} latents{_named(samples)}")
     _latents(samples, path)
 
 
-def _show_one(samples: DictionarySamples | None, latent: int, missing: str) -> None:
+def _show_asked(
+    samples: DictionarySamples | None, browsing: Browsing, path: Path, missing: str
+) -> None:
     from sonde.cli.show_latent import show_latent
 
     if samples is None:
         raise SondeError(
-            missing, fix="Leave --latent away, or collect samples: sonde.dictionaries.samples."
+            missing,
+            fix="Leave --latent, --find and --sort away, or collect samples: "
+            "sonde.dictionaries.samples.",
         )
-    show_latent(samples, latent)
+    if browsing.latent is not None:
+        show_latent(samples, browsing.latent)
+        return
+    order = browse(samples, SHOWN, find=browsing.find, sort=browsing.sort)
+    if not order:
+        raise SondeError(
+            f"No latent has {browsing.find!r} in its texts, tokens or logits.",
+            fix="Look for fewer letters: texts are those of the samples alone.",
+        )
+    having = f" with {browsing.find!r}" if browsing.find else ""
+    _list(samples, order, path, f"Latents{having}, by {NAMED[browsing.sort]}")
 
 
 def _latents(samples: DictionarySamples, path: Path) -> None:
@@ -121,16 +158,20 @@ def _latents(samples: DictionarySamples, path: Path) -> None:
             ("samples", f"{counted.samples:,}, {counted.texts:,} of them with their text"),
         )
     )
-    order = samples.most_active(SHOWN)
-    if not order:
-        return
-    heading(f"The {len(order)} latents that fire most often")
+    order = browse(samples, SHOWN)
+    if order:
+        _list(samples, order, path, f"The {len(order)} latents that fire most often")
+
+
+def _list(samples: DictionarySamples, order: Sequence[int], path: Path, title: str) -> None:
+    heading(title)
     table(
         ("latent", "fires on", "fires", "mean", "largest", "diversity", "specialisation"),
         [_line(samples, one) for one in order],
         numbers=5,
     )
     say(f"  sonde show {path} --latent {order[0]} shows one of them, with its texts")
+    say("  --find WORDS looks for texts and tokens, --sort orders by " + ", ".join(SORTS))
 
 
 def _line(samples: DictionarySamples, latent: int) -> tuple[str, ...]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sonde.dictionaries.dictionary import Reconstruction
 
 
+DENSE = 0.1  # share of rows above which a latent counts as dense
+
+
 def fvu(y: Float[Tensor, "row d_out"], made: Float[Tensor, "row d_out"]) -> Float[Tensor, ""]:
     """Fraction of variance unexplained: sum |y - ŷ|^2 / sum |y - mean(y)|^2.
 
@@ -75,7 +78,8 @@ def metrics_of_batch(
     means over the targets, so that none counts more for its scale; with several, ``fvu/<name>`` is
     that of each. ``fvu_prefix_<n>`` is that of the n-th nested dictionary from 1 on, where there
     are several. ``l0`` is the mean number of active latents a row, ``l1`` the mean sum of their
-    magnitudes, ``active`` the share of all latents that are active in any row.
+    magnitudes, ``active`` the share of all latents that are active in any row, ``dense`` of those
+    active in more than a tenth of them.
     """
     with torch.no_grad():
         found = _of_targets(reconstruction, targets, names)
@@ -113,6 +117,7 @@ def _of_latents(reconstruction: "Reconstruction") -> dict[str, Tensor]:
         "l0": fired.sum() / n_rows,
         "l1": magnitude / n_rows,
         "active": (fired > 0).float().mean(),
+        "dense": (fired > DENSE * n_rows).float().mean(),
     }
 
 

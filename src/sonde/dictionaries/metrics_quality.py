@@ -14,6 +14,7 @@ from sonde.core.errors import SondeError, nearest
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import metrics_sums as of
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.metrics import DENSE
 from sonde.dictionaries.metrics_sums import ReconstructionSums
 from sonde.stats.scores import Scores
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sonde.stats.bootstrap import Bootstrap
     from sonde.stats.interval import Interval
 
-DENSE = 0.1  # share of rows above which a latent counts as dense
 PRE_ACTIVATIONS = 1 << 26  # numbers at once, rows times latents: 256 MiB in float32
 
 UnitOf = Callable[[Int[Tensor, " row"]], Int[np.ndarray, " row"]]

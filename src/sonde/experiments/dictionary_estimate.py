@@ -20,6 +20,13 @@ STORED = 3  # of these in a checkpoint
 DENSE_PRODUCTS = 6  # of a step whose latents are dense: three of the encoder, three of the decoder
 SPARSE_PRODUCTS = 1.5  # of a step of the TopK family: the encoder's, and all else beside it
 SAMPLE_BYTES = 20  # of a sample of a latent: value, token, step
+FIRED_BYTES = 12  # of an activation that is remembered for the texts of samples
+REMEMBERED = 1 << 25  # activations at most
+HELD = 1 << 30  # bytes of held-out rows that are kept rather than computed again
+UNKNOWN_ACTIVE = 100  # latents a row, where the sparsity does not say
+CHOSEN = 1 << 25  # bytes of pre-activations that the TopK family makes at a time
+# Tensors of rows times latents that live at once in a step of dense latents, gradients counted.
+DENSE_TENSORS = {"relu": 4, "jumprelu": 7, "gated": 8}
 UNKNOWN_TOKENS = "corpus.tokens is not given, and the texts are not counted beforehand"
 
 
@@ -40,12 +47,12 @@ def dictionary_estimate(facts: Facts, stage: "DictionaryStage") -> Estimate:
     depth, n_hooks = reach(reads, sizes.n_layers)
     made = [one.foreseen(sizes.d_model) for one in stage.dictionaries.values()]
     width = n_hooks * sizes.d_model * BYTES[stage.shuffle.dtype or sizes.dtype]
-    memory, disk = _kept(stage, made, width)
+    held = stage.corpus.held_out_tokens if stage.corpus.held_out else 0
+    memory, disk = _kept(stage, made, width, held)
     memory += sizes.pass_bytes(BATCH_TOKENS, n_hooks)
     tokens = _tokens(stage, stage.corpus, facts)
     if tokens is None:
         return Estimate(memory=memory, disk=disk, unknown=UNKNOWN_TOKENS)
-    held = stage.corpus.held_out_tokens if stage.corpus.held_out else 0
     context, epochs = stage.corpus.context, stage.corpus.epochs
     read = tokens * epochs + held
     return Estimate(
@@ -71,8 +78,8 @@ def _of_store(facts: Facts, stage: "DictionaryStage") -> Estimate:
     made = [one.foreseen(sizes.d_model) for one in stage.dictionaries.values()]
     hooks = {hook for one in stage.dictionaries.values() for hook in (*one.sources, *one.targets)}
     width = len(hooks) * sizes.d_model * BYTES[stage.shuffle.dtype or dtype]
-    memory, disk = _kept(stage, made, width)
     held = round(rows * given.held_out)
+    memory, disk = _kept(stage, made, width, held)
     return Estimate(
         flops=_flops(stage, made, (rows - held) * given.epochs, held),
         memory=memory,
@@ -82,14 +89,41 @@ def _of_store(facts: Facts, stage: "DictionaryStage") -> Estimate:
     )
 
 
-def _kept(stage: "DictionaryStage", made: list[Architecture], width: int) -> tuple[int, int]:
-    """Return the bytes in memory and on disk, of a training on rows of ``width`` bytes."""
+def _kept(
+    stage: "DictionaryStage", made: list[Architecture], width: int, held: int
+) -> tuple[int, int]:
+    """Return the bytes in memory and on disk, of a training on rows of ``width`` bytes.
+
+    In memory: weights with their moments, samples, what training takes beside them (the buffer, a
+    step), and what a look at ``held`` held-out rows takes (those that are kept, their activations):
+    allocators keep most of what the first lets go. On disk there is one checkpoint more than are
+    kept while it is written.
+    """
+    latents = [one.d_sae * len(one.reaches) for one in made]
     weights = sum(_weights(one) for one in made)
     kept = stage.samples.slots * SAMPLE_BYTES if stage.samples is not None else 0
-    samples = kept * sum(one.d_sae * len(one.reaches) for one in made)
+    samples = [kept * one for one in latents]
     buffer = (stage.shuffle.delay + 1) * stage.shuffle.round_rows * width
-    disk = stage.checkpoints.keep * (STORED * 4 * weights + samples) + 4 * weights
-    return STATES * 4 * weights + buffer + samples, disk
+    step = max(_step_bytes(one, stage.shuffle.batch) for one in made)
+    rows = min(HELD, held * width)
+    fired = max(held * _active(one) for one in made) if kept else 0
+    look = rows + min(REMEMBERED, fired) * FIRED_BYTES + max(samples)
+    memory = STATES * 4 * weights + sum(samples) + buffer + step + look
+    a_checkpoint = STORED * 4 * weights + sum(samples)
+    return memory, (stage.checkpoints.keep + 1) * a_checkpoint + 4 * weights
+
+
+def _step_bytes(one: Architecture, batch: int) -> int:
+    """Return what a step makes beside weights: dense latents, or some rows' pre-activations."""
+    dense = 4 * batch * one.d_sae * len(one.reaches)
+    tensors = DENSE_TENSORS.get(one.sparsity.kind)
+    return min(dense, CHOSEN) if tensors is None else tensors * dense
+
+
+def _active(one: Architecture) -> int:
+    """Return about how many latents are active in a row; what a penalty leaves is not known."""
+    sparsity = one.sparsity
+    return sparsity.k if isinstance(sparsity, TopK | BatchTopK) else UNKNOWN_ACTIVE
 
 
 def _flops(stage: "DictionaryStage", made: list[Architecture], rows: int, held: int) -> float:

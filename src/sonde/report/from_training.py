@@ -8,6 +8,7 @@ from sonde.stats.interval import Interval
 
 POINTS = 120  # more would weigh much and show little
 OF_TARGET = "fvu/"
+HELD_OUT = "held_out/"  # before the names of figures of rows that training never sees
 
 
 def training_from(
@@ -21,7 +22,8 @@ def training_from(
 ) -> TrainingCurves | None:
     """Draw a dictionary's history: a row for each step that was logged; None where none was.
 
-    ``held_out`` are figures by the names that the history has. ``prefixes`` are the numbers of
+    FVU is that of rows which training never sees where the history has it, with that of its batches
+    beside. ``held_out`` are figures of all such rows, by the names that the history has. ``prefixes`` are the numbers of
     latents of the nested dictionaries, the whole one last. ``window`` is the rows after which a
     silent latent is dead, ``batch`` the rows of a step. Of many steps ``POINTS`` are drawn, evenly
     spaced.
@@ -29,20 +31,26 @@ def training_from(
     if not history:
         return None
     rows = [history[at] for at in _spaced(len(history), POINTS)]
+    unseen = HELD_OUT if HELD_OUT + "fvu" in rows[0] else ""
 
-    def curve(key: str, name: str) -> TrainingCurve:
-        return TrainingCurve(name, tuple(row.get(key) for row in rows), held_out.get(key))
+    def curve(key: str, name: str, before: str = "") -> TrainingCurve:
+        return TrainingCurve(name, tuple(row.get(before + key) for row in rows), held_out.get(key))
 
     nested = prefixes[:-1] if len(prefixes) > 1 else ()
     parts = [
-        curve(f"fvu_prefix_{number}", f"the first {count(size)}")
+        curve(f"fvu_prefix_{number}", f"the first {count(size)}", unseen)
         for number, size in enumerate(nested, 1)
     ]
-    parts += [curve(key, key[len(OF_TARGET) :]) for key in rows[0] if key.startswith(OF_TARGET)]
+    targets = [key for key in rows[0] if key.startswith(OF_TARGET)]
+    parts += [curve(key, key[len(OF_TARGET) :], unseen) for key in targets]
     whole = f"all {counted(prefixes[-1], 'latent')}" if nested else "all"
+    if unseen and not parts:  # how far it learns its own rows by heart
+        whole = "held-out rows"
+        parts = [TrainingCurve("training batches", tuple(row.get("fvu") for row in rows))]
     return TrainingCurves(
         steps=tuple(int(row["step"]) for row in rows),
-        fvu=(curve("fvu", whole), *parts[: COLOURS - 1]),
+        fvu=(curve("fvu", whole, unseen), *parts[: COLOURS - 1]),
+        unseen=bool(unseen),
         l0=curve("l0", "L0"),
         dead=curve("dead", "dead"),
         batch=batch,

@@ -14,7 +14,14 @@ from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.artifact import Figure, save_dictionary
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.initialise import initialise
-from sonde.dictionaries.samples import SampledFrom, SampleSettings, collect, save_samples
+from sonde.dictionaries.samples import (
+    SampledFrom,
+    SampleSettings,
+    collect,
+    load_samples,
+    save_samples,
+)
+from sonde.dictionaries.samples.browsing import browse
 from sonde.dictionaries.sparsity import ReLU
 from sonde.experiments.results import identify, verify
 
@@ -106,6 +113,37 @@ def test_one_latent_shows_its_histogram_and_texts(folder, capsys):
     assert "never fired" in capsys.readouterr().out
     with pytest.raises(SondeError, match="no latent 6"):
         show_file(folder, latent=6)
+
+
+def listed(capsys):
+    """Return the numbers of the latents in the table that was printed."""
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    return [int(line[0]) for line in lines if line and line[0].isdigit()]
+
+
+def test_latents_are_found_by_texts_and_tokens_and_sorted(folder, capsys):
+    for path in (folder, folder / "samples"):
+        show_file(path, sort="largest")
+        assert listed(capsys) == [2, 1, 0]
+        show_file(path, sort="fires")
+        assert listed(capsys)[0] == 0
+        show_file(path, find="CAT S")  # runs over two tokens, within the texts of several
+        found = listed(capsys)
+        assert 1 in found and 3 not in found
+    samples = load_samples(folder / "samples")
+    for words in ("the", "on", " sat", "the cat", "e c"):
+        wanted = {
+            number
+            for number in range(6)
+            if any(words in "".join(one.pieces) for one in samples.contexts(number))
+            or any(words in one.text for one in samples.latent(number).tokens)
+        }
+        assert set(browse(samples, 20, find=words)) == wanted
+    assert browse(samples, 1) == [0] and browse(samples, 2, find="cat") == [0, 1]
+    with pytest.raises(SondeError, match="No latent has 'zebra'"):
+        show_file(folder, find="zebra")
+    with pytest.raises(SondeError, match="cannot be sorted by 'larges'. Did you mean 'largest'"):
+        show_file(folder, sort="larges")
 
 
 def test_samples_alone_are_shown_and_what_has_no_latents_says_so(folder, capsys):

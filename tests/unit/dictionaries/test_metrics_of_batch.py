@@ -88,10 +88,12 @@ def test_a_batch_of_training(sparsity):
     assert found["variance_explained"] == pytest.approx(1 - found["fvu"])
     assert found["l0"] == pytest.approx((dense != 0).sum(1).float().mean().item())
     assert found["l1"] == pytest.approx(dense.abs().sum(1).mean().item())
+    often = (dense != 0).sum(0) > 2
+    assert found["dense"] == pytest.approx(often.float().mean().item())
     assert found["active"] == pytest.approx((dense != 0).any(0).float().mean().item())
     assert set(found) == {
         "fvu", "variance_explained", "cosine", "norm_ratio", "reconstruction_bias", "l0", "l1",
-        "active",
+        "active", "dense",
     }  # fmt: skip
 
 

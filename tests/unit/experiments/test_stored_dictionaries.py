@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sonde.core.errors import SondeError
+from sonde.dictionaries.samples.browsing import browse
 from sonde.experiments.hardware import named_hardware
 from sonde.experiments.planning import plan
 from sonde.experiments.runner import Options, run
@@ -67,7 +68,7 @@ def test_stored_rows_become_a_dictionary_with_texts_of_held_out_groups(experimen
     assert summary["rows"] == 2 * stored["train"] // 32 * 32 or summary["rows"] > stored["train"]
     samples = finished["train"].open().samples("sae")
     assert samples.accounting.rows <= stored["held_out"]
-    shown = [one for number in samples.most_active(3) for one in samples.contexts(number)]
+    shown = [one for number in browse(samples, 3) for one in samples.contexts(number)]
     texts = {str(one.prompt) for one in finished["data"].open()}
     assert shown and all(any("".join(one.pieces) in text for text in texts) for one in shown)
     _, header = finished["train"].open().dictionary("sae")

@@ -46,6 +46,26 @@ def test_the_sentence_has_both_ends_and_the_held_out_figure():
     assert "rose from .50 to .60. In the last" in training_curves.sentence(risen)
 
 
+def test_fvu_is_that_of_rows_training_never_sees_where_the_history_has_it():
+    rows = [
+        one | {"held_out/fvu": one["fvu"] + 0.1, "held_out/fvu_prefix_1": 0.9}
+        for one in logged((0, 10), (1.0, 0.5))
+    ]
+    plain = training_from(rows, held_out=HELD, batch=32, window=96)
+    assert [one.name for one in plain.fvu] == ["held-out rows", "training batches"]
+    assert [one.values for one in plain.fvu] == [(1.1, 0.6), (1.0, 0.5)]
+    assert plain.fvu[0].held_out == HELD["fvu"] and plain.fvu[1].held_out is None
+    assert (
+        "FVU on the first held-out rows fell from 1.10 to .60; on all of them it is .40"
+        in training_curves.sentence(plain)
+    )
+    nested = training_from(rows, held_out=HELD, prefixes=(16, 64), batch=32, window=96)
+    assert [one.values for one in nested.fvu] == [(1.1, 0.6), (0.9, 0.9)]
+    page = render(Report("t", "q", (nested,)))
+    assert "of the first rows that training did not see" in page
+    assert "of the first rows" not in render(Report("t", "q", (section(),)))
+
+
 def test_prefixes_are_drawn_once_and_named_by_their_latents():
     found = section()
     assert [one.name for one in found.fvu] == ["all 64 latents", "the first 16"]

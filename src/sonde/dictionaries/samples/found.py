@@ -110,12 +110,6 @@ class DictionarySamples:
     def __len__(self) -> int:
         return self.accounting.latents
 
-    def most_active(self, count: int) -> list[int]:
-        """Return the latents that fire most often, the first of them first."""
-        fired = self._column("fired")
-        order = (-fired).argsort(kind="stable")[:count]
-        return order[fired[order] > 0].tolist()
-
     def spaced(self, count: int) -> list[int]:
         """Return latents with samples, evenly spaced by how often they fire, the first first.
 

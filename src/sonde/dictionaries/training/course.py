@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from sonde import __version__
-from sonde.activations.row_batches import RowSource
+from sonde.activations.row_batches import RowBatch, RowSource
 from sonde.core.errors import SondeError
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
@@ -31,7 +31,8 @@ class Trained:
     """A dictionary of raw rows, what was logged while it trained, and samples where asked for.
 
     ``history`` has a row every so many steps: the loss and its parts, FVU, L0, the share of dead
-    latents, the learning rate; all of the batch of that step, before it.
+    latents, the learning rate, all of the batch of that step, before it; and after it
+    ``held_out/fvu`` of rows that training never sees, where such were given.
     """
 
     dictionary: Dictionary
@@ -65,8 +66,11 @@ def train(
     *,
     samples: SampleSettings | None = None,
     running: Running | None = None,
+    held_out: RowBatch | None = None,
 ) -> dict[str, Trained]:
     """Train dictionaries by name, all on the same batches of ``source``, to its end.
+
+    ``held_out`` are rows that ``source`` does not give: their FVU is logged with the rest.
 
     With a folder, training goes on from the last checkpoint there, and ends with the same weights
     as one that was never interrupted: bit for bit on one device and number of threads.
@@ -109,6 +113,7 @@ def train(
         _heaps(architectures, samples, how.device),
         checkpoints,
         how.track,
+        held_out,
     )
     if found is not None:
         trainer.go_on(found)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.architecture import Architecture
-from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.dictionary import Dictionary, Reconstruction
 from sonde.dictionaries.folding import folded, rescaled, without_norms
 from sonde.dictionaries.initialise import initialise, reads_what_it_writes, turn_decoders
 from sonde.dictionaries.latents import Latents
@@ -138,6 +138,14 @@ class Trainee:
         self.living.saw(loss.made.latents, share.rows.world * len(sources[0]))
         self._resample(sources, targets, loss, number)
         return loss
+
+    @torch.no_grad()
+    def reconstruct(self, sources: Sequence[Tensor]) -> Reconstruction:
+        """Return what the dictionary makes of scaled rows when it does not train."""
+        self.dictionary.eval()
+        made = self.dictionary(*sources)
+        self.dictionary.train()
+        return made
 
     @torch.no_grad()
     def in_raw_units(self, latents: Sequence[Latents]) -> list[Latents]:

@@ -18,6 +18,7 @@ from sonde.dictionaries.training.schedules import learning_rate
 from sonde.dictionaries.training.start import Start
 from sonde.dictionaries.training.trainee import Trainee
 
+HELD_OUT = "held_out/"  # before the names of figures of rows that training never sees
 WATCH = 20  # steps between looks at the losses on a GPU, which else would wait for each
 Track = Callable[[Mapping[str, float], int | None], None]
 
@@ -33,7 +34,11 @@ class Rhythm:
 
 @dataclass(slots=True, eq=False)
 class Trainer:
-    """Trains dictionaries by name; what was logged is in ``history``, by dictionary."""
+    """Trains dictionaries by name; what was logged is in ``history``, by dictionary.
+
+    ``watched`` are rows that training never sees: whenever something is logged, how much of their
+    variance is not explained is logged with it.
+    """
 
     source: RowSource
     start: Start
@@ -42,6 +47,7 @@ class Trainer:
     heaps: Mapping[str, SampleHeap] = field(default_factory=dict)
     checkpoints: Checkpoints | None = None
     track: Track = lambda values, step: None
+    watched: RowBatch | None = None
     history: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     done: int = 0
     _losses: list[tuple[str, int, Tensor]] = field(default_factory=list)
@@ -108,13 +114,22 @@ class Trainer:
             if heap is not None and number % heap.settings.every == 0:
                 heap.offer(trainee.in_raw_units(loss.made.latents), batch.token, number)
             if logs:
-                row = _row(trainee, loss, targets, number)
+                row = _row(trainee, loss, targets, number) | self._unseen(trainee)
                 self.history.setdefault(name, []).append(row)
                 logged |= {f"{name}/{key}": one for key, one in row.items()}
         if not batch.token.is_cuda or len(self._losses) >= WATCH * len(self.trainees):
             self._look()
         if logs:
             self.track(logged, number)
+
+    def _unseen(self, trainee: Trainee) -> dict[str, float]:
+        """Return the FVU of rows that training never sees, with that of prefixes and targets."""
+        if self.watched is None or not len(self.watched):
+            return {}
+        sources, targets = trainee.rows_of(self.start.scaled(self.watched.to(self._device).tensors))
+        made, names = trainee.reconstruct(sources), trainee.architecture.outputs
+        found = metrics_of_batch(made, targets, names)
+        return {HELD_OUT + name: one for name, one in found.items() if name.startswith("fvu")}
 
     @property
     def _device(self) -> torch.device:

@@ -4,7 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from sonde.dictionaries.artifact import Figure
+from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.metrics_decoder import nearest_latents
 from sonde.dictionaries.metrics_quality import Quality
 from sonde.dictionaries.training.course import Trained
 
@@ -38,10 +42,20 @@ def told_of(one: Trained, found: Quality) -> dict[str, Any]:
         "fvu_by_prefix": [found.value(name) for name in by_prefix],
         "dead": len(found.dead) / count,
         "dense": len(found.dense) / count,
+        **_likeness(one.dictionary),
         "steps": one.steps,
         "first": dict(one.history[0]) if one.history else {},
         "last": dict(one.history[-1]) if one.history else {},
     }
+
+
+def _likeness(dictionary: Dictionary) -> dict[str, float | None]:
+    """Return the mean cosine of decoder rows with their nearest, and the share of near twins."""
+    found = [nearest_latents(block.decoder) for block in dictionary.parts]
+    cosine, alike = (
+        np.mean(each) for each in zip(*((o.mean, o.shared) for o in found), strict=True)
+    )
+    return {"nearest_cosine": float(cosine) if np.isfinite(cosine) else None, "alike": float(alike)}
 
 
 def table_of(told: Mapping[str, Any], *, stored: bool) -> dict[str, Any]:
@@ -50,7 +64,9 @@ def table_of(told: Mapping[str, Any], *, stored: bool) -> dict[str, Any]:
     kept = "First tokens" if stored else "First tokens, separators"
     return {
         "title": f"Dictionaries, on {seen} that training did not see",
-        "columns": ["dictionary", "latents", "variance explained", "L0", "norm ratio", "dead"],
+        "columns": [
+            *("dictionary", "latents", "variance explained", "L0", "norm ratio", "dead", "alike"),
+        ],
         "rows": [
             [
                 f"{name} ({one['kind']})",
@@ -59,9 +75,11 @@ def table_of(told: Mapping[str, Any], *, stored: bool) -> dict[str, Any]:
                 f"{one['l0']:.1f}",
                 f"{one['norm_ratio']:.3f}",
                 f"{one['dead']:.1%}",
+                f"{one['alike']:.1%}",
             ]
             for name, one in told.items()
         ],
         "note": f"Intervals are over {over}. {kept} and attention sinks are left out, as in "
-        "training. Dead: active in none of the held-out rows; more of them may show some.",
+        "training. Dead: active in none of the held-out rows; more of them may show some. Alike: "
+        "latents whose decoder row has a cosine of .9 or more with another's.",
     }

@@ -29,9 +29,10 @@ class TrainingCurve:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCurves:
-    """One dictionary's training, at steps in rising order, each value of that step's batch.
+    """One dictionary's training, at steps in rising order.
 
-    ``fvu`` is that of the whole dictionary first, then of nested ones or of single targets. ``l0``
+    ``fvu`` is that of the whole dictionary first, then of nested ones or of single targets: of some
+    rows that training never sees where ``unseen``, else of each step's batch. ``l0``
     is the mean number of active latents a row; ``dead`` the share that was active in none of the
     last ``window`` rows. ``batch`` is how many rows a step has.
     """
@@ -42,6 +43,7 @@ class TrainingCurves:
     dead: TrainingCurve
     batch: int
     window: int
+    unseen: bool = False
     note: str = ""
     title: str = "Training"
     kind: ClassVar[str] = "training_curves"
@@ -94,13 +96,13 @@ def sentence(section: TrainingCurves) -> str:
     if len(whole.known) > 1:
         first, last = whole.known[0], whole.known[-1]
         moved = "fell" if last < first else "rose"
-        said.append(
-            f"In {steps} FVU on the training batches {moved} from {figure(first)} to {figure(last)}"
-        )
+        rows = "the first held-out rows" if section.unseen else "the training batches"
+        said.append(f"In {steps} FVU on {rows} {moved} from {figure(first)} to {figure(last)}")
     else:
         said.append(f"There were {steps}")
     if whole.held_out is not None and math.isfinite(whole.held_out.value):
-        said.append(f"; on rows held out it is {interval_text(whole.held_out)}")
+        every = "all of them" if section.unseen else "rows held out"
+        said.append(f"; on {every} it is {interval_text(whole.held_out)}")
     said.append(".")
     if section.l0.known and section.dead.known:
         active, dead = section.l0.known[-1], section.dead.known[-1]

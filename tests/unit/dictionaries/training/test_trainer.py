@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from sonde.core.errors import SondeError
 from sonde.core.files import sha256_file
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import TopK
+from sonde.dictionaries.metrics import fvu
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.dictionaries.training import Running, Training, train
 from sonde.dictionaries.training.trainee import Trainee
@@ -106,17 +107,44 @@ def test_what_is_logged_goes_to_the_trackers_too(whole):
     )
 
 
+def test_what_training_never_sees_is_watched_and_changes_nothing(whole):
+    generator = torch.Generator().manual_seed(7)
+    unseen = {
+        hook: torch.randn(50, width, generator=generator) + 1
+        for hook, width in small.source().widths.items()
+    }
+    found = train(
+        small.source(),
+        small.DICTIONARIES,
+        small.RECIPE,
+        running=Running(log=10, progress=False),
+        held_out=RowBatch(unseen, torch.arange(50)),
+    )
+    for name, one in found.items():
+        made_of, (written,) = (
+            one.dictionary.architecture.sources,
+            one.dictionary.architecture.outputs,
+        )
+        target, last = unseen[parse_hook_point(written)], one.history[-1]
+        with torch.no_grad():
+            made = one.dictionary(*(unseen[parse_hook_point(hook)] for hook in made_of))
+        assert last["held_out/fvu"] == pytest.approx(float(fvu(target, made.targets[0])), rel=1e-4)
+        assert len({row["held_out/fvu"] for row in one.history}) == len(one.history)
+        without = [
+            {key: value for key, value in row.items() if not key.startswith("held_out/")}
+            for row in one.history
+        ]
+        assert without == list(whole[0][name].history)
+    assert {"held_out/fvu_prefix_1", "held_out/fvu_prefix_2"} <= set(found["nested"].history[-1])
+
+
 @dataclass(frozen=True, eq=False)
 class Poisoned(TensorRows):
-    """Rows of which one batch holds a NaN, once training takes it."""
-
-    first: list = field(default_factory=list)
+    """Rows of which one batch holds a NaN."""
 
     def batches(self, start=0):
-        taken = bool(self.first)  # before, the first rows are looked at alone
-        self.first.append(start)
         for number, batch in enumerate(super().batches(start), start):
-            if taken and number == 33:
+            if number == 33:
                 bad = {hook: x * torch.nan for hook, x in batch.tensors.items()}
                 yield RowBatch(bad, batch.token)
             else:
