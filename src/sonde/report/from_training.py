@@ -22,11 +22,11 @@ def training_from(
 ) -> TrainingCurves | None:
     """Draw a dictionary's history: a row for each step that was logged; None where none was.
 
-    FVU is that of rows which training never sees where the history has it, with that of its batches
-    beside. ``held_out`` are figures of all such rows, by the names that the history has. ``prefixes`` are the numbers of
-    latents of the nested dictionaries, the whole one last. ``window`` is the rows after which a
-    silent latent is dead, ``batch`` the rows of a step. Of many steps ``POINTS`` are drawn, evenly
-    spaced.
+    FVU is that of rows which training never sees where the history has it, with that of its
+    batches beside. ``held_out`` are figures of all such rows, by the names that the history has.
+    ``prefixes`` are the numbers of latents of the nested dictionaries, the whole one last.
+    ``window`` is the rows after which a silent latent is dead, ``batch`` the rows of a step. Of
+    many steps ``POINTS`` are drawn, evenly spaced.
     """
     if not history:
         return None
