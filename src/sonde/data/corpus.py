@@ -5,7 +5,7 @@ so that reading can go on behind any of them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from sonde.core.errors import SondeError, nearest
 from sonde.core.files import fingerprint, sha256_file
+from sonde.data.corpus_hub import commit_of, hub_rows, is_on_hub
 from sonde.data.corpus_parts import is_held_out, passages
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.data.labels import whole_text
@@ -52,13 +53,33 @@ class CorpusTexts:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of the texts: of their content, or of the name of a data set."""
+        """16 hex digits of the texts: of their content, or of the name of a data set.
+
+        The latter stays when the data set changes on the hub: ``commit`` is what changes then.
+        """
         given = self.settings
         if self.folder is not None:
             return self.folder.fingerprint
         if given.texts.startswith(HUB):
             return fingerprint([given.texts, given.subset, given.split, given.revision])
         return fingerprint([sha256_file(Path(given.texts).expanduser()), given.column])
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether they are a data set of the hub, which is another one at each commit."""
+        return is_on_hub(self.settings)
+
+    def commit(self) -> str:
+        """Ask the hub at which commit its data set is, unless a commit was named.
+
+        Raises:
+            SondeError: there is no such data set or revision, or the hub does not answer.
+        """
+        return commit_of(self.settings)
+
+    def at(self, commit: str) -> "CorpusTexts":
+        """Return the texts of the data set at a commit."""
+        return replace(self, settings=self.settings.model_copy(update={"revision": commit}))
 
     def rows(self, start: int = 0) -> Iterator[CorpusRow]:
         """Yield the rows of the slice that was asked for, from its row ``start`` on.
@@ -99,38 +120,6 @@ def corpus_texts(settings: CorpusSettings) -> CorpusTexts:
         return CorpusTexts(settings, _one_file(path))
     read_rows(path)  # complains of a missing file or an unknown ending
     return CorpusTexts(settings)
-
-
-def hub_rows(settings: CorpusSettings, start: int) -> Iterator[Row]:
-    """Yield the rows of a data set of the hub from one on, read as they are asked for.
-
-    Raises:
-        SondeError: the package datasets is missing, or the data set cannot be read.
-    """
-    name = settings.texts.removeprefix(HUB)
-    try:
-        from datasets import load_dataset  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise SondeError(
-            f"{settings.texts} needs the package datasets.",
-            fix="Run pip install 'sonde[datasets]'.",
-        ) from None
-    try:
-        rows = load_dataset(
-            name,
-            settings.subset,
-            split=settings.split,
-            revision=settings.revision,
-            streaming=True,
-        )
-        for number, row in enumerate(rows.skip(start), start + 1):
-            yield f"{settings.texts}, {settings.split} row {number}", row
-    except (ValueError, OSError) as error:  # an unknown split or name, no connection
-        raise SondeError(
-            f"{settings.texts} could not be read: {error}",
-            fix="Check the name, the subset and the split; what was read is kept, so the same "
-            "command goes on from there.",
-        ) from None
 
 
 def _one_file(path: Path) -> TextFolder:

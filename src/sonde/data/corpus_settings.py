@@ -28,7 +28,9 @@ class CorpusSettings(Config):
     subset: str | None = Field(default=None, description="The subset of a data set of the hub.")
     split: str = Field(default="train", description="The split of a data set of the hub.")
     revision: str | None = Field(
-        default=None, description="The revision of a data set of the hub; the newest if not."
+        default=None,
+        description="The revision of a data set of the hub; the newest if not. At the commit that "
+        "it is first read at it is read to the end.",
     )
     first: int = Field(default=0, ge=0, description="The number of the first row or file to read.")
     documents: int | None = Field(

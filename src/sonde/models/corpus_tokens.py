@@ -20,6 +20,7 @@ from sonde.core.folders import cache_folder
 from sonde.data.corpus import corpus_texts
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.models.corpus_tokens_files import CorpusIndex
+from sonde.models.corpus_tokens_separator import separator_of
 from sonde.models.corpus_tokens_writer import CorpusWriter, Wanted
 from sonde.models.pieces import pieces_of, text_of
 from sonde.models.token_cache import tokenizer_fingerprint
@@ -67,22 +68,42 @@ class TokenCorpus:
         there = self.writer.wait("held_out", most * self._body).held_out.ids
         return min(there // self._body, most)
 
+    def wait_for(self, chunks: int) -> int:
+        """Wait for so many chunks, or the end of the texts; return how many of them there are."""
+        index = self.writer.wait(self.part, chunks * self._body)
+        return min(chunks, getattr(index, self.part).ids // self._body)
+
     @property
     def fingerprint(self) -> str:
         """16 hex digits of what the chunks are made of."""
-        return fingerprint([self.key, self.part, self.context, self.settings.tokens])
+        made_of = [self.key, self.part, self.context, self.settings.tokens]
+        return fingerprint([*made_of, self.commit] if self.commit else made_of)
+
+    @property
+    def commit(self) -> str:
+        """The commit of a data set of the hub that all chunks are of; empty for other texts."""
+        return self.writer.commit
+
+    @cached_property
+    def held_out_begun(self) -> "TokenCorpus":
+        """The part that training never sees, which may still be on its way.
+
+        Raises:
+            SondeError: nothing is to be held out.
+        """
+        given = self.settings
+        if not given.held_out:
+            raise SondeError("Nothing of the texts is held out.", fix="Set held_out: 0.05.")
+        return TokenCorpus(given, "held_out", self.prefix, self.key, self.tokenizer, self.writer)
 
     @cached_property
     def held_out(self) -> "TokenCorpus":
         """The part that training never sees; waits until it is whole.
 
         Raises:
-            SondeError: the texts have no chunk of it.
+            SondeError: nothing is to be held out, or the texts have no chunk of it.
         """
-        given = self.settings
-        if not given.held_out:
-            raise SondeError("Nothing of the texts is held out.", fix="Set held_out: 0.05.")
-        other = TokenCorpus(given, "held_out", self.prefix, self.key, self.tokenizer, self.writer)
+        other = self.held_out_begun
         if not other.n_chunks:
             there = self.writer.index.held_out
             raise SondeError(
@@ -207,7 +228,7 @@ def token_corpus(
             f"tokenizer's own, in a corpus of {asked or 0:,}.",
             fix="Set tokens to at least context, and context above the tokenizer's own.",
         )
-    separator = _separator(tokenizer, settings)
+    separator = separator_of(tokenizer, settings)
     wanted = Wanted(
         train=None if asked is None else asked // settings.context * body,
         held_out=settings.held_out_tokens // settings.context * body if settings.held_out else 0,
@@ -238,19 +259,3 @@ def _refuse_too_few(found: TokenCorpus) -> None:
         raise found._too_few(there)
     if found.settings.held_out:
         _ = found.held_out
-
-
-def _separator(tokenizer: Any, settings: CorpusSettings) -> list[int]:
-    chosen = settings.separator
-    if chosen == "none":
-        return []
-    if chosen != "auto":
-        return tokenizer(chosen, add_special_tokens=False)["input_ids"]
-    for number in (tokenizer.eos_token_id, tokenizer.bos_token_id):
-        if number is not None:
-            return [int(number)]
-    raise SondeError(
-        "The tokenizer has neither an end-of-text nor a beginning-of-text token to put between "
-        "documents.",
-        fix='Set separator: none, or a text such as "\\n\\n".',
-    )

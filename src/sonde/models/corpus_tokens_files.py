@@ -5,8 +5,10 @@ such bytes, and the next one cuts them off.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Integer
@@ -32,9 +34,11 @@ class CorpusIndex(Config):
     """How far a corpus is tokenised: ``rows`` of its source, which gave so many ``documents``.
 
     ``left_out`` counts rows that gave no document, by reason, and documents that were not kept.
-    ``done`` says that no more is needed, or that the source has no more.
+    ``done`` says that no more is needed, or that the source has no more. ``commit`` is that of a
+    data set of the hub, to which all rows belong; empty for other texts.
     """
 
+    commit: str = ""
     rows: int = 0
     documents: int = 0
     train: PartIndex = Field(default_factory=PartIndex)
@@ -106,8 +110,40 @@ class PartFiles:
         )
 
 
+class GrowingPart:
+    """What is appended to a part."""
+
+    def __init__(self, index: PartIndex) -> None:
+        self._start = index
+        self._ids: list[int] = []
+        self._documents: list[tuple[int, int, int]] = []
+
+    @property
+    def ids(self) -> int:
+        """How many ids the part then has."""
+        return self._start.ids + len(self._ids)
+
+    @property
+    def index(self) -> PartIndex:
+        """How many ids and documents it then has."""
+        return PartIndex(ids=self.ids, documents=self._start.documents + len(self._documents))
+
+    def add(self, ids: Sequence[int], separator: Sequence[int], document: int) -> None:
+        """Take the ids of a document, with its number and what stands behind it."""
+        self._documents.append((self.ids, self.ids + len(ids), document))
+        self._ids += ids
+        self._ids += separator
+
+    def arrays(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        """Return new ids and documents as ``PartFiles.append`` takes them."""
+        return np.array(self._ids, dtype), np.array(self._documents, np.int64)
+
+
 def read_index(folder: Path, parts: Sequence[PartFiles]) -> CorpusIndex | None:
-    """Return how far a corpus goes; None where there is none, or where its files are damaged."""
+    """Return how far a corpus goes: nowhere where its files are damaged; None where there is none.
+
+    What was damaged is read again at the same commit.
+    """
     if not (folder / INDEX).is_file():
         return None
     try:
@@ -115,7 +151,7 @@ def read_index(folder: Path, parts: Sequence[PartFiles]) -> CorpusIndex | None:
     except SondeError:
         return None
     whole = all(part.holds(getattr(index, part.name)) for part in parts)
-    return index if whole else None
+    return index if whole else CorpusIndex(commit=index.commit)
 
 
 def write_index(folder: Path, index: CorpusIndex, parts: Sequence[PartFiles]) -> None:
@@ -123,3 +159,17 @@ def write_index(folder: Path, index: CorpusIndex, parts: Sequence[PartFiles]) ->
     for part in parts:
         part.sync()
     write_json(folder / INDEX, index.model_dump(mode="json"))
+
+
+def locked(folder: Path) -> Any:
+    """Return the lock of a corpus, which its closing frees; None where another process has it."""
+    import fcntl
+
+    with full_disk_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a")
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
+    file.close()
+    return None

@@ -8,21 +8,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sonde.core.files import full_disk_named
 from sonde.data.corpus import CorpusRow, CorpusTexts
 from sonde.models.corpus_tokens_files import (
-    LOCK,
     PARTS,
     CorpusIndex,
+    GrowingPart,
     PartFiles,
-    PartIndex,
+    locked,
     read_index,
     write_index,
 )
@@ -75,6 +73,20 @@ class CorpusWriter:
         return dict(Counter(self._texts.left_out) + Counter(self.index.left_out))
 
     @property
+    def commit(self) -> str:
+        """The commit of a data set of the hub; waits until the process that writes has fixed it.
+
+        Raises:
+            SondeError: the hub cannot be asked.
+        """
+        while self._texts.on_hub and not (self.index.commit or self.index.done):
+            self.start()
+            if self._thread is None:
+                time.sleep(POLL_SECONDS)
+                self._look()
+        return self.index.commit
+
+    @property
     def index(self) -> CorpusIndex:
         """How far the corpus goes."""
         with self._changed:
@@ -102,18 +114,43 @@ class CorpusWriter:
                 self._look()
 
     def start(self) -> None:
-        """Begin to tokenise, unless all is there or another process is at it."""
+        """Begin to tokenise, unless all is there or another process is at it.
+
+        Raises:
+            SondeError: the hub cannot be asked at which commit its data set is.
+        """
         if self._index.done or self._thread is not None:
             return
-        lock = _locked(self._folder)
+        lock = locked(self._folder)
         if lock is None:
             return
-        self._look()  # what another process has written since
-        if self._index.done:
-            lock.close()
+        try:
+            self._look()  # what another process has written since
+            if not self._index.done:
+                self._fix_commit()
+                self._thread = threading.Thread(target=self._run, args=(lock,), daemon=True)
+                self._thread.start()
+        finally:
+            if self._thread is None:
+                lock.close()
+
+    def _fix_commit(self) -> None:
+        """Read a data set of the hub at one commit from now on, that of earlier runs if any.
+
+        It is written down before the first row. Rows of a commit that nobody wrote down are read
+        again: what is on the hub now may be another set.
+        """
+        if not self._texts.on_hub:
             return
-        self._thread = threading.Thread(target=self._run, args=(lock,), daemon=True)
-        self._thread.start()
+        commit = self._index.commit
+        if not commit:
+            commit = self._texts.commit()
+            index, files = CorpusIndex(commit=commit), tuple(self.parts.values())
+            for part in files:
+                part.cut(getattr(index, part.name))
+            write_index(self._folder, index, files)
+            self._tell(index)
+        self._texts = self._texts.at(commit)
 
     def _look(self) -> None:
         found = read_index(self._folder, tuple(self.parts.values()))
@@ -152,7 +189,7 @@ class CorpusWriter:
     def _added(self, rows: Sequence[CorpusRow]) -> CorpusIndex:
         """Append the documents of rows, up to the row with which there are enough."""
         tokens = self._encoded(rows)
-        new = {name: _Growing(getattr(self._index, name)) for name in PARTS}
+        new = {name: GrowingPart(getattr(self._index, name)) for name in PARTS}
         left_out = Counter(self._index.left_out)
         n_rows, document, done = self._index.rows, self._index.documents, False
         for row in rows:
@@ -175,6 +212,7 @@ class CorpusWriter:
         for name, part in new.items():
             self.parts[name].append(*part.arrays(self.parts[name].dtype))
         return CorpusIndex(
+            commit=self._index.commit,
             rows=n_rows,
             documents=document,
             train=new["train"].index,
@@ -202,31 +240,6 @@ class CorpusWriter:
         return limit is not None and ids >= limit
 
 
-class _Growing:
-    """What is appended to a part."""
-
-    def __init__(self, index: PartIndex) -> None:
-        self._start = index
-        self._ids: list[int] = []
-        self._documents: list[tuple[int, int, int]] = []
-
-    @property
-    def ids(self) -> int:
-        return self._start.ids + len(self._ids)
-
-    @property
-    def index(self) -> PartIndex:
-        return PartIndex(ids=self.ids, documents=self._start.documents + len(self._documents))
-
-    def add(self, ids: Sequence[int], separator: Sequence[int], document: int) -> None:
-        self._documents.append((self.ids, self.ids + len(ids), document))
-        self._ids += ids
-        self._ids += separator
-
-    def arrays(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-        return np.array(self._ids, dtype), np.array(self._documents, np.int64)
-
-
 def _grouped(rows: Iterator[CorpusRow]) -> Iterator[list[CorpusRow]]:
     group: list[CorpusRow] = []
     characters = 0
@@ -238,17 +251,3 @@ def _grouped(rows: Iterator[CorpusRow]) -> Iterator[list[CorpusRow]]:
             group, characters = [], 0
     if group:
         yield group
-
-
-def _locked(folder: Path) -> Any:
-    """Return the lock of a corpus, which its closing frees; None where another process has it."""
-    import fcntl
-
-    with full_disk_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("a")
-    with suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return file
-    file.close()
-    return None
