@@ -1,6 +1,5 @@
 """One dictionary being trained: its weights, optimiser and living latents, step by step."""
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from torch import Tensor
 from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary, Reconstruction
-from sonde.dictionaries.folding import folded, rescaled, without_norms
 from sonde.dictionaries.initialise import initialise, reads_what_it_writes, turn_decoders
 from sonde.dictionaries.latents import Latents
 from sonde.dictionaries.parallel.gradients import WithLoss, data_parallel, norm_of_gradients
@@ -32,6 +30,7 @@ from sonde.dictionaries.training.optimisers import (
     state_of,
     take_out_lengthening,
 )
+from sonde.dictionaries.training.raw_units import RawUnits
 from sonde.dictionaries.training.schedules import k_at, learning_rate, penalty_at
 from sonde.dictionaries.training.settings import Training
 from sonde.dictionaries.training.sharing import check_sharing
@@ -147,44 +146,23 @@ class Trainee:
         self.dictionary.train()
         return made
 
-    @torch.no_grad()
+    @property
+    def raw(self) -> RawUnits:
+        """What brings scaled rows back to raw ones."""
+        return RawUnits(self.architecture, self.start.scale)
+
     def in_raw_units(self, latents: Sequence[Latents]) -> list[Latents]:
         """Return activations as ``whole`` would give them, with the weights as they are now."""
-        sparsity, unit = self.architecture.sparsity, self._unit
-        by_norm = isinstance(sparsity, TopK | BatchTopK) and sparsity.by_norm
-        found = []
-        for block, one in zip(self.dictionary.parts, latents, strict=True):
-            value = one.value / unit
-            if by_norm and one.places is not None:
-                value = value * block.decoder.norm(dim=1)[one.places.latent]
-            found.append(Latents(value, one.places))
-        return found
+        return self.raw.activations(self.dictionary, latents)
 
     def whole(self) -> Dictionary:
-        """Return the dictionary of raw rows, its activations in units of raw targets.
-
-        Decoder rows of length 1 stay so where there is one target; of several targets the scales'
-        geometric mean is taken.
-        """
-        return self._of_raw_rows(self.dictionary)
+        """Return the dictionary of raw rows; see ``RawUnits``."""
+        return self.raw.dictionary(self.dictionary)
 
     def gathered(self) -> Dictionary | None:
         """Return ``whole`` of a dictionary that processes share, at the first; None at others."""
         found = whole(self.dictionary)
-        return None if found is None else self._of_raw_rows(found)
-
-    def _of_raw_rows(self, dictionary: Dictionary) -> Dictionary:
-        architecture, scale = self.architecture, self.start.scale
-        inputs = [scale[parse_hook_point(hook)] for hook in architecture.sources]
-        outputs = [scale[parse_hook_point(hook)] for hook in architecture.outputs]
-        apart = () if architecture.is_autoencoder else outputs
-        return rescaled(folded(without_norms(dictionary), inputs, apart), 1 / self._unit).eval()
-
-    @property
-    def _unit(self) -> float:
-        """What a raw activation is multiplied by to give that of scaled rows."""
-        scales = [self.start.scale[parse_hook_point(hook)] for hook in self.architecture.outputs]
-        return math.prod(scales) ** (1 / len(scales))
+        return None if found is None else self.raw.dictionary(found)
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that the next steps depend on, as named tensors."""
