@@ -100,6 +100,22 @@ class DictionarySettings(Config):
         }
 
 
+def check_widths(made: Architecture, widths: Mapping[HookPoint, int]) -> None:
+    """Refuse an architecture that reads or writes where there are no rows of its width.
+
+    Raises:
+        SondeError: there are no activations at a hook point, or they are of another width.
+    """
+    hooks, wanted = (*made.sources, *made.outputs), (*made.d_in, *made.widths_out)
+    for hook, width in zip(hooks, wanted, strict=True):
+        there = _width(hook, widths)
+        if there != width:
+            raise SondeError(
+                f"Rows of {hook} are {there} wide, and the dictionary's are {width}.",
+                fix="Give the rows that it is made for, or an architecture for these.",
+            )
+
+
 def _width(hook: str, widths: Mapping[HookPoint, int]) -> int:
     point = parse_hook_point(hook)
     if point not in widths:

@@ -15,6 +15,7 @@ from sonde.core.progress import progress as show_progress
 from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.parallel.share import Share
+from sonde.dictionaries.settings import check_widths
 from sonde.dictionaries.training.checkpoints import Checkpoint, Checkpoints
 from sonde.dictionaries.training.course import Running, dead_window
 from sonde.dictionaries.training.losses import Loss
@@ -54,11 +55,13 @@ def train_together(
     goes on from the last step that all shards have stored.
 
     Raises:
-        SondeError: latents or rows cannot be shared evenly, the recipe or its schedules do not fit,
+        SondeError: the rows are not what the dictionary reads or writes, latents or rows cannot be
+            shared evenly, the recipe or its schedules do not fit,
             a checkpoint is of another configuration, the shards' checkpoints are of no common
             step, the source ends early, a loss is not finite, or the disk is full.
     """
     how, steps = running or Running(), source.n_batches
+    check_widths(architecture, source.widths)
     check_recipe(training, {"the dictionary": architecture})
     check_schedules(training, steps)
     window = dead_window(training, source.batch * steps)

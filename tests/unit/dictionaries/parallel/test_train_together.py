@@ -71,3 +71,16 @@ def test_a_source_that_ends_early_is_no_whole_training():
 def test_a_recipe_that_the_dictionary_does_not_follow_is_refused(recipe, sparsity, said):
     with pytest.raises(SondeError, match=said):
         train_together(rows(), made(sparsity), Training(**recipe), WHOLE, QUIET)
+
+
+@pytest.mark.parametrize(
+    ("hook", "width", "said"),
+    [
+        ("blocks.1.resid_post", 4, r"no activations at blocks\.1\.resid_post"),
+        (HOOK, 5, r"Rows of blocks\.0\.resid_post are 4 wide, and the dictionary's are 5"),
+    ],
+)
+def test_rows_that_are_not_the_dictionarys_are_refused(hook, width, said):
+    other = Architecture(sources=(hook,), d_in=(width,), d_sae=8, sparsity=TopK(k=2))
+    with pytest.raises(SondeError, match=said):
+        train_together(rows(), other, Training(), WHOLE, QUIET)
