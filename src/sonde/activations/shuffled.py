@@ -5,28 +5,33 @@ epoch in an order that is a function of the seed and the batch's number (see ``s
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
-from sonde.activations.row_batches import RowBatch
+from sonde.activations.row_batches import FIRST_ROWS, RowBatch, first_of
 from sonde.activations.shuffled_buffer import Buffer, Piece, Room, shuffled_batches
+from sonde.activations.shuffled_counts import RoundCounts
+from sonde.activations.shuffled_first import FirstRows, fill
 from sonde.activations.shuffled_order import ChunkOrder
 from sonde.activations.shuffled_passes import ChunkPasses, ChunkRows, Packing
+from sonde.activations.shuffled_room import buffer_room, hook_widths
 from sonde.activations.shuffled_rounds import Rounds
 from sonde.activations.shuffled_rows import RowLimits, kept_rows, refuse_nonfinite, row_limits
 from sonde.activations.shuffled_settings import ShuffleSettings
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
-from sonde.core.hooks import HookPoint, Site
+from sonde.core.hooks import HookPoint
 from sonde.models.corpus_tokens import TokenCorpus
 from sonde.models.model import Model
 
 STREAMED_WINDOW = 4096  # chunks that must be tokenised before the first batch
 MEASURED = 16  # chunks on which sinks are measured
+KEPT = 1 << 28  # bytes of first rows that are kept rather than made again
 _FORMAT = 1
 
 
@@ -34,9 +39,8 @@ _FORMAT = 1
 class CorpusRows:
     """A ``RowSource`` of the activations of a corpus at some hook points of a model.
 
-    ``counts`` says what became of the rows that were read since this was made: ``kept``, left out
-    as ``separator``, ``sink`` or ``non-finite``, and ``left over`` or ``repeated`` where a round
-    had more or fewer than were asked of it.
+    ``made`` says round by round what became of the rows that were read for batches, ``counts`` of
+    all rounds. ``held_counts`` says it of held-out rows, once all of them were given.
 
     Raises:
         SondeError: the model lacks a hook point, or does not fit the corpus.
@@ -46,7 +50,9 @@ class CorpusRows:
     corpus: TokenCorpus
     hooks: tuple[HookPoint, ...]
     settings: ShuffleSettings = field(default_factory=ShuffleSettings)
-    counts: Counter[str] = field(default_factory=Counter[str])
+    made: RoundCounts = field(default_factory=RoundCounts)
+    held_counts: Counter[str] = field(default_factory=Counter[str])
+    _first: dict[int, RowBatch] = field(default_factory=dict[int, RowBatch], init=False)
 
     def __post_init__(self) -> None:
         hooks = sorted({self.model.check(hook) for hook in self.hooks}, key=lambda one: one.depth)
@@ -112,6 +118,11 @@ class CorpusRows:
         )
 
     @property
+    def counts(self) -> Counter[str]:
+        """What became of the rows that were read for batches; each round counts once."""
+        return self.made.total
+
+    @property
     def room(self) -> Room:
         """What the buffer holds."""
         dtype = self.model.dtype
@@ -134,9 +145,9 @@ class CorpusRows:
         _ = self.n_batches
         here = self.model.device
         device = here if self.settings.device == "model" else torch.device("cpu")
-        buffer = Buffer(self._rounds, self.room, device, self.counts)
+        buffer = Buffer(self._rounds, self.room, device, self.made)
         for batch in shuffled_batches(buffer, self, start):
-            yield batch if device == here else _moved(batch, here)
+            yield batch.to(here)
 
     def pieces(self, number: int) -> Iterator[Piece]:
         """Yield the rows of a round, pass by pass.
@@ -144,11 +155,35 @@ class CorpusRows:
         Raises:
             SondeError: too many of them hold NaN or Inf.
         """
-        before = Counter(self.counts)
-        chunks = self._order.round(number)
+        whole, chunks = Counter[str](), self._order.round(number)
         for rows, done in self._passes.rows(self.corpus, chunks):
-            yield Piece(self._kept(rows), done / len(chunks))
-        refuse_nonfinite(self.counts, before, self.settings.max_nonfinite)
+            counts = Counter[str]()
+            yield Piece(self._kept(rows, counts), done / len(chunks), counts)
+            whole.update(counts)
+        refuse_nonfinite(whole, self.settings.max_nonfinite)
+
+    def first_rows(self, n: int = FIRST_ROWS) -> RowBatch:
+        """Return ``n`` rows to begin with, in a drawn order, or as many as an epoch has.
+
+        They are of the first chunks of the seeded order, by passes of their own. Up to ``KEPT``
+        bytes stay in the processor's memory: asked for again, they cost no pass.
+
+        Raises:
+            SondeError: all are left out, or too many hold NaN or Inf.
+        """
+        found = self._first.get(n)
+        if found is None:
+            found = self._made_first(n)
+            self._first.clear()
+            self._first.update({n: found} if found.bytes <= KEPT else {})
+        return found.to(self.model.device)
+
+    def _made_first(self, n: int) -> RowBatch:
+        each, counts = self.corpus.context - self.first, Counter[str]()
+        found = FirstRows(self.widths, min(n, self._order.n_chunks * each), self.room.dtype)
+        fill(found, self._order, each, lambda one: self._rows_of(self.corpus, one, counts))
+        refuse_nonfinite(counts, self.settings.max_nonfinite, "of the first rows")
+        return found.drawn(self.settings.seed)
 
     def held_out(self, chunks: int | None = None) -> Iterator[RowBatch]:
         """Yield the rows of the part that training never sees, in the order of the texts.
@@ -157,12 +192,32 @@ class CorpusRows:
         are left out as in training. ``chunks`` reads the first alone.
 
         Raises:
-            SondeError: nothing is held out.
+            SondeError: nothing is held out, or too many of all rows hold NaN or Inf.
         """
         other = self.corpus.held_out
         numbers = np.arange(other.n_chunks if chunks is None else min(chunks, other.n_chunks))
-        for rows, _ in self._passes.rows(other, numbers):
-            yield self._kept(rows, Counter())
+        counts: Counter[str] = Counter()
+        yield from self._rows_of(other, numbers, counts)
+        if len(numbers) == other.n_chunks:
+            refuse_nonfinite(counts, self.settings.max_nonfinite, "held-out rows")
+            self.held_counts.clear()
+            self.held_counts.update(counts)
+
+    def watched(self, rows: int) -> RowBatch:
+        """Return the first ``rows`` rows that training never sees, or as many as there are.
+
+        Of texts that are still on their way no more is waited for.
+
+        Raises:
+            SondeError: nothing is held out.
+        """
+        other = self.corpus.held_out_begun
+        chunks = other.wait_for(-(-rows // (self.corpus.context - self.first)))
+        if not chunks:
+            other = self.corpus.held_out  # says why
+        found = first_of(self._rows_of(other, np.arange(chunks), Counter()), rows)
+        assert found is not None
+        return found
 
     @cached_property
     def _order(self) -> ChunkOrder:
@@ -185,40 +240,12 @@ class CorpusRows:
         packing = Packing(self.model, n_tokens)
         return ChunkPasses(self.model, self.hooks, self.settings, packing)
 
-    def _kept(self, rows: ChunkRows, counter: Counter[str] | None = None) -> RowBatch:
-        counter = self.counts if counter is None else counter
-        kept = kept_rows(rows.tensors, rows.counts, self.limits, counter)
-        if bool(kept.all()):
-            return RowBatch(rows.tensors, rows.token)
-        tensors = {hook: x[kept.to(x.device)] for hook, x in rows.tensors.items()}
-        return RowBatch(tensors, rows.token[kept])
+    def _rows_of(
+        self, corpus: TokenCorpus, chunks: Int[np.ndarray, " chunk"], counts: Counter[str]
+    ) -> Iterator[RowBatch]:
+        for rows, _ in self._passes.rows(corpus, chunks):
+            yield self._kept(rows, counts)
 
-
-def hook_widths(model: Model, hooks: Sequence[HookPoint]) -> dict[HookPoint, int]:
-    """Return how wide rows are at each hook point; heads lie side by side."""
-    info = model.info
-    return {
-        hook: info.n_heads * info.d_head if hook.site is Site.HEAD_OUT else info.d_model
-        for hook in hooks
-    }
-
-
-def buffer_room(
-    settings: ShuffleSettings,
-    widths: dict[HookPoint, int],
-    each: int,
-    rows: int | None,
-    dtype: torch.dtype,
-) -> Room:
-    """Return what the buffer of a training holds, known before anything runs.
-
-    ``each`` are the rows of a chunk, ``rows`` those of a round where fewer are there than the
-    settings ask for.
-    """
-    whole = max(1, settings.round_rows // each) * each
-    return Room(widths, whole if rows is None else min(rows, whole), settings.delay + 1, dtype)
-
-
-def _moved(batch: RowBatch, device: torch.device) -> RowBatch:
-    tensors = {hook: x.to(device) for hook, x in batch.tensors.items()}
-    return RowBatch(tensors, batch.token.to(device))
+    def _kept(self, rows: ChunkRows, counts: Counter[str]) -> RowBatch:
+        kept = kept_rows(rows.tensors, rows.counts, self.limits, counts)
+        return RowBatch(rows.tensors, rows.token).kept(kept)

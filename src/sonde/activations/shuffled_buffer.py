@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sonde.activations.row_batches import RowBatch
+from sonde.activations.row_batches import RowBatch, joined
+from sonde.activations.shuffled_counts import RoundCounts
 from sonde.activations.shuffled_rounds import Rounds
 from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint
@@ -21,10 +22,14 @@ from sonde.core.hooks import HookPoint
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Some rows of a round, and which share of the round's work is done with them."""
+    """Some rows of a round, and which share of the round's work is done with them.
+
+    ``counts`` says of the rows that were read for it which were left out, and why.
+    """
 
     rows: RowBatch
     done: float
+    counts: Counter[str]
 
 
 @runtime_checkable
@@ -59,7 +64,7 @@ class Buffer:
     rounds: Rounds
     room: Room
     device: torch.device
-    counts: Counter[str]
+    counts: RoundCounts
     tensors: dict[HookPoint, Tensor] = field(init=False)
     token: Tensor = field(init=False)
     dealt: dict[int, np.ndarray] = field(default_factory=dict[int, np.ndarray])
@@ -80,7 +85,9 @@ class Buffer:
         """
         start = self._start(number)
         end = start
+        counted: Counter[str] = Counter()
         for piece in filling.pieces(number):
+            counted += piece.counts
             stop = end + len(piece.rows)
             for hook, rows in piece.rows.tensors.items():
                 self.tensors[hook][end:stop] = rows
@@ -94,8 +101,8 @@ class Buffer:
                 f"All rows of round {number} are left out.",
                 fix="Raise sink_ratio or keep separators; `sonde doctor` shows a model's sinks.",
             )
-        self.counts["left over"] += max(0, there - wanted)
-        self.counts["repeated"] += max(0, wanted - there)
+        counted.update({"left over": max(0, there - wanted), "repeated": max(0, wanted - there)})
+        self.counts.add(number, counted)
         self.dealt[number] = start + self.rounds.chosen(number, there)
         self.dealt.pop(number - self.room.slots, None)
         yield 1.0
@@ -142,17 +149,8 @@ def shuffled_batches(buffer: Buffer, filling: Filling, start: int = 0) -> Iterat
             pieces.append(buffer.take(places[row : row + needed]))
             row += len(pieces[-1])
             if len(pieces[-1]) == needed:
-                yield _joined(pieces)
+                yield joined(pieces)
                 pieces, left = [], left - 1
         for _ in making if left else ():
             pass
         stretch, row = stretch + 1, 0
-
-
-def _joined(pieces: list[RowBatch]) -> RowBatch:
-    if len(pieces) == 1:
-        return pieces[0]
-    tensors = {
-        hook: torch.cat([piece.tensors[hook] for piece in pieces]) for hook in pieces[0].tensors
-    }
-    return RowBatch(tensors, torch.cat([piece.token for piece in pieces]))

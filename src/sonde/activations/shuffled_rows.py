@@ -104,16 +104,16 @@ def kept_rows(
     return kept
 
 
-def refuse_nonfinite(counter: Counter[str], before: Counter[str], limit: float) -> None:
-    """Refuse a round of which too much is not finite; ``before`` is what it began with.
+def refuse_nonfinite(counter: Mapping[str, int], limit: float, of: str = "rows") -> None:
+    """Refuse rows of which too many are not finite; ``of`` says which they are.
 
     Raises:
-        SondeError: more than the share ``limit`` of its rows hold NaN or Inf.
+        SondeError: more than the share ``limit`` of them hold NaN or Inf.
     """
-    found, read = (counter[key] - before[key] for key in ("non-finite", "read"))
+    found, read = counter["non-finite"], counter["read"]
     if found > limit * read:
         raise SondeError(
-            f"{found:,} of {read:,} rows hold NaN or Inf, more than max_nonfinite = {limit:g} "
+            f"{found:,} of {read:,} {of} hold NaN or Inf, more than max_nonfinite = {limit:g} "
             "allows.",
             fix="Load the model with dtype=float32 (or bfloat16), check its weights with `sonde "
             "doctor`, or raise max_nonfinite to drop such rows.",

@@ -9,7 +9,7 @@ by a hash of the name, so that no text has rows on both sides.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,18 +17,20 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 
-from sonde.activations.row_batches import RowBatch
-from sonde.activations.row_parts import RowParts, parts_of
+from sonde.activations.row_batches import FIRST_ROWS, RowBatch, first_of
+from sonde.activations.row_parts import RowParts
 from sonde.activations.shuffled_buffer import Buffer, Piece, Room, shuffled_batches
+from sonde.activations.shuffled_counts import RoundCounts
+from sonde.activations.shuffled_first import FirstRows
 from sonde.activations.shuffled_rounds import Rounds
 from sonde.activations.shuffled_rows import RowLimits, kept_rows, refuse_nonfinite, row_limits
 from sonde.activations.shuffled_settings import ShuffleSettings
+from sonde.activations.shuffled_shards import Shards
 from sonde.activations.store import ActivationStore
 from sonde.core.errors import SondeError
 from sonde.core.files import fingerprint
 from sonde.core.hooks import HookPoint
 
-_SHARDS = 0x5D
 _FORMAT = 2
 
 
@@ -38,9 +40,11 @@ class StoreRows:
 
     A row's ``token`` is its number in the store. Rows of a text's first tokens, sinks and rows
     with NaN or Inf are left out as ``settings`` say; ``window``, ``separators`` and
-    ``pass_tokens`` are of no use here. ``counts`` says what became of the rows read so far.
-    ``held_out_share`` of the groups are never in these batches, and in ``held_out()`` instead.
-    Batches are on ``device``, which they do not depend on.
+    ``pass_tokens`` are of no use here. ``held_out_share`` of the groups are never in these batches,
+    and in ``held_out()`` instead. Batches are on ``device``, which they do not depend on.
+
+    ``made`` says round by round what became of the rows that were read for batches, ``counts`` of
+    all rounds. ``held_counts`` says it of held-out rows, once all of them were given.
 
     Raises:
         SondeError: the store lacks a hook point.
@@ -52,7 +56,8 @@ class StoreRows:
     epochs: int = 1
     held_out_share: float = 0.0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    counts: Counter[str] = field(default_factory=Counter[str])
+    made: RoundCounts = field(default_factory=RoundCounts)
+    held_counts: Counter[str] = field(default_factory=Counter[str])
 
     def __post_init__(self) -> None:
         absent = [str(hook) for hook in self.hooks if hook not in self.store.hooks]
@@ -103,17 +108,21 @@ class StoreRows:
     @cached_property
     def limits(self) -> RowLimits:
         """From which norm a row is a sink, measured on the first shard that is read."""
-        piece = self._shard(self._order[0], self._counted)
+        piece = self._trained(self._order[0])
         counts = torch.ones(len(piece), dtype=torch.bool)
         return row_limits([(piece.tensors, counts)], self.settings.sink_ratio)
 
     @property
     def room(self) -> Room:
         """What the buffer holds."""
-        part = next(iter(self._shard(self._order[0], self._counted).tensors.values()))
+        part = next(iter(self._trained(self._order[0]).tensors.values()))
         dtype = getattr(torch, self.settings.dtype) if self.settings.dtype else part.dtype
-        sizes = [sum(len(self._counted(shard)) for shard in shards) for shards in self._shards]
-        return Room(self.widths, max(sizes), self.settings.delay + 1, dtype)
+        return Room(self.widths, max(self._sizes), self.settings.delay + 1, dtype)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What became of the rows that were read for batches; each round counts once."""
+        return self.made.total
 
     def batches(self, start: int = 0) -> Iterator[RowBatch]:
         """Yield batches from number ``start`` on.
@@ -122,9 +131,27 @@ class StoreRows:
             SondeError: a shard is damaged, or too many rows hold NaN or Inf.
         """
         _ = self.n_batches
-        buffer = Buffer(self._rounds, self.room, torch.device("cpu"), self.counts)
+        buffer = Buffer(self._rounds, self.room, torch.device("cpu"), self.made)
         for batch in shuffled_batches(buffer, self, start):
-            yield self._there(batch)
+            yield batch.to(self.device)
+
+    def first_rows(self, n: int = FIRST_ROWS) -> RowBatch:
+        """Return about ``n`` rows to begin with, in a drawn order, or as many as an epoch has.
+
+        They are of the first shards that are read, of several where there are.
+
+        Raises:
+            SondeError: all are left out, or too many hold NaN or Inf.
+        """
+        seed, counts = self.settings.seed, Counter[str]()
+        wanted = int(np.ceil(n / (1 - self.limits.spare)))
+        drawn = self._shards.drawn(self._order[: len(self._order) // self.epochs], wanted, seed)
+        there = sum(map(len, drawn.values()))
+        found = FirstRows(self.widths, min(n, there), self.room.dtype)
+        for shard, numbers in drawn.items():
+            found.add(self._kept(self._shards.read(shard, numbers), counts))
+        refuse_nonfinite(counts, self.settings.max_nonfinite, "of the first rows")
+        return found.drawn(seed).to(self.device)
 
     def held_out(self) -> Iterator[RowBatch]:
         """Yield the rows that training never sees, in the order of the store, shard by shard.
@@ -132,7 +159,7 @@ class StoreRows:
         Rows are left out as in training.
 
         Raises:
-            SondeError: nothing is held out.
+            SondeError: nothing is held out, or too many rows hold NaN or Inf.
         """
         if not self.n_held_out:
             raise SondeError(
@@ -140,8 +167,24 @@ class StoreRows:
                 f"{self.held_out_share:g}, and there are {len(self._parts.names):,} groups.",
                 fix="Raise held_out, or extract texts of more groups.",
             )
-        for shard in range(len(self._starts) - 1):
-            yield from self._cut(self._kept(self._shard(shard, self._held), Counter()))
+        shards, counts = self._shards, Counter[str]()
+        for shard in range(len(shards)):
+            rows = self._kept(shards.read(shard, shards.held_out(shard)), counts)
+            for start in range(0, len(rows), self.batch):
+                yield rows.part(start, start + self.batch).to(self.device)
+        refuse_nonfinite(counts, self.settings.max_nonfinite, "held-out rows")
+        self.held_counts.clear()
+        self.held_counts.update(counts)
+
+    def watched(self, rows: int) -> RowBatch:
+        """Return the first ``rows`` rows that training never sees, or as many as there are.
+
+        Raises:
+            SondeError: nothing is held out.
+        """
+        found = first_of(self.held_out(), rows)
+        assert found is not None
+        return found
 
     @property
     def n_held_out(self) -> int:
@@ -173,94 +216,45 @@ class StoreRows:
         Raises:
             SondeError: too many of them hold NaN or Inf.
         """
-        before = Counter(self.counts)
-        shards = self._shards[number]
+        whole, shards = Counter[str](), self._by_round[number]
         for done, shard in enumerate(shards, 1):
-            rows = self._kept(self._shard(shard, self._counted), self.counts)
-            yield Piece(rows, done / len(shards))
-        refuse_nonfinite(self.counts, before, self.settings.max_nonfinite)
+            counts = Counter[str]()
+            yield Piece(self._kept(self._trained(shard), counts), done / len(shards), counts)
+            whole.update(counts)
+        refuse_nonfinite(whole, self.settings.max_nonfinite)
 
     @cached_property
     def _order(self) -> list[int]:
-        """Which shards are read, one after another: those with rows to train on."""
-        there = [at for at in range(len(self._starts) - 1) if len(self._counted(at))]
-        if not there:
-            raise SondeError(
-                f"The store {self.store.path} has {len(self.store):,} rows, and none to train on: "
-                f"{self.n_held_out:,} are held out, and the rest are the first "
-                f"{self.settings.first} of their texts.",
-                fix="Hold out less, lower shuffle.first, or extract more.",
-            )
-        draws = [
-            np.random.default_rng([self.settings.seed, _SHARDS, epoch]).permutation(there)
-            for epoch in range(self.epochs)
-        ]
-        return np.concatenate(draws).tolist()
+        """Which shards are read, one after another."""
+        return self._shards.order(self.epochs, self.settings.seed)
 
     @cached_property
-    def _shards(self) -> list[list[int]]:
+    def _by_round(self) -> list[list[int]]:
         """The shards of each round."""
-        rounds: list[list[int]] = [[]]
-        rows = 0
-        for shard in self._order:
-            if rows >= self.settings.round_rows:
-                rounds.append([])
-                rows = 0
-            rounds[-1].append(shard)
-            rows += len(self._counted(shard))
-        return rounds
+        return self._shards.rounds(self._order, self.settings.round_rows)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """How many rows each round reads."""
+        return [sum(len(self._shards.trained(one)) for one in each) for each in self._by_round]
 
     @cached_property
     def _rounds(self) -> Rounds:
-        sizes = [sum(len(self._counted(shard)) for shard in shards) for shards in self._shards]
-        rows = np.floor(np.array(sizes) * (1 - self.limits.spare)).astype(np.int64)
+        rows = np.floor(np.array(self._sizes) * (1 - self.limits.spare)).astype(np.int64)
         return Rounds(rows, self.settings.delay, self.batch, self.settings.seed)
 
     @cached_property
-    def _starts(self) -> np.ndarray:
-        """The number of the first row of each shard, and that behind the last."""
-        rows = [0 if shard is None else shard.rows for shard in self.store.manifest.shards]
-        return np.concatenate([[0], np.cumsum(rows)])
+    def _shards(self) -> Shards:
+        return Shards(self.store, self.hooks, self.held_out_share, self.settings.first)
 
-    @cached_property
+    @property
     def _parts(self) -> RowParts:
-        return parts_of(self.store.rows, self.held_out_share, self.settings.first)
+        return self._shards.parts
 
-    def _counted(self, shard: int) -> np.ndarray:
-        """Return the numbers of a shard's rows that are trained on, but for sinks."""
-        return self._where(shard, self._parts.trained)
+    def _trained(self, shard: int) -> RowBatch:
+        return self._shards.read(shard, self._shards.trained(shard))
 
-    def _held(self, shard: int) -> np.ndarray:
-        """Return the numbers of a shard's rows that are held out, but for sinks."""
-        return self._where(shard, self._parts.held_out)
-
-    def _where(self, shard: int, wanted: np.ndarray) -> np.ndarray:
-        start, stop = self._starts[shard : shard + 2].tolist()
-        return start + np.flatnonzero(wanted[start:stop])
-
-    def _shard(self, shard: int, which: Callable[[int], np.ndarray]) -> RowBatch:
-        """Read some rows of a shard."""
-        numbers = torch.from_numpy(which(shard))
-        inside = numbers - int(self._starts[shard])
-        tensors = {hook: self.store.shard(hook, shard)[inside].flatten(1) for hook in self.hooks}
-        return RowBatch(tensors, numbers)
-
-    def _kept(self, rows: RowBatch, counter: Counter[str]) -> RowBatch:
+    def _kept(self, rows: RowBatch, counts: Counter[str]) -> RowBatch:
         """Leave out sinks and rows that are not finite."""
-        counts = torch.ones(len(rows), dtype=torch.bool)
-        kept = kept_rows(rows.tensors, counts, self.limits, counter)
-        tensors = {hook: x[kept] for hook, x in rows.tensors.items()}
-        return RowBatch(tensors, rows.token[kept])
-
-    def _cut(self, rows: RowBatch) -> Iterator[RowBatch]:
-        """Yield rows in batches, the last of which may be smaller."""
-        for start in range(0, len(rows), self.batch):
-            here = slice(start, start + self.batch)
-            tensors = {hook: x[here] for hook, x in rows.tensors.items()}
-            yield self._there(RowBatch(tensors, rows.token[here]))
-
-    def _there(self, batch: RowBatch) -> RowBatch:
-        if self.device.type == "cpu":
-            return batch
-        tensors = {hook: x.to(self.device) for hook, x in batch.tensors.items()}
-        return RowBatch(tensors, batch.token.to(self.device))
+        every = torch.ones(len(rows), dtype=torch.bool)
+        return rows.kept(kept_rows(rows.tensors, every, self.limits, counts))

@@ -25,10 +25,14 @@ MEASURED = 4_096  # tokens on which sinks are measured
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captured:
-    """What a pass gave: ``[text, pos, width]`` at each hook point, and which tokens give rows."""
+    """What a pass gave: ``[text, pos, width]`` at each hook point, and which tokens give rows.
+
+    Of the tokens that count ``n_nonfinite`` are not kept since they hold NaN or Inf.
+    """
 
     activations: Mapping[HookPoint, Tensor]
     kept: Bool[Tensor, "text pos"]
+    n_nonfinite: int
     which: Int[np.ndarray, " text"]  # of the texts
     token: Int[Tensor, "text pos"]  # text * context + pos
     hidden: Float[Tensor, "text pos d_model"] | None = None  # after the final norm
@@ -76,7 +80,7 @@ def captures(
     *,
     hidden: bool = False,
 ) -> Iterator[Captured]:
-    """Yield activations of the unedited model; a row is kept that counts and is no sink.
+    """Yield activations of the unedited model; a row is kept that counts, is finite and no sink.
 
     With ``hidden`` passes go to the end, and give what the language-model head reads.
 
@@ -94,8 +98,9 @@ def captures(
         longest = batch.ids.shape[1]
         counts = torch.from_numpy(texts.counts[which, :longest]).to(model.device)
         token = torch.from_numpy(which[:, None] * texts.context + np.arange(longest))
-        kept = _kept(found, counts, limits)
-        yield Captured(found, kept, which, token.to(model.device), last)
+        finite, kept = _kept(found, counts, limits)
+        nonfinite = int((counts & ~finite).sum())
+        yield Captured(found, kept, nonfinite, which, token.to(model.device), last)
 
 
 def hidden_pass(
@@ -127,9 +132,12 @@ def _same(x: Tensor) -> Tensor:
 
 def _kept(
     found: Mapping[HookPoint, Tensor], counts: Bool[Tensor, "text pos"], limits: RowLimits
-) -> Bool[Tensor, "text pos"]:
+) -> tuple[Bool[Tensor, "text pos"], Bool[Tensor, "text pos"]]:
+    """Mark the tokens that are finite at all hook points, and those that give rows."""
+    finite = torch.ones_like(counts)
     kept = counts
     for hook, x in found.items():
         norm = row_norms(x.flatten(0, 1)).view(counts.shape).to(counts.device)
-        kept = kept & norm.isfinite() & (norm < limits.sink_norm.get(hook, float("inf")))
-    return kept
+        finite = finite & norm.isfinite()
+        kept = kept & (norm < limits.sink_norm.get(hook, float("inf")))
+    return finite, kept & finite

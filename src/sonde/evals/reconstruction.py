@@ -21,6 +21,7 @@ from sonde.evals.texts import EvalTexts
 from sonde.models.model import Model
 
 SINK_RATIO = 10.0
+MAX_NONFINITE = 0.01  # share of rows: more are no accident
 NUMBERS = 1 << 27  # of the rows that comparisons are fitted on: half a gigabyte in float32
 
 
@@ -28,8 +29,9 @@ NUMBERS = 1 << 27  # of the rows that comparisons are fitted on: half a gigabyte
 class Evaluated:
     """Of each arm how well it reconstructs; the losses with each in place, where asked for.
 
-    ``n_rows`` were measured, of ``n_tokens`` read; the rest are first tokens, separators and
-    attention sinks, which keep their activations. ``means`` are those of the targets.
+    ``n_rows`` were measured, of ``n_tokens`` read; the rest are first tokens, separators,
+    ``n_sinks`` attention sinks and ``n_nonfinite`` rows with NaN or Inf, which keep their
+    activations. ``means`` are those of the targets.
     """
 
     quality: Mapping[str, Quality]
@@ -38,6 +40,7 @@ class Evaluated:
     n_rows: int
     n_tokens: int
     n_sinks: int
+    n_nonfinite: int
     limits: RowLimits
 
 
@@ -102,13 +105,14 @@ def evaluate(
         sink_ratio: times the median norm from which a row is a sink; None keeps all.
 
     Raises:
-        SondeError: the model lacks a hook point or is of another width, or no row counts.
+        SondeError: the model lacks a hook point or is of another width, no row counts, or more than
+            one in a hundred hold NaN or Inf.
     """
     hooks = sources, targets = hooks_of(dictionary.architecture)
     _check_widths(model, dictionary)
     limits = measured_limits(model, texts, [*sources, *targets], sink_ratio)
     arms = [dictionary_arm(dictionary), *others]
-    sums = _summed(model, texts, hooks, limits, arms)
+    sums, n_nonfinite = _summed(model, texts, hooks, limits, arms)
     named = dictionary.architecture.outputs
     quality = {name: quality_of(one, named, texts.unit) for name, one in sums.items()}
     means, lost = sums[DICTIONARY].means(), None
@@ -116,8 +120,8 @@ def evaluate(
         read = texts if loss_tokens is None else texts.spread(loss_tokens)
         lost = losses(model, read, hooks, arms, means, limits)
     n_rows = quality[DICTIONARY].n_rows
-    n_sinks = int(texts.counts.sum()) - n_rows
-    return Evaluated(quality, lost, means, n_rows, texts.n_tokens, n_sinks, limits)
+    n_sinks = int(texts.counts.sum()) - n_rows - n_nonfinite
+    return Evaluated(quality, lost, means, n_rows, texts.n_tokens, n_sinks, n_nonfinite, limits)
 
 
 def _summed(
@@ -126,22 +130,34 @@ def _summed(
     hooks: tuple[list[HookPoint], list[HookPoint]],
     limits: RowLimits,
     arms: Sequence[Arm],
-) -> dict[str, ReconstructionSums]:
-    """Add up what every arm makes of all rows."""
+) -> tuple[dict[str, ReconstructionSums], int]:
+    """Add up what every arm makes of all rows, and count those with NaN or Inf, of which none."""
     sums = {arm.name: arm.sums() for arm in arms}
+    n_nonfinite = 0
     sources, targets = hooks
     for found in captures(model, texts, [*sources, *targets], limits):
         rows = found.rows
+        n_nonfinite += found.n_nonfinite
         unit = texts.document.ravel()[rows.token.cpu().numpy()]
         there = [rows.tensors[hook] for hook in targets]
         for arm in arms:
             for here, made in arm.pieces([rows.tensors[hook] for hook in sources]):
                 sums[arm.name].add(made, [x[here] for x in there], unit[here])
-    return sums
+    _refuse_nonfinite(n_nonfinite, int(texts.counts.sum()))
+    return sums, n_nonfinite
+
+
+def _refuse_nonfinite(found: int, n: int) -> None:
+    if found > MAX_NONFINITE * n:
+        raise SondeError(
+            f"{found:,} of {n:,} rows of held-out text hold NaN or Inf.",
+            fix="Load the model with dtype=float32 (or bfloat16), or check its weights with `sonde "
+            "doctor`.",
+        )
 
 
 def _check_widths(model: Model, dictionary: Dictionary) -> None:
-    from sonde.activations.shuffled import hook_widths
+    from sonde.activations.shuffled_room import hook_widths
 
     architecture = dictionary.architecture
     sources, targets = hooks_of(architecture)

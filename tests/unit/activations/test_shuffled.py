@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sonde.activations import CorpusRows, ShuffleSettings
 from sonde.activations import shuffled_passes as passes
+from sonde.activations.shuffled_first import FirstRows
 from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
 from sonde.data.corpus_settings import CorpusSettings
@@ -188,6 +189,10 @@ def test_held_out_rows_come_in_order_and_training_never_gives_them(model, corpor
     first = torch.cat([batch.token for batch in source.held_out(chunks=1)]).numpy()
     assert np.array_equal(first, held[held < CONTEXT])
     assert not source.counts["read"] - len(np.unique(trained)) < 0
+    for most in (1, CONTEXT, 10_000):
+        watched = source.watched(most)
+        assert watched.token.tolist() == held[:most].tolist()
+        assert {len(x) for x in watched.tensors.values()} == {len(watched)}
 
 
 def test_the_buffer_is_as_large_as_is_said(model, corpora):
@@ -218,6 +223,98 @@ def test_rows_that_are_not_finite_are_dropped_and_counted(model, corpora, monkey
     assert 0 < source.counts["non-finite"] < 0.05 * source.counts["read"]
     with pytest.raises(SondeError, match=r"more than max_nonfinite = 0\.001"):
         list(rows_of(model, corpora[1], max_nonfinite=0.001).batches())
+
+
+def test_held_out_rows_that_are_not_finite_are_counted_and_many_are_refused(
+    model, corpora, monkeypatch
+):
+    broken(monkeypatch, 7)
+    source = rows_of(model, corpora[1], max_nonfinite=0.05)
+    kept = sum(len(batch) for batch in source.held_out())
+    counts = source.held_counts
+    assert 0 < counts["non-finite"] < 0.05 * counts["read"]
+    assert counts["kept"] == kept
+    assert counts["read"] == sum(counts[key] for key in ("kept", "separator", "sink", "non-finite"))
+    assert counts["read"] == corpora[1].held_out.n_chunks * (CONTEXT - 1)
+    list(source.held_out())
+    list(source.held_out(chunks=1))
+    assert source.held_counts["kept"] == kept  # of all of them, once
+    assert not source.counts
+    source = rows_of(model, corpora[1], max_nonfinite=0.001)
+    with pytest.raises(SondeError, match=r"held-out rows hold NaN or Inf, more than max_nonfinite"):
+        list(source.held_out())
+    with pytest.raises(SondeError, match="of the first rows hold NaN or Inf"):
+        source.first_rows(500)
+
+
+def test_first_rows_are_the_models_own_of_many_places_and_no_more_passes_than_they_need(
+    model, corpora, monkeypatch
+):
+    wanted, _ = whole_of(model, corpora[2])
+    passed, real = [], passes.forward
+    monkeypatch.setattr(
+        passes,
+        "forward",
+        lambda model, batch, **rest: (
+            passed.append(batch.ids.numel()),
+            real(model, batch, **rest),
+        )[1],
+    )
+    source = rows_of(model, corpora[2], sink_ratio=None, dtype="bfloat16")
+    _ = source.n_batches
+    passed.clear()
+    found = source.first_rows(150)
+    assert len(found) == len(set(found.token.tolist())) == 150
+    assert 150 < sum(passed) <= 150 * CONTEXT / (CONTEXT - 1) + 3 * CONTEXT  # separators, too
+    for hook in HOOKS:
+        there = wanted[hook][found.token].bfloat16()
+        torch.testing.assert_close(found.tensors[hook], there, rtol=0.02, atol=0.02)
+    assert len(set((found.token[:20] // CONTEXT).tolist())) > 4
+    assert found.token.max() > corpora[2].n_chunks * CONTEXT // 2
+    passed.clear()
+    assert same(source.first_rows(150), found)
+    assert not passed
+    assert not source.counts
+    small = rows_of(model, corpora[2], sink_ratio=None, dtype="bfloat16", pass_tokens=16)
+    assert torch.equal(small.first_rows(150).token, found.token)
+    other = rows_of(model, corpora[2], sink_ratio=None, seed=1)
+    assert not torch.equal(other.first_rows(150).token, found.token)
+
+
+def test_first_rows_are_as_many_as_an_epoch_has(model, corpora, monkeypatch):
+    monkeypatch.setattr("sonde.activations.shuffled.KEPT", 0)
+    source = rows_of(model, corpora[2], sink_ratio=1.6)
+    found = source.first_rows(10_000)
+    list(source.batches())
+    assert len(found) == source.counts["kept"] / 2  # of two epochs
+    assert same(source.first_rows(10_000), found)
+    with pytest.raises(SondeError, match="All of the first rows are left out"):
+        FirstRows(source.widths, 5, torch.float32).drawn(0)
+
+
+def test_counts_of_a_run_that_went_on_are_those_of_one_that_did_not(model, corpora, tmp_path):
+    def rows(file):
+        source = rows_of(model, corpora[2], sink_ratio=1.6)
+        source.made.keep(tmp_path / file, source.fingerprint)
+        return source
+
+    whole = rows("whole.jsonl")
+    list(whole.batches())
+    cut = rows("cut.jsonl")
+    list(islice(cut.batches(), whole.n_batches // 2))
+    assert 0 < cut.counts["read"] < whole.counts["read"]
+    with (tmp_path / "cut.jsonl").open("a") as file:
+        file.write('{"round":')  # a kill in the middle of a line
+    again = rows("cut.jsonl")
+    list(again.batches(whole.n_batches // 3))
+    assert again.counts == whole.counts
+    assert again.made.unknown == 0
+    assert (tmp_path / "cut.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    list(again.batches(0))
+    assert again.counts == whole.counts
+    late = rows("other.jsonl")
+    list(late.batches(whole.n_batches - 1))
+    assert late.made.unknown > 0
 
 
 def test_a_pass_that_does_not_fit_is_halved(model, corpora, monkeypatch):

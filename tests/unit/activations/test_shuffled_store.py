@@ -158,6 +158,9 @@ def test_held_out_groups_are_in_no_batch_and_each_of_their_rows_once_beside(stor
         found = torch.cat([batch.tensors[hook] for batch in held])
         assert torch.equal(found, store.tensor(hook)[token])
     assert max(map(len, held)) <= 16
+    watched = source.watched(5)
+    assert watched.token.tolist() == token[:5].tolist()
+    assert torch.equal(watched.tensors[HOOKS[0]], store.tensor(HOOKS[0])[token[:5]])
     assert source.n_trained + source.n_held_out == (store.rows.token >= 1).sum()
     names = source.unit_names[source.units_of(token)]
     rows = store.rows
@@ -165,6 +168,48 @@ def test_held_out_groups_are_in_no_batch_and_each_of_their_rows_once_beside(stor
         name == (group or f"example {example}")
         for name, group, example in zip(names, rows.group[token], rows.example[token], strict=True)
     )
+
+
+def test_first_rows_are_drawn_from_several_shards(store):
+    source = StoreRows(store, HOOKS, settings(first=1), epochs=2, held_out_share=0.2)
+    found = source.first_rows(30)
+    assert len(found) == len(set(found.token.tolist())) == 30
+    assert not source.held_out_rows[found.token.numpy()].any()
+    for hook in HOOKS:
+        assert torch.equal(found.tensors[hook], store.tensor(hook)[found.token])
+    ends = np.cumsum([shard.rows for shard in store.manifest.shards])
+    assert len(set(np.searchsorted(ends, found.token[:20].numpy(), "right").tolist())) >= 3
+    assert torch.equal(source.first_rows(30).token, found.token)
+    assert not torch.equal(
+        StoreRows(store, HOOKS, settings(first=1, seed=1)).first_rows(30).token, found.token
+    )
+    every = source.first_rows(10_000)
+    assert len(every) == source.n_trained
+    assert not source.counts
+    few = StoreRows(store, HOOKS, settings(sink_ratio=1.4))
+    norm = few.first_rows(50).tensors[HOOKS[0]].norm(dim=1)
+    assert float(norm.max()) < few.limits.sink_norm[HOOKS[0]]
+
+
+def test_rows_of_a_store_that_are_not_finite_are_counted_and_many_are_refused(store, monkeypatch):
+    real = ActivationStore.shard
+
+    def with_nan(self, point, number):
+        rows = real(self, point, number).clone()
+        rows[::20] = torch.nan
+        return rows
+
+    monkeypatch.setattr(ActivationStore, "shard", with_nan)
+    source = StoreRows(store, HOOKS, settings(max_nonfinite=0.2), held_out_share=0.4)
+    kept = sum(len(batch) for batch in source.held_out())
+    counts = source.held_counts
+    assert counts["read"] == source.n_held_out == kept + counts["non-finite"]
+    assert 0 < counts["non-finite"] < 0.2 * counts["read"]
+    source = StoreRows(store, HOOKS, settings(max_nonfinite=0.01), held_out_share=0.4)
+    with pytest.raises(SondeError, match=r"held-out rows hold NaN or Inf, more than max_nonfinite"):
+        list(source.held_out())
+    with pytest.raises(SondeError, match="of the first rows hold NaN or Inf"):
+        source.first_rows()
 
 
 def test_resuming_with_a_held_out_part_gives_the_same_batches(store):

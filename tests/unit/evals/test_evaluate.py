@@ -11,6 +11,7 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries import Architecture, Dictionary, TopK
 from sonde.dictionaries.initialise import initialise
+from sonde.evals import patched_pass
 from sonde.evals.arms import untrained_arm
 from sonde.evals.patched_pass import captures
 from sonde.evals.reconstruction import comparisons, evaluate, rows_to_fit
@@ -48,9 +49,34 @@ def test_beside_an_identity_the_linear_map_is_pca_and_the_untrained_one_worse(
     assert found.losses.kl("untrained").value > found.losses.kl("dictionary").value
     assert found.losses.kl("linear").value == pytest.approx(0, abs=1e-5)
     assert found.n_rows + found.n_sinks == texts.counts.sum()
+    assert found.n_nonfinite == 0
     assert found.quality["dictionary"].by_target[HERE]["fvu"].unit.tolist() == (
         found.losses.unit.tolist()
     )
+
+
+@pytest.mark.parametrize("ratio", [None, 1.4])
+def test_rows_that_are_not_finite_are_no_sinks_and_many_of_them_are_refused(
+    model, texts, identity, monkeypatch, ratio
+):
+    real, broken = patched_pass.forward, {1: 3}
+
+    def with_nan(*args, **rest):
+        done = real(*args, **rest)
+        for text, many in broken.items():
+            done.activations[parse_hook_point(HERE)][text, 2 : 2 + many, 0] = torch.nan
+        return done
+
+    whole = evaluate(model, identity(HERE), texts, loss_tokens=0, sink_ratio=ratio)
+    monkeypatch.setattr(patched_pass, "forward", with_nan)
+    found = evaluate(model, identity(HERE), texts, loss_tokens=0, sink_ratio=ratio)
+    assert found.n_nonfinite == 3
+    assert found.n_rows + found.n_sinks + 3 == texts.counts.sum()
+    assert whole.n_sinks - 3 <= found.n_sinks <= whole.n_sinks
+    assert (whole.n_sinks > 3) == (ratio is not None)
+    broken[2] = 30
+    with pytest.raises(SondeError, match="33 of 468 rows of held-out text hold NaN or Inf"):
+        evaluate(model, identity(HERE), texts, loss_tokens=0, sink_ratio=ratio)
 
 
 def test_the_linear_map_of_rank_6_is_sklearns(model, texts):

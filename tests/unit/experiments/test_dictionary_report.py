@@ -56,6 +56,7 @@ def test_the_page_has_texts_training_and_latents_of_each_dictionary(page):
     assert titles(page[1]) == [
         "Dictionaries, on text that training did not see",
         "What became of the texts",
+        "What became of the rows that were read",
         "Training of sae",
         "Training of nested",
         "What the latents are active on: sae",
@@ -84,6 +85,17 @@ def test_documents_add_up(page):
     assert documents["read"] == both + sum(documents["not_kept"].values()) == 30
     assert summary["left_out"]["empty"] == 1
     assert "<dt>Not read: empty</dt><dd>1</dd>" in page[1]
+
+
+def test_rows_that_were_left_out_are_shown_with_their_reasons(page):
+    counts = page[0].finished["train"].summary["row_counts"]
+    text = page[1]
+    shown = text[text.index("What became of the rows") : text.index("Training of sae")]
+    assert f"{counts['train']['separator']:,}" in shown and "separators" in shown
+    assert f"<dt>Held-out rows scored</dt><dd>{counts['held_out']['kept']:,}</dd>" in shown
+    separators = counts["held_out"]["separator"]
+    assert f"<dt>Held out, separators</dt><dd>{separators:,}</dd>" in shown
+    assert "NaN" not in shown  # there was none
 
 
 def test_prefixes_are_drawn_with_their_held_out_figures(page):

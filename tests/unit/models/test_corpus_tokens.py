@@ -176,9 +176,11 @@ def test_chunks_are_there_before_the_texts_are_read_to_the_end(path, tmp_path, m
     assert found.streamed
     assert found.n_chunks == 200
     first = found.chunk(np.array([1, 0]))
+    assert found.held_out_begun.wait_for(1) == 1
     assert found.index.rows <= 100
     assert np.array_equal(first, whole.chunk(np.array([1, 0])))
     more.set()
+    assert found.held_out_begun.wait_for(10**6) == found.held_out_begun.wait_for(10**5) >= 10
     assert np.array_equal(flat(found), flat(whole))
     assert np.array_equal(flat(found.held_out), flat(whole.held_out))
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 import torch
 from jaxtyping import Float
@@ -15,7 +14,6 @@ from sonde.core.errors import SondeError
 from sonde.core.hooks import HookPoint, parse_hook_point
 from sonde.dictionaries.geometric_median import geometric_median
 
-ROWS = 16_384  # that scales and variances are taken from: they then hold to about one percent
 FIRST = 2_048  # rows that are kept for decoders to start from
 
 
@@ -56,21 +54,20 @@ class Start:
 
 
 def start_of(source: RowSource, bias: str) -> Start:
-    """Take scales and centres from the first batches of a source.
+    """Take scales and centres from the first rows of a source.
 
     ``bias`` says which centre: ``geometric_median``, ``mean`` or ``zero``.
 
     Raises:
         SondeError: all rows at a hook point are the same, or one holds NaN or Inf.
     """
-    wanted = max(1, math.ceil(ROWS / source.batch))
-    parts = [batch.tensors for batch in islice(source.batches(), wanted)]
+    rows = source.first_rows()
     scale: dict[HookPoint, float] = {}
     variance: dict[HookPoint, float] = {}
     centre: dict[HookPoint, Tensor] = {}
     first: dict[HookPoint, Tensor] = {}
     for hook, width in source.widths.items():
-        x = torch.cat([part[hook] for part in parts]).float()
+        x = rows.tensors[hook].float()
         if not bool(x.isfinite().all()):
             raise SondeError(
                 f"Of the {len(x):,} first rows at {hook} some hold NaN or Inf.",

@@ -82,7 +82,7 @@ class DictionaryStage(ModelStage):
     checkpoints: KeptCheckpoints = Field(default=KeptCheckpoints())
     log: int = Field(default=100, ge=1, description="Every how many steps numbers are logged.")
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     gives: ClassVar[str] = "dictionaries"
     resumes: ClassVar[bool] = True
     uses_seed: ClassVar[bool] = True

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from sonde.activations.row_batches import RowBatch
 from sonde.core.files import sha256_file, write_json
@@ -20,7 +17,9 @@ from sonde.dictionaries.samples.found import DictionarySamples, SampledFrom
 from sonde.dictionaries.training.course import Trained, dead_window
 from sonde.evals.arms import DICTIONARY, LINEAR, UNTRAINED, dictionary_arm, hooks_of
 from sonde.evals.reconstruction import comparisons
+from sonde.experiments.dictionary_estimate import HELD
 from sonde.experiments.stage import Context, Outcome
+from sonde.experiments.stages.dictionary_counts import row_counts, rows_in_words
 from sonde.experiments.stages.dictionary_source import Source
 from sonde.experiments.stages.dictionary_told import SHOWN, figure_of, table_of, told_of
 from sonde.ledger.records import Against, Measured
@@ -35,8 +34,6 @@ ABOUT, HISTORY, FILE, SAMPLES = "about.json", "history.json", "dictionary.safete
 WHILE_TRAINING = "samples_of_training"
 UNITS = "held_out.parquet"
 METRIC = "variance_explained"
-HELD = 1 << 30  # bytes of held-out rows that are kept rather than computed again
-FITTED = 16_384  # training rows that the linear map is fitted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +94,8 @@ def finish(
     held = HeldOut(source)
     context.say(f"{context.name}: scoring {', '.join(trained)} on held-out text.")
     scored = _scored(source, held, {name: one.dictionary for name, one in trained.items()})
+    said = rows_in_words(row_counts(source.rows)["held_out"], "to score on")
+    context.say(f"{context.name}: {said}")
     units: dict[str, Scores] = {}
     texts = source.texts()
     results: list[Measured] = []
@@ -155,7 +154,7 @@ def _scored(
     source: Source, held: HeldOut, dictionaries: Mapping[str, Dictionary]
 ) -> dict[str, dict[str, Quality]]:
     """Measure every dictionary and what it is held against, in one pass over held-out rows."""
-    fitted = _first_rows(source)
+    fitted = source.rows.first_rows()  # that training began with, too
     arms = {
         name: (dictionary_arm(one), *comparisons(one, fitted, source.rows.settings.seed))
         for name, one in dictionaries.items()
@@ -176,14 +175,6 @@ def _scored(
         }
         for name, several in sums.items()
     }
-
-
-def _first_rows(source: Source) -> RowBatch:
-    """Return rows of the training part, which the linear map and the untrained one start from."""
-    rows = source.rows
-    found = list(islice(rows.batches(), max(1, -(-FITTED // rows.batch))))
-    tensors = {hook: torch.cat([one.tensors[hook] for one in found]) for hook in rows.widths}
-    return RowBatch(tensors, torch.cat([one.token for one in found]))
 
 
 def _measured(

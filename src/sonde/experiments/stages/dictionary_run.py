@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sonde.dictionaries.training.course import Running, Trained, train
+from sonde.experiments.stages.dictionary_counts import ROUNDS, row_counts, rows_in_words
 from sonde.experiments.stages.dictionary_source import Source, source_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def train_all(stage: "DictionaryStage", context: "Context") -> tuple[Source, dic
     context.say(
         f"{context.name}: {rows.n_batches:,} batches of {rows.batch:,} rows from {source.in_words}."
     )
+    rows.made.keep(context.folder / ROUNDS, rows.fingerprint)
     running = Running(
         folder=context.folder / CHECKPOINTS,
         store=stage.checkpoints.every,
@@ -33,5 +35,15 @@ def train_all(stage: "DictionaryStage", context: "Context") -> tuple[Source, dic
         track=context.track,
         progress=context.progress,
     )
-    found = train(rows, source.dictionaries, training, samples=stage.samples, running=running)
+    watched = rows.watched(rows.batch)
+    found = train(
+        rows,
+        source.dictionaries,
+        training,
+        samples=stage.samples,
+        running=running,
+        held_out=watched,
+    )
+    said = rows_in_words(row_counts(rows)["train"], "to train on")
+    context.say(f"{context.name}: {said}")
     return source, found

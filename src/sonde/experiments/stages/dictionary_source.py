@@ -19,6 +19,7 @@ from sonde.dictionaries.metrics_quality import Named
 from sonde.dictionaries.samples.windows import Texts
 from sonde.dictionaries.settings import DictionarySettings
 from sonde.evals.texts import corpus_part
+from sonde.experiments.stages.dictionary_counts import row_counts
 from sonde.experiments.stages.dictionary_texts import StoredTexts, has_texts, stored_texts
 from sonde.models.corpus_tokens import TokenCorpus, token_corpus
 from sonde.models.corpus_tokens_writer import BEYOND
@@ -60,13 +61,15 @@ class Source:
     def told(self) -> dict[str, Any]:
         """Return what became of the data, once all of it was read."""
         rows = self.rows
+        counts = {"row_counts": row_counts(rows)}
         if isinstance(rows, CorpusRows):
             held = rows.corpus.held_out
             documents = _documents(rows.corpus)
             tokens = held.n_chunks * held.context
             left_out = dict(sorted(rows.corpus.left_out.items()))
-            return {"held_out_tokens": tokens, "left_out": left_out, "documents": documents}
-        return {
+            told = {"held_out_tokens": tokens, "left_out": left_out, "documents": documents}
+            return told | {"commit": rows.corpus.commit} | counts
+        return counts | {
             "held_out_rows": rows.n_held_out,
             "stored": {
                 "rows": len(rows.store),
@@ -115,6 +118,7 @@ def _of_corpus(stage: "DictionaryStage", context: "Context") -> Source:
         device=model.device,
         trained_on={
             "texts": corpus.settings.texts,
+            **({"commit": corpus.commit} if corpus.commit else {}),
             "context": corpus.context,
             "first_tokens_left_out": rows.first,
         },

@@ -117,6 +117,7 @@ def _facts(found: "Evaluated") -> dict[str, Any]:
         "tokens": found.n_tokens,
         "rows": found.n_rows,
         "sinks": found.n_sinks,
+        "non_finite": found.n_nonfinite,
         "documents": len(quality.of_latents["l0"]),
         "latents": len(quality.fired),
         "dead": len(quality.dead) / max(1, len(quality.fired)),
@@ -133,15 +134,16 @@ def _table(summary: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     one = next(iter(summary.values()))
     rows = [row for name, told in summary.items() for row in _rows(name, told)]
     columns = ["", "variance explained", "L0", "CE recovered", "against the mean", "KL"]
+    broken = f", {one['non_finite']:,} rows with NaN or Inf" if one["non_finite"] else ""
     return {
         "title": "Dictionaries with their model, on text that training did not see",
         "columns": columns,
         "rows": rows,
-        "note": f"{one['rows']:,} rows of {one['documents']:,} documents; first tokens, separators "
-        f"and {one['sinks']:,} attention sinks keep their activations. CE recovered: 1 is the "
-        "unedited model, 0 zeros in the place of the targets (or their mean). KL in nats a token. "
-        "Untrained: the same architecture as training begins it. Linear map: the best of as many "
-        "components as the dictionary has active latents (PCA for an SAE), fitted on training "
+        "note": f"{one['rows']:,} rows of {one['documents']:,} documents; first tokens, separators"
+        f"{broken} and {one['sinks']:,} attention sinks keep their activations. CE recovered: 1 is "
+        "the unedited model, 0 zeros in the place of the targets (or their mean). KL in nats a "
+        "token. Untrained: the same architecture as training begins it. Linear map: the best of as "
+        "many components as the dictionary has active latents (PCA for an SAE), fitted on training "
         "rows. Intervals are over documents.",
     }
 

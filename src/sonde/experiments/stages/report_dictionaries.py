@@ -8,6 +8,7 @@ from sonde.activations.origin import Origin
 from sonde.core.files import read_json
 from sonde.experiments.stage import Finished
 from sonde.experiments.stages.dictionary import DictionaryStage
+from sonde.experiments.stages.dictionary_counts import REASONS, UNKNOWN, Counts
 from sonde.report import (
     Accounting,
     LatentBrowser,
@@ -28,12 +29,13 @@ FEWEST = 12  # latents of a dictionary that are shown, however many dictionaries
 BROWSER = "What the latents are active on"
 TRAINING = "Training"
 DATA = "What became of the texts"
+ROWS = "What became of the rows that were read"
 
 
 def of_dictionaries(finished: Finished) -> list[Section]:
     """Account for the texts, draw each dictionary's training, and show its latents."""
     found: TrainedDictionaries = finished.open()
-    drawn: list[Section] = [_accounting(finished)]
+    drawn: list[Section] = [_accounting(finished), _of_rows(finished.summary)]
     for name in found.names:
         title = TRAINING if len(found.names) == 1 else f"{TRAINING} of {name}"
         curves = training_from(
@@ -94,6 +96,7 @@ def _of_texts(stage: object, told: Mapping[str, Any]) -> Accounting:
             ("Held out", counted(documents["held_out"], "document")),
             ("Rows trained on", f"{told['rows']:,}"),
             ("Held-out tokens", f"{told['held_out_tokens']:,}"),
+            *((("Commit of the data set", told["commit"]),) if told["commit"] else ()),
             *((f"Not read: {reason}", f"{number:,}") for reason, number in before.items()),
         ),
         title=DATA,
@@ -115,6 +118,34 @@ def _of_store(told: Mapping[str, Any]) -> Accounting:
         title="What became of the stored rows",
         unit="row",
     )
+
+
+def _of_rows(told: Mapping[str, Any]) -> Accounting:
+    """Follow rows to train on from passes, or shards, to batches; held-out ones stand beside."""
+    train, held = told["row_counts"]["train"], told["row_counts"]["held_out"]
+    left = train["left_over"]
+    facts = [
+        ("Given twice", f"{train['repeated']:,}"),
+        ("Held-out rows read", f"{held['read']:,}"),
+        *((f"Held out, {one.reason}", f"{one.number:,}") for one in _left_out(held) if one.number),
+        ("Held-out rows scored", f"{held['kept']:,}"),
+    ]
+    if train[UNKNOWN]:
+        facts.append(("Earlier rounds whose counts are lost", f"{train[UNKNOWN]:,}"))
+    return Accounting(
+        (
+            Step("read to train on", train["read"]),
+            Step("kept", train["kept"], _left_out(train)),
+            Step("given", train["kept"] - left, (Loss("left over in their rounds", left),)),
+        ),
+        facts=tuple(facts),
+        title=ROWS,
+        unit="row",
+    )
+
+
+def _left_out(counts: Counts) -> tuple[Loss, ...]:
+    return tuple(Loss(name, counts[key]) for key, name in REASONS.items())
 
 
 def dictionary_facts(there: Mapping[str, Finished]) -> tuple[tuple[str, str], ...]:

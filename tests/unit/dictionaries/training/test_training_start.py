@@ -1,5 +1,7 @@
 """Scales, variances and centres of the first rows, and where weights start."""
 
+from itertools import islice
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -27,6 +29,23 @@ def test_scales_bring_the_mean_norm_to_the_root_of_the_width():
     median = start_of(source, "geometric_median").centre[HOOK]
     assert torch.allclose(median, geometric_median(scaled), atol=1e-5)
     assert not start_of(source, "zero").centre[HOOK].any()
+
+
+def test_the_start_is_of_the_first_rows_of_any_source():
+    """Not of batches, which cost passes that training makes again."""
+    x = torch.randn(300, 6, generator=torch.Generator().manual_seed(2)) + 1
+    whole = TensorRows({HOOK: x}, batch=7, epochs=3)
+    assert torch.equal(whole.first_rows(50).token, torch.cat(
+        [one.token for one in islice(whole.batches(), 8)])[:50])  # fmt: skip
+    assert sorted(whole.first_rows().token.tolist()) == list(range(300))
+
+    class WithoutBatches(TensorRows):
+        def batches(self, start=0):
+            raise AssertionError
+
+    found = start_of(WithoutBatches({HOOK: x}, batch=7), "mean")
+    assert found.scale[HOOK] == pytest.approx(6**0.5 / x.norm(dim=1).mean().item())
+    assert torch.allclose(found.first[HOOK], x[whole.first_rows().token] * found.scale[HOOK])
 
 
 def architecture(sparsity, *, transcoder=False):
