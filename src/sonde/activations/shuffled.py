@@ -131,11 +131,6 @@ class CorpusRows:
         each = self.corpus.context - self.first
         return buffer_room(self.settings, self.widths, each, self._order.per_round * each, dtype)
 
-    @property
-    def buffer_bytes(self) -> int:
-        """Bytes of the buffer while batches are taken."""
-        return self.room.bytes
-
     def batches(self, start: int = 0) -> Iterator[RowBatch]:
         """Yield batches from number ``start`` on, on the model's device.
 

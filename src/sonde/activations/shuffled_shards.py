@@ -47,13 +47,26 @@ class Shards:
         """Return the numbers of a shard's rows that are held out, but for sinks."""
         return self._where(shard, self.parts.held_out)
 
-    def read(self, shard: int, numbers: Numbers) -> RowBatch:
-        """Read some rows of a shard.
+    def check_held_out(self) -> None:
+        """Refuse a store of which nothing is held out.
+
+        Raises:
+            SondeError: no row is.
+        """
+        if not self.parts.held_out.any():
+            raise SondeError(
+                f"No row of the store {self.store.path} is held out: the share is "
+                f"{self.share:g}, and there are {len(self.parts.names):,} groups.",
+                fix="Raise held_out, or extract texts of more groups.",
+            )
+
+    def read(self, shard: int, numbers: Numbers | None = None) -> RowBatch:
+        """Read some rows of a shard, by default those to train on.
 
         Raises:
             SondeError: the shard is damaged.
         """
-        token = torch.from_numpy(numbers)
+        token = torch.from_numpy(self.trained(shard) if numbers is None else numbers)
         inside = token - int(self._starts[shard])
         tensors = {hook: self.store.shard(hook, shard)[inside].flatten(1) for hook in self.hooks}
         return RowBatch(tensors, token)

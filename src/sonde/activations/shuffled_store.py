@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Bool, Int
 
 from sonde.activations.row_batches import FIRST_ROWS, RowBatch, first_of
-from sonde.activations.row_parts import RowParts
 from sonde.activations.shuffled_buffer import Buffer, Piece, Room, shuffled_batches
 from sonde.activations.shuffled_counts import RoundCounts
 from sonde.activations.shuffled_first import FirstRows
@@ -71,8 +70,7 @@ class StoreRows:
     @property
     def widths(self) -> dict[HookPoint, int]:
         """The hook points, and how wide each is; heads lie side by side."""
-        shape = self.store.manifest.shape
-        return {hook: int(np.prod(shape[str(hook)])) for hook in self.hooks}
+        return {hook: int(np.prod(self.store.manifest.shape[str(hook)])) for hook in self.hooks}
 
     @property
     def batch(self) -> int:
@@ -108,14 +106,14 @@ class StoreRows:
     @cached_property
     def limits(self) -> RowLimits:
         """From which norm a row is a sink, measured on the first shard that is read."""
-        piece = self._trained(self._order[0])
+        piece = self._shards.read(self._order[0])
         counts = torch.ones(len(piece), dtype=torch.bool)
         return row_limits([(piece.tensors, counts)], self.settings.sink_ratio)
 
     @property
     def room(self) -> Room:
         """What the buffer holds."""
-        part = next(iter(self._trained(self._order[0]).tensors.values()))
+        part = next(iter(self._shards.read(self._order[0]).tensors.values()))
         dtype = getattr(torch, self.settings.dtype) if self.settings.dtype else part.dtype
         return Room(self.widths, max(self._sizes), self.settings.delay + 1, dtype)
 
@@ -161,13 +159,8 @@ class StoreRows:
         Raises:
             SondeError: nothing is held out, or too many rows hold NaN or Inf.
         """
-        if not self.n_held_out:
-            raise SondeError(
-                f"No row of the store {self.store.path} is held out: the share is "
-                f"{self.held_out_share:g}, and there are {len(self._parts.names):,} groups.",
-                fix="Raise held_out, or extract texts of more groups.",
-            )
         shards, counts = self._shards, Counter[str]()
+        shards.check_held_out()
         for shard in range(len(shards)):
             rows = self._kept(shards.read(shard, shards.held_out(shard)), counts)
             for start in range(0, len(rows), self.batch):
@@ -189,26 +182,26 @@ class StoreRows:
     @property
     def n_held_out(self) -> int:
         """How many rows are held out, sinks among them."""
-        return int(self._parts.held_out.sum())
+        return int(self._shards.parts.held_out.sum())
 
     @property
     def held_out_rows(self) -> Bool[np.ndarray, " row"]:
         """Mark the rows of the store that are held out, sinks among them."""
-        return self._parts.held_out
+        return self._shards.parts.held_out
 
     @property
     def n_trained(self) -> int:
         """How many rows there are to train on, sinks among them."""
-        return int(self._parts.trained.sum())
+        return int(self._shards.parts.trained.sum())
 
     @property
     def unit_names(self) -> np.ndarray:
         """The names of the groups, of ``example …`` where rows have none, by number."""
-        return self._parts.names
+        return self._shards.parts.names
 
     def units_of(self, token: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:
         """Return the number of the group, or of the example, that each row is of."""
-        return self._parts.unit[token]
+        return self._shards.parts.unit[token]
 
     def pieces(self, number: int) -> Iterator[Piece]:
         """Yield the rows of a round, shard by shard.
@@ -219,7 +212,7 @@ class StoreRows:
         whole, shards = Counter[str](), self._by_round[number]
         for done, shard in enumerate(shards, 1):
             counts = Counter[str]()
-            yield Piece(self._kept(self._trained(shard), counts), done / len(shards), counts)
+            yield Piece(self._kept(self._shards.read(shard), counts), done / len(shards), counts)
             whole.update(counts)
         refuse_nonfinite(whole, self.settings.max_nonfinite)
 
@@ -246,13 +239,6 @@ class StoreRows:
     @cached_property
     def _shards(self) -> Shards:
         return Shards(self.store, self.hooks, self.held_out_share, self.settings.first)
-
-    @property
-    def _parts(self) -> RowParts:
-        return self._shards.parts
-
-    def _trained(self, shard: int) -> RowBatch:
-        return self._shards.read(shard, self._shards.trained(shard))
 
     def _kept(self, rows: RowBatch, counts: Counter[str]) -> RowBatch:
         """Leave out sinks and rows that are not finite."""

@@ -19,9 +19,10 @@ from sonde.core.files import fingerprint
 from sonde.core.folders import cache_folder
 from sonde.data.corpus import corpus_texts
 from sonde.data.corpus_settings import CorpusSettings
-from sonde.models.corpus_tokens_files import CorpusIndex
+from sonde.models.corpus_tokens_files import CorpusIndex, Wanted
+from sonde.models.corpus_tokens_refused import nothing_held_out, too_few, too_short
 from sonde.models.corpus_tokens_separator import separator_of
-from sonde.models.corpus_tokens_writer import CorpusWriter, Wanted
+from sonde.models.corpus_tokens_writer import CorpusWriter
 from sonde.models.pieces import pieces_of, text_of
 from sonde.models.token_cache import tokenizer_fingerprint
 from sonde.models.tokenise import knowledge_of
@@ -105,13 +106,7 @@ class TokenCorpus:
         """
         other = self.held_out_begun
         if not other.n_chunks:
-            there = self.writer.index.held_out
-            raise SondeError(
-                f"{there.documents:,} of {self.writer.index.documents:,} documents are held out, "
-                f"with {there.ids:,} tokens; one chunk has {self.context:,}.",
-                fix="Raise held_out, lower passage (shorter documents) or context, give more "
-                "texts, or set held_out: 0.",
-            )
+            raise nothing_held_out(self.writer.index, self.context)
         return other
 
     @property
@@ -174,24 +169,12 @@ class TokenCorpus:
         asked = self.settings.tokens if self.part == "train" else None
         last = 0 if asked is None else asked // self.context * self._body
         if there < (max(count, last) if index.done else count):  # said as soon as it is known
-            raise self._too_few(there)
+            raise too_few(self.settings, there // self._body)
         held = self.__dict__.get("_mapped", np.empty(0))
         if len(held) < count:
             held = self.writer.parts[self.part].read_ids(there)
             self.__dict__["_mapped"] = held
         return held
-
-    def _too_few(self, there: int) -> SondeError:
-        tokens = there // self._body * self.context
-        asked = self.settings.tokens or self.context
-        again = -(-asked // max(1, tokens))
-        return SondeError(
-            f"{self.settings.texts} gives {tokens:,} tokens in whole chunks of {self.context:,} "
-            f"to train on, and {asked:,} were asked for.",
-            fix=f"Give more texts, or set tokens: {tokens} and epochs: {again}."
-            if tokens
-            else "Give more texts, or a shorter context.",
-        )
 
     def _located(self, token: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return for each token its line in the table of documents, the table, and its place."""
@@ -213,8 +196,8 @@ def token_corpus(
     ``folder``, or the cache folder, under a name that says what they are made of.
 
     Raises:
-        SondeError: the texts cannot be read or are too few, the tokenizer cannot be used, or the
-            context is too short.
+        SondeError: the texts cannot be read or are too few, the tokenizer cannot be used, the
+            context is too short, or the hub does not say at which commit a data set is.
     """
     from tokenizers import Tokenizer
 
@@ -223,11 +206,7 @@ def token_corpus(
     body = settings.context - len(prefix)
     asked = settings.tokens
     if body < 1 or (asked is not None and asked < settings.context):
-        raise SondeError(
-            f"A chunk of {settings.context:,} tokens was asked for, {len(prefix)} of them the "
-            f"tokenizer's own, in a corpus of {asked or 0:,}.",
-            fix="Set tokens to at least context, and context above the tokenizer's own.",
-        )
+        raise too_short(settings, len(prefix))
     separator = separator_of(tokenizer, settings)
     wanted = Wanted(
         train=None if asked is None else asked // settings.context * body,
@@ -254,8 +233,8 @@ def token_corpus(
 
 def _refuse_too_few(found: TokenCorpus) -> None:
     there = found.writer.wait("train", None).train.ids
-    needed = max(1, found.n_chunks) * (found.context - len(found.prefix))
-    if there < needed:
-        raise found._too_few(there)
+    body = found.context - len(found.prefix)
+    if there < max(1, found.n_chunks) * body:
+        raise too_few(found.settings, there // body)
     if found.settings.held_out:
         _ = found.held_out

@@ -23,6 +23,17 @@ PARTS = ("train", "held_out")
 _COLUMNS = 3  # of a document: its first token, the one behind its last, and its number
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """When a part is full: ids of the training part (None: never) and of the held-out part.
+
+    Texts are read until both are full.
+    """
+
+    train: int | None
+    held_out: int
+
+
 class PartIndex(Config):
     """How many ids and documents a part has."""
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sonde.models.corpus_tokens_files import (
     CorpusIndex,
     GrowingPart,
     PartFiles,
+    Wanted,
     locked,
     read_index,
     write_index,
@@ -29,17 +29,6 @@ CHARACTERS = 500_000  # of texts a call of the tokenizer: enough for its threads
 COMMIT_SECONDS = 2.0
 POLL_SECONDS = 0.1
 BEYOND = {"train": "beyond tokens", "held_out": "held out beyond held_out_tokens"}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """When a part is full: ids of the training part (None: never) and of the held-out part.
-
-    Texts are read until both are full.
-    """
-
-    train: int | None
-    held_out: int
 
 
 class CorpusWriter:

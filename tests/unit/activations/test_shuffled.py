@@ -199,7 +199,7 @@ def test_the_buffer_is_as_large_as_is_said(model, corpora):
     source = rows_of(model, corpora[2], delay=2, dtype="bfloat16")
     # Rounds of 6 chunks of 15 rows, of 32 + 32 + 2 x 16 numbers of 2 bytes, and 8 for the number.
     assert sum(source.widths.values()) == 96
-    assert source.buffer_bytes == 3 * 90 * (96 * 2 + 8)
+    assert source.room.bytes == 3 * 90 * (96 * 2 + 8)
     assert next(source.batches()).tensors[HOOKS[0]].dtype == torch.bfloat16
 
 
