@@ -22,6 +22,7 @@ SPARSE_PRODUCTS = 1.5  # of a step of the TopK family: the encoder's, and all el
 SAMPLE_BYTES = 20  # of a sample of a latent: value, token, step
 FIRED_BYTES = 12  # of an activation that is remembered for the texts of samples
 REMEMBERED = 1 << 25  # activations at most
+FIRST = 16_384  # rows that training begins with, of texts and of stores alike
 HELD = 1 << 30  # bytes of held-out rows that are kept rather than computed again
 UNKNOWN_ACTIVE = 100  # latents a row, where the sparsity does not say
 CHOSEN = 1 << 25  # bytes of pre-activations that the TopK family makes at a time
@@ -54,7 +55,7 @@ def dictionary_estimate(facts: Facts, stage: "DictionaryStage") -> Estimate:
     if tokens is None:
         return Estimate(memory=memory, disk=disk, unknown=UNKNOWN_TOKENS)
     context, epochs = stage.corpus.context, stage.corpus.epochs
-    read = tokens * epochs + held
+    read = tokens * epochs + held + FIRST
     return Estimate(
         flops=read / context * sizes.flops(context, depth)
         + _flops(stage, made, tokens * epochs, held),
@@ -105,7 +106,7 @@ def _kept(
     samples = [kept * one for one in latents]
     buffer = (stage.shuffle.delay + 1) * stage.shuffle.round_rows * width
     step = max(_step_bytes(one, stage.shuffle.batch) for one in made)
-    rows = min(HELD, held * width)
+    rows = min(HELD, held * width) + FIRST * width
     fired = max(held * _active(one) for one in made) if kept else 0
     look = rows + min(REMEMBERED, fired) * FIRED_BYTES + max(samples)
     memory = STATES * 4 * weights + sum(samples) + buffer + step + look

@@ -138,6 +138,23 @@ def test_a_plan_counts_tokens_steps_and_bytes(experiment):
     assert estimate.disk > 0 and estimate.memory > 0
 
 
+def test_a_plan_counts_dense_latents_and_the_checkpoint_that_is_being_written(experiment):
+    def estimated(*overrides):
+        specification = read_specification(experiment, overrides)
+        (found,) = plan(specification, experiment.parent, named_hardware("h100"))
+        return found.stages[0].estimate
+
+    sae = "stages.train.dictionaries.sae"
+    wide = (f"{sae}.d_sae=100000", f"{sae}.sparsity.k=4")
+    counted = estimated(*wide)
+    dense = estimated(wide[0], f"{sae}.sparsity={{kind: relu}}")
+    rows = 64 * 100_000 * 4  # of one tensor, batch x latents
+    assert dense.memory - counted.memory > 2 * rows
+    each = [estimated(*wide, f"stages.train.checkpoints.keep={n}").disk for n in (1, 2, 3)]
+    assert each[1] - each[0] == each[2] - each[1] > 3 * 4 * 100_000 * 64
+    assert each[0] > 2 * (each[1] - each[0])
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
