@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sonde.core.errors import SondeError
+from sonde.core.hub_refusals import refusals_named
 from sonde.data.corpus_settings import CorpusSettings
 from sonde.data.read import HUB
 from sonde.data.tables import Row
@@ -32,34 +33,11 @@ def commit_of(settings: CorpusSettings) -> str:
     if revision is not None and _COMMIT.fullmatch(revision):
         return revision
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        HTTPError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
     try:
-        return str(HfApi().dataset_info(name, revision=revision, timeout=_TIMEOUT).sha)
-    except GatedRepoError as error:
-        raise SondeError(
-            f"{settings.texts} is gated: its owners ask for consent to their terms first.",
-            fix=f"Accept them on the page of {name} on the hub, then run `hf auth login` (or set "
-            "HF_TOKEN) with a token of that account.",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise SondeError(
-            f"{settings.texts} has no revision {revision!r}.",
-            fix="Give a branch, a tag or a commit hash of the data set, or leave revision out.",
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise SondeError(
-            f"There is no data set {name!r} on the hub, or it is private.",
-            fix="Check the spelling; for a private one, run `hf auth login` first.",
-        ) from error
+        with refusals_named(settings.texts, revision, kind="data set", page=name):
+            return str(HfApi().dataset_info(name, revision=revision, timeout=_TIMEOUT).sha)
     except (HfHubHTTPError, OfflineModeIsEnabled, HTTPError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise SondeError(

@@ -6,13 +6,14 @@ one way of loading, and no request is made after the files are there.
 
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from sonde.core.errors import SondeError
 from sonde.core.files import read_json
+from sonde.core.hub_refusals import refusals_named
 from sonde.models.entries import nearest_entry
 
 GB = 1e9
@@ -240,35 +241,11 @@ def _check_disk(listing: Listing, names: list[str]) -> None:
         )
 
 
-@contextmanager
-def _translated(repository: str, revision: str | None) -> Generator[None]:
+def _translated(repository: str, revision: str | None) -> AbstractContextManager[None]:
     """Turn the hub's refusals into what the user can do about them."""
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
+    return refusals_named(
+        repr(repository), revision, kind="model", page=repository, alike=nearest_entry(repository)
     )
-
-    try:
-        yield
-    except GatedRepoError as error:
-        raise SondeError(
-            f"{repository!r} is gated: its owners ask for consent to their terms first.",
-            fix=f"Accept them on the page of {repository} on the hub, then run "
-            "`hf auth login` (or set HF_TOKEN) with a token of that account.",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise SondeError(
-            f"{repository!r} has no revision {revision!r}.",
-            fix="Give a branch, a tag or a commit hash of the repository, or leave revision out.",
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise SondeError(
-            f"There is no model {repository!r} on the hub, or it is private."
-            f"{nearest_entry(repository)}",
-            fix="Check the spelling; for a private model, run `hf auth login` first.",
-        ) from error
 
 
 @contextmanager
