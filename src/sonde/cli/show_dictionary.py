@@ -10,13 +10,13 @@ from sonde.core.errors import SondeError
 from sonde.core.files import sha256_file
 from sonde.core.words import in_words
 from sonde.dictionaries.architecture import Architecture
-from sonde.dictionaries.artifact import DictionaryHeader, Figure, load_dictionary
+from sonde.dictionaries.artifact import FILE, DictionaryHeader, Figure, load_dictionary
 from sonde.dictionaries.findings import Finding, faults
 from sonde.dictionaries.samples import DictionarySamples, load_samples
 from sonde.dictionaries.samples.browsing import SORTS, browse
 from sonde.dictionaries.samples.files import ABOUT
 
-FILE, SAMPLES = "dictionary.safetensors", "samples"
+SAMPLES = "samples"
 SHOWN = 20  # latents in the table
 NAMED = {
     "fires": "how often they fire",

@@ -20,6 +20,7 @@ from sonde.dictionaries.architecture import Architecture
 from sonde.dictionaries.dictionary import Dictionary
 
 FORMAT = 1
+FILE = "dictionary.safetensors"  # in a folder with what belongs to it, such as its samples
 
 
 class Figure(Config):

@@ -11,8 +11,9 @@ from sonde.core.errors import SondeError
 from sonde.core.files import sha256_file
 from sonde.core.hooks import parse_hook_point
 from sonde.dictionaries.architecture import Architecture
-from sonde.dictionaries.artifact import Figure, save_dictionary
+from sonde.dictionaries.artifact import FILE, Figure, save_dictionary
 from sonde.dictionaries.dictionary import Dictionary
+from sonde.dictionaries.formats.opening import read_dictionary
 from sonde.dictionaries.initialise import initialise
 from sonde.dictionaries.samples import (
     SampledFrom,
@@ -188,3 +189,12 @@ def test_a_latent_of_something_else_is_refused(tmp_path):
 def test_words_and_shares():
     assert word(" a\n") == "·a⏎"
     assert (share(0.5), share(0.000123)) == ("50 %", "0.012 %")
+
+
+def test_what_is_shown_can_be_converted_by_the_same_path(folder):
+    """A stage leaves dictionaries in folders of their own, beside their samples."""
+    by_folder, by_file = (read_dictionary(str(one)) for one in (folder, folder / FILE))
+    assert by_folder.architecture == by_file.architecture
+    weights = by_file.dictionary.state_dict()
+    for name, one in by_folder.dictionary.state_dict().items():
+        assert torch.equal(one, weights[name])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sonde.dictionaries.artifact import FILE
 from sonde.dictionaries.formats.content import HookPoints, Loaded
 from sonde.dictionaries.formats.converting import Source, check_source, read_source
 from sonde.dictionaries.formats.hub import WEIGHTS, fetched, named
@@ -32,8 +33,14 @@ def placed(text: str) -> Place:
 
 
 def _whole(place: Place) -> Place:
-    """Return the folder of a weights file that is a dictionary only with the settings beside it."""
+    """Return where the dictionary itself is: no more than its files, and all of them.
+
+    That is the folder of a weights file which is one only with the settings beside it, and sonde's
+    own file in a folder with its samples.
+    """
     path, folder = place.path, place.path.parent
+    if (path / FILE).is_file():
+        return Place(path / FILE, place.where)
     if path.suffix not in WEIGHTS or not path.is_file():
         return place
     needed = any(one.finds(folder) and not one.finds(path) for one in FORMATS.values())

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from sonde.activations.row_batches import RowBatch
 from sonde.core.files import sha256_file, write_json
 from sonde.data.corpus_settings import CorpusSettings
-from sonde.dictionaries.artifact import DictionaryHeader, load_dictionary, save_dictionary
+from sonde.dictionaries.artifact import (
+    FILE,
+    DictionaryHeader,
+    load_dictionary,
+    save_dictionary,
+)
 from sonde.dictionaries.dictionary import Dictionary
 from sonde.dictionaries.metrics_quality import Quality, quality_of
 from sonde.dictionaries.samples.collecting import collect, of_training
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     from sonde.experiments.stages.dictionary import DictionaryStage
     from sonde.stats.scores import Scores
 
-ABOUT, HISTORY, FILE, SAMPLES = "about.json", "history.json", "dictionary.safetensors", "samples"
+ABOUT, HISTORY, SAMPLES = "about.json", "history.json", "samples"
 WHILE_TRAINING = "samples_of_training"
 UNITS = "held_out.parquet"
 METRIC = "variance_explained"
